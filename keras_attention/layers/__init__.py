@@ -1,0 +1,1 @@
+"""Attention layers: tensors in, tensors out."""
