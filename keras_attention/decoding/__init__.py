@@ -1,0 +1,1 @@
+"""Decoding: greedy, beam and sampling, for any model that keeps the contract."""

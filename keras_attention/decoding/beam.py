@@ -1,0 +1,194 @@
+"""Beam search, for any model that keeps the contract of `EncoderDecoder`."""
+
+from typing import Any, NamedTuple
+
+from keras import ops
+
+from keras_attention.decoding.constraints import FORBIDDEN, Constraints, is_possible
+from keras_attention.decoding.hypotheses import (
+    History,
+    Hypotheses,
+    best,
+    coverage_score,
+    length_normaliser,
+)
+from keras_attention.decoding.paths import write_column
+from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
+
+
+class Beams(NamedTuple):
+    """`K` slots for each of `B` sources; `N = B · K` rows go through the model."""
+
+    index: Any  # (): tokens generated so far
+    token_ids: Any  # (N,): the last of each
+    log_probs: Any  # float32 (B, K)
+    lengths: Any  # int (B, K), the end token included
+    finished: Any  # bool (B, K)
+    coverage: Any  # float32 (B, K, S), or () without coverage penalty
+    tokens: Any  # int (N, T) for n-grams, or () where they may repeat
+    state: Any  # the model's
+    history: Any  # History
+
+
+def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores=False):
+    """The `n_best` hypotheses that a beam of `K` finds for each source.
+
+    A finished hypothesis keeps its slot, frozen, and the beam goes on with those
+    left (so a beam of one is greedy search, and a beam with room for all sequences
+    is exact). A source is done when all slots are finished, or when `n_best` are and
+    no live one can score better: log-probabilities only fall, so that one divided by
+    the penalty of the longest length allowed bounds what may become of it.
+
+    Args:
+        model: `EncoderDecoder`.
+        inputs: dict of tensors for `model.encode`, `source_ids` `(B, S)` among them.
+        options: `DecodingOptions`.
+        prefix_ids: int `(B, P)`, optional. Forced first tokens, padded with zeros.
+        return_attention_scores: bool.
+
+    Returns:
+        `Hypotheses`.
+
+    References:
+        [Bahdanau et al., 2015](https://arxiv.org/abs/1409.0473) shrink the beam so;
+        penalties: [Wu et al., 2016](https://arxiv.org/abs/1609.08144), section 7.
+    """
+    beam = options.beam
+    source_ids = inputs["source_ids"]
+    num_steps = options.num_steps(source_ids)
+    limits = options.length_limits(source_ids)  # (B,)
+    memory, state = model.encode(inputs, num_steps)
+    batch_size = ops.shape(source_ids)[0]
+    rows = ops.repeat(ops.arange(batch_size), beam)  # (N,)
+    state = model.gather_state(state, rows)
+    longest = length_normaliser(limits, options.length_penalty)[:, None]
+    vocabulary_size = model.target_vocabulary_size
+    constrain = Constraints(
+        options,
+        ops.take(limits, rows, axis=0),
+        vocabulary_size,
+        None if prefix_ids is None else ops.take(prefix_ids, rows, axis=0),
+    )
+    is_pad = ops.equal(ops.arange(vocabulary_size), PAD_ID)[None]  # (1, V)
+    # A finished hypothesis has one way on, at no cost: padding.
+    frozen = ops.where(is_pad, 0.0, 2 * FORBIDDEN)
+    first_rows = ops.cast(ops.arange(batch_size) * beam, "int32")[:, None]
+
+    def score(beams):
+        scores = beams.log_probs / length_normaliser(
+            beams.lengths, options.length_penalty
+        )
+        if options.coverage_penalty:
+            scores = scores + coverage_score(
+                beams.coverage, memory.mask, options.coverage_penalty
+            )
+        done = ops.logical_and(beams.finished, is_possible(beams.log_probs))
+        return ops.where(done, scores, 2 * FORBIDDEN)
+
+    def is_open(beams):
+        live = ops.logical_and(
+            ops.logical_not(beams.finished), is_possible(beams.log_probs)
+        )
+        bound = ops.max(
+            ops.where(live, beams.log_probs / longest, 2 * FORBIDDEN), axis=1
+        )
+        worst = ops.top_k(score(beams), options.n_best)[0][:, -1]
+        return ops.logical_and(ops.any(live, axis=1), bound > worst)
+
+    def condition(beams):
+        return ops.logical_and(beams.index < ops.max(limits), ops.any(is_open(beams)))
+
+    def advance(beams):
+        logits, state = model.step(beams.token_ids, beams.state, memory)
+        log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+        log_probs = constrain(log_probs, beams.index, beams.tokens)
+
+        log_probs = ops.where(ops.reshape(beams.finished, (-1, 1)), frozen, log_probs)
+        log_probs = ops.reshape(log_probs, (-1, beam, vocabulary_size))
+        totals = beams.log_probs[..., None] + log_probs
+        # Finished, it also keeps its slot, whatever the others score.
+        kept = ops.logical_and(beams.finished[..., None], is_pad[None])
+        keys = ops.where(kept, -FORBIDDEN, totals)
+        keys = ops.reshape(keys, (-1, beam * vocabulary_size))
+        _, chosen = ops.top_k(keys, beam)  # (B, K)
+        chosen = ops.cast(chosen, "int32")
+        parents = chosen // vocabulary_size
+        token_ids = chosen % vocabulary_size
+        totals = ops.reshape(totals, (-1, beam * vocabulary_size))
+        totals = ops.take_along_axis(totals, chosen, axis=1)
+        totals = ops.maximum(totals, 2 * FORBIDDEN)  # forbidden sums do not run away
+
+        indices = ops.reshape(parents + first_rows, (-1,))  # (N,)
+        state = model.gather_state(state, indices)
+        was_finished = ops.take_along_axis(beams.finished, parents, axis=1)
+        lengths = ops.take_along_axis(beams.lengths, parents, axis=1)
+        lengths = ops.where(was_finished, lengths, beams.index + 1)
+        coverage = beams.coverage
+        if options.coverage_penalty:
+            coverage = ops.take_along_axis(coverage, parents[..., None], axis=1)
+            looked = ops.reshape(
+                ops.cast(state.attention_scores, "float32"), ops.shape(coverage)
+            )
+            coverage = coverage + ops.where(was_finished[..., None], 0.0, looked)
+        tokens = beams.tokens
+        flat_ids = ops.reshape(token_ids, (-1,))
+        if options.no_repeat_ngram:
+            tokens = write_column(
+                ops.take(tokens, indices, axis=0), beams.index, flat_ids
+            )
+        return Beams(
+            beams.index + 1,
+            flat_ids,
+            totals,
+            lengths,
+            # An impossible sequence never takes a slot for good.
+            ops.logical_and(
+                ops.logical_or(was_finished, ops.equal(token_ids, END_ID)),
+                is_possible(totals),
+            ),
+            coverage,
+            tokens,
+            state,
+            beams.history.write(
+                beams.index, token_ids, parents, state.attention_scores
+            ),
+        )
+
+    zeros = ops.zeros_like(ops.reshape(rows, (-1, beam)))  # (B, K)
+    first_slot = ops.equal(ops.arange(beam), 0)[None]
+    beams = Beams(
+        index=ops.zeros((), dtype="int32"),
+        token_ids=ops.full_like(rows, START_ID),
+        # All slots start alike: only the first one counts, or they stay alike.
+        log_probs=ops.where(
+            ops.broadcast_to(first_slot, ops.shape(zeros)), 0.0, 2 * FORBIDDEN
+        ),
+        lengths=zeros,
+        finished=ops.cast(zeros, "bool"),
+        coverage=ops.zeros((batch_size, beam, ops.shape(memory.mask)[1]))
+        if options.coverage_penalty
+        else (),
+        tokens=ops.zeros((ops.shape(rows)[0], num_steps), dtype="int32")
+        if options.no_repeat_ngram
+        else (),
+        state=state,
+        history=History.empty(
+            num_steps,
+            batch_size,
+            beam,
+            state.attention_scores if return_attention_scores else None,
+        ),
+    )
+    (beams,) = ops.while_loop(condition, lambda beams: (advance(beams),), (beams,))
+
+    slots, scores = best(score(beams), options.n_best)
+    token_ids, attention_scores = beams.history.read(slots, num_steps)
+    possible = is_possible(scores)
+    token_ids = ops.where(possible[..., None], token_ids, PAD_ID)
+    return Hypotheses(
+        token_ids,
+        ops.where(possible, ops.take_along_axis(beams.lengths, slots, axis=1), 0),
+        scores,
+        ops.take_along_axis(beams.log_probs, slots, axis=1),
+        attention_scores,
+    )

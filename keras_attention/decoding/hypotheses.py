@@ -1,0 +1,113 @@
+"""Hypotheses: what a search returns, how they are scored, how they are kept."""
+
+from typing import Any, NamedTuple
+
+from keras import ops
+
+from keras_attention.decoding.constraints import FORBIDDEN
+from keras_attention.special_tokens import PAD_ID
+
+
+class Hypotheses(NamedTuple):
+    """The `n` best outputs for each source row, best first.
+
+    Where a row has fewer than `n`, the rest have length 0 and a score of
+    `FORBIDDEN` or less.
+    """
+
+    token_ids: Any  # int (B, n, T), the end token included, zeros after it
+    lengths: Any  # int (B, n), the end token included
+    scores: Any  # float32 (B, n): log-probability with the penalties
+    log_probs: Any  # float32 (B, n)
+    attention_scores: Any  # (B, n, T, S): where each token looked; or () if not asked
+
+
+class History(NamedTuple):
+    """What happened at each step, time-major, so that a step writes in place.
+
+    Hypotheses are read off backwards at the end, from `parents`, rather than
+    reordered at every step: a step's cost does not grow with the steps before it.
+    """
+
+    token_ids: Any  # int (T, B, K)
+    parents: Any  # int (T, B, K): the slot at the step before
+    attention_scores: Any  # (T, B, K, S), or () if not kept
+
+    @classmethod
+    def empty(cls, num_steps, batch_size, beam, attention_scores=None):
+        """`attention_scores`, `(N, S)`, shows width and dtype where they are kept."""
+        slots = ops.broadcast_to(
+            ops.arange(beam)[None, None], (num_steps, batch_size, beam)
+        )
+        kept = ()
+        if attention_scores is not None:
+            length = ops.shape(attention_scores)[-1]
+            shape = (num_steps, batch_size, beam, length)
+            kept = ops.zeros(shape, dtype=attention_scores.dtype)
+        token_ids = ops.full((num_steps, batch_size, beam), PAD_ID, dtype="int32")
+        return cls(token_ids, slots, kept)
+
+    def write(self, index, token_ids, parents, attention_scores):
+        """Step `index`: `(B, K)`, `(B, K)`, and `(N, S)` if attention is kept."""
+        place = ops.reshape(index, (1, 1))
+        kept = self.attention_scores
+        if not isinstance(kept, tuple):
+            scores = ops.reshape(attention_scores, ops.shape(kept)[1:])
+            kept = ops.scatter_update(kept, place, scores[None])
+        return History(
+            ops.scatter_update(self.token_ids, place, token_ids[None]),
+            ops.scatter_update(self.parents, place, parents[None]),
+            kept,
+        )
+
+    def read(self, slots, num_steps):
+        """Follows hypotheses back from `slots` `(B, n)` of the last step.
+
+        Returns:
+            `(token_ids, attention_scores)`, `(B, n, T)` and `(B, n, T, S)` or `()`.
+        """
+        path = ops.broadcast_to(slots[None], (num_steps, *ops.shape(slots)))
+
+        def body(index, slots, path):
+            place = ops.reshape(index, (1, 1))
+            path = ops.scatter_update(path, place, slots[None])
+            parents = ops.take(self.parents, index, axis=0)
+            return index - 1, ops.take_along_axis(parents, slots, axis=1), path
+
+        last = ops.convert_to_tensor(num_steps - 1, dtype="int32")
+        _, _, path = ops.while_loop(
+            lambda index, slots, path: index >= 0, body, (last, slots, path)
+        )
+        token_ids = ops.take_along_axis(self.token_ids, path, axis=2)
+        token_ids = ops.transpose(token_ids, (1, 2, 0))
+        if isinstance(self.attention_scores, tuple):
+            return token_ids, ()
+        scores = ops.take_along_axis(self.attention_scores, path[..., None], axis=2)
+        scores = ops.transpose(scores, (1, 2, 0, 3))
+        # Steps after the end token looked somewhere too, but said nothing.
+        spoken = ops.cast(ops.not_equal(token_ids, PAD_ID), scores.dtype)
+        return token_ids, scores * spoken[..., None]
+
+
+def length_normaliser(lengths, alpha):
+    """GNMT's lp(Y) = ((5 + |Y|) / 6)^α; Wu et al., 2016, equation 14."""
+    return ((5.0 + ops.cast(lengths, "float32")) / 6.0) ** alpha
+
+
+def coverage_score(coverage, source_mask, beta):
+    """GNMT's β Σ_s log(min(Σ_t p_ts, 1)) over real positions; Wu et al., equation 14.
+
+    Args:
+        coverage: float32 `(B, K, S)`. Attention that each position has received.
+        source_mask: bool `(B, S)`.
+        beta: float.
+    """
+    # A position never looked at costs β log 1e-6 rather than everything.
+    received = ops.log(ops.clip(coverage, 1e-6, 1.0))
+    return beta * ops.sum(ops.where(source_mask[:, None], received, 0.0), axis=-1)
+
+
+def best(scores, count):
+    """Slots `(B, count)` and scores of the best hypotheses, best first."""
+    scores, slots = ops.top_k(scores, count)
+    return slots, ops.maximum(scores, FORBIDDEN)

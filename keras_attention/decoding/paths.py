@@ -1,0 +1,169 @@
+"""Decoding without a search: each hypothesis takes one token after the other."""
+
+from typing import Any, NamedTuple
+
+from keras import ops
+
+from keras_attention.decoding.constraints import FORBIDDEN, Constraints
+from keras_attention.decoding.hypotheses import (
+    History,
+    Hypotheses,
+    best,
+    coverage_score,
+    length_normaliser,
+)
+from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
+
+
+class Paths(NamedTuple):
+    """`n` independent hypotheses for each of `B` sources, `N = B · n` rows."""
+
+    index: Any  # (): tokens generated so far
+    token_ids: Any  # (N,): the last of each
+    log_probs: Any  # float32 (N,)
+    lengths: Any  # int (N,), the end token included
+    finished: Any  # bool (N,)
+    coverage: Any  # float32 (N, S), or () without coverage penalty
+    tokens: Any  # int (N, T) for n-grams, or () where they may repeat
+    state: Any  # the model's
+    history: Any  # History
+
+
+def follow_paths(
+    model, inputs, options, choose, num_paths, prefix_ids=None, keep_attention=False
+):
+    """Runs `num_paths` hypotheses per source, each token taken by `choose`.
+
+    Args:
+        model: `EncoderDecoder`.
+        inputs: dict of tensors for `model.encode`.
+        options: `DecodingOptions`.
+        choose: function of log-probabilities `(N, V)` and the step's index, which
+            returns token ids `(N,)`.
+        num_paths: int.
+        prefix_ids: int `(B, P)`, optional. Forced first tokens, padded with zeros.
+        keep_attention: bool. Whether `attention_scores` are wanted.
+
+    Returns:
+        `Hypotheses`, sorted by score.
+    """
+    source_ids = inputs["source_ids"]
+    num_steps = options.num_steps(source_ids)
+    memory, state = model.encode(inputs, num_steps)
+    batch_size = ops.shape(source_ids)[0]
+    rows = ops.repeat(ops.arange(batch_size), num_paths)
+    limits = ops.take(options.length_limits(source_ids), rows, axis=0)
+    if num_paths > 1:
+        state = model.gather_state(state, rows)
+    constrain = Constraints(
+        options,
+        limits,
+        model.target_vocabulary_size,
+        None if prefix_ids is None else ops.take(prefix_ids, rows, axis=0),
+    )
+    slots = ops.broadcast_to(ops.arange(num_paths)[None], (batch_size, num_paths))
+
+    def advance(paths):
+        logits, state = model.step(paths.token_ids, paths.state, memory)
+        log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+        log_probs = constrain(log_probs, paths.index, paths.tokens)
+        chosen = ops.cast(choose(log_probs, paths.index), "int32")
+        gained = ops.take_along_axis(log_probs, chosen[:, None], axis=1)[:, 0]
+        chosen = ops.where(paths.finished, PAD_ID, chosen)
+        coverage = paths.coverage
+        if options.coverage_penalty:
+            looked = ops.cast(state.attention_scores, "float32")
+            coverage = coverage + ops.where(paths.finished[:, None], 0.0, looked)
+        tokens = paths.tokens
+        if options.no_repeat_ngram:
+            tokens = write_column(tokens, paths.index, chosen)
+        return Paths(
+            paths.index + 1,
+            chosen,
+            paths.log_probs + ops.where(paths.finished, 0.0, gained),
+            ops.where(paths.finished, paths.lengths, paths.index + 1),
+            ops.logical_or(paths.finished, ops.equal(chosen, END_ID)),
+            coverage,
+            tokens,
+            state,
+            paths.history.write(
+                paths.index,
+                ops.reshape(chosen, (-1, num_paths)),
+                slots,
+                state.attention_scores,
+            ),
+        )
+
+    zeros = ops.zeros_like(rows)
+    paths = Paths(
+        index=ops.zeros((), dtype="int32"),
+        token_ids=ops.full_like(rows, START_ID),
+        log_probs=ops.cast(zeros, "float32"),
+        lengths=zeros,
+        finished=ops.cast(zeros, "bool"),
+        coverage=ops.zeros((batch_size * num_paths, ops.shape(memory.mask)[1]))
+        if options.coverage_penalty
+        else (),
+        tokens=ops.zeros((batch_size * num_paths, num_steps), dtype="int32")
+        if options.no_repeat_ngram
+        else (),
+        state=state,
+        history=History.empty(
+            num_steps,
+            batch_size,
+            num_paths,
+            state.attention_scores if keep_attention else None,
+        ),
+    )
+    (paths,) = ops.while_loop(
+        lambda paths: ops.logical_not(ops.all(paths.finished)),
+        lambda paths: (advance(paths),),
+        (paths,),
+        maximum_iterations=num_steps,
+    )
+
+    scores = paths.log_probs / length_normaliser(paths.lengths, options.length_penalty)
+    scores = ops.reshape(scores, (-1, num_paths))
+    if options.coverage_penalty:
+        coverage = ops.reshape(paths.coverage, (batch_size, num_paths, -1))
+        scores = scores + coverage_score(
+            coverage, memory.mask, options.coverage_penalty
+        )
+    order, scores = best(scores, num_paths)
+    token_ids, attention_scores = paths.history.read(order, num_steps)
+
+    def sort(values):
+        values = ops.reshape(values, (-1, num_paths))
+        return ops.take_along_axis(values, order, axis=1)
+
+    return Hypotheses(
+        token_ids,
+        sort(paths.lengths),
+        scores,
+        ops.maximum(sort(paths.log_probs), FORBIDDEN),
+        attention_scores,
+    )
+
+
+def greedy_search(
+    model, inputs, options, prefix_ids=None, return_attention_scores=False
+):
+    """Takes the most probable token at each step; `beam_search` with a beam of one.
+
+    Args and returns: as for `beam_search`; `n_best` is 1.
+    """
+    return follow_paths(
+        model,
+        inputs,
+        options,
+        lambda log_probs, index: ops.argmax(log_probs, axis=-1),
+        1,
+        prefix_ids,
+        return_attention_scores,
+    )
+
+
+def write_column(array, index, column):
+    """`array[:, index] = column`, for an index known at run time only."""
+    here = ops.equal(ops.arange(ops.shape(array)[1]), index)[None]
+    return ops.where(here, column[:, None], array)

@@ -1,0 +1,111 @@
+"""One door to decoding: picks greedy search, beam search or sampling, compiled."""
+
+import functools
+
+import keras
+
+from keras_attention.decoding.beam import beam_search
+from keras_attention.decoding.paths import greedy_search
+from keras_attention.decoding.sampling import draw_uniforms, sample
+
+
+def search(model, inputs, options, prefix_ids=None, return_attention_scores=False):
+    """Greedy search where the beam is one and unpenalised, else beam search.
+
+    Runs inside whatever graph or trace it is called from; `Decoder` compiles it.
+    """
+    find = greedy_search if options.beam == 1 else beam_search
+    return find(model, inputs, options, prefix_ids, return_attention_scores)
+
+
+class Decoder:
+    """Decodes batches with one model, compiling once per shape and option.
+
+    Args:
+        model: `EncoderDecoder`, built.
+
+    Example:
+
+    >>> decoder = Decoder(Transformer(9, 9, **PRESETS["tiny"]))
+    >>> source_ids = np.array([[4, 5, 3]], "int32")
+    >>> hypotheses = decoder({"source_ids": source_ids}, DecodingOptions(max_length=5))
+    >>> tuple(hypotheses.token_ids.shape)
+    (1, 1, 5)
+    """
+
+    def __init__(self, model):
+        self.model = model
+        self._compiled = functools.lru_cache(maxsize=32)(self._compile)
+
+    def __call__(
+        self,
+        inputs,
+        options,
+        prefix_ids=None,
+        return_attention_scores=False,
+        seed=0,
+    ):
+        """Decodes one batch.
+
+        Args:
+            inputs: dict of int32 arrays, `source_ids` `(B, S)` among them.
+            options: `DecodingOptions`.
+            prefix_ids: int32 `(B, P)`, optional. Forced first tokens, zero-padded.
+            return_attention_scores: bool.
+            seed: int. Of the draws, where options sample.
+
+        Returns:
+            `Hypotheses`, of NumPy arrays.
+        """
+        run = self._compiled(options, prefix_ids is not None, return_attention_scores)
+        arguments = [inputs]
+        if prefix_ids is not None:
+            arguments.append(prefix_ids)
+        if options.samples:
+            num_rows, num_steps = len(inputs["source_ids"]), None
+            num_steps = options.num_steps(inputs["source_ids"])
+            arguments.append(draw_uniforms(seed, num_rows, num_steps, options.n_best))
+        return keras.tree.map_structure(keras.ops.convert_to_numpy, run(*arguments))
+
+    def _compile(self, options, has_prefix, return_attention_scores):
+        def run(inputs, *rest):
+            rest = list(rest)
+            prefix_ids = rest.pop(0) if has_prefix else None
+            if options.samples:
+                return sample(
+                    self.model,
+                    inputs,
+                    options,
+                    rest.pop(0),
+                    prefix_ids,
+                    return_attention_scores,
+                )
+            return search(
+                self.model, inputs, options, prefix_ids, return_attention_scores
+            )
+
+        return compiled(self.model, run)
+
+
+def compiled(model, function):
+    """`function` of arrays, as one compiled program of the backend.
+
+    What varies from call to call are the arguments and the model's weights.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        # Lengths vary from batch to batch: one graph serves them all.
+        return tf.function(function, reduce_retracing=True)
+    if backend == "jax":
+        import jax
+
+        @jax.jit
+        def run(weights, arguments):
+            pairs = zip(model.variables, weights, strict=True)
+            with keras.StatelessScope(state_mapping=list(pairs)):
+                return function(*arguments)
+
+        return lambda *arguments: run([v.value for v in model.variables], arguments)
+    return function

@@ -1,0 +1,363 @@
+"""Multi-head attention: within a sequence, and from one sequence to another."""
+
+import math
+
+import keras
+from keras import ops
+
+from keras_attention.layers.masking import causal_mask, combine_masks, masked_softmax
+
+
+class MultiHeadAttention(keras.layers.Layer):
+    """What self and cross attention share: projections, heads, softmax, output.
+
+        head_i = softmax(scale · Q W_i^Q (K W_i^K)ᵀ) V W_i^V
+        output = [head_1; …; head_h] W^O
+
+    Projections are `Dense` layers whose columns are ordered head by head.
+    """
+
+    def __init__(
+        self,
+        num_heads,
+        key_dim,
+        value_dim=None,
+        output_dim=None,
+        scale=None,
+        dropout=0.0,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if num_heads < 1 or key_dim < 1:
+            raise ValueError(
+                "num_heads and key_dim must be positive; "
+                f"received num_heads={num_heads}, key_dim={key_dim}"
+            )
+        self.num_heads = num_heads
+        self.key_dim = key_dim
+        self.value_dim = value_dim
+        self.output_dim = output_dim
+        self.scale = scale
+        self.dropout = dropout
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.query_dense = self._dense(num_heads * key_dim, "query_dense")
+        self.key_dense = self._dense(num_heads * key_dim, "key_dense")
+        self.value_dense = self._dense(
+            num_heads * (value_dim or key_dim), "value_dense"
+        )
+        # Its width may be the query's, which `build` sees first.
+        self.output_dense = None
+        self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+
+    def _dense(self, units, name):
+        return keras.layers.Dense(
+            units,
+            use_bias=self.use_bias,
+            kernel_initializer=self.kernel_initializer.__class__.from_config(
+                self.kernel_initializer.get_config()
+            ),
+            dtype=self.dtype_policy,
+            name=name,
+        )
+
+    def _build_projections(self, query_shape, key_shape, value_shape):
+        self.query_dense.build(query_shape)
+        self.key_dense.build(key_shape)
+        self.value_dense.build(value_shape)
+        self.output_dense = self._dense(
+            self.output_dim or query_shape[-1], "output_dense"
+        )
+        heads_dim = self.num_heads * (self.value_dim or self.key_dim)
+        self.output_dense.build((*query_shape[:-1], heads_dim))
+
+    def _split(self, projected):
+        """`(…, heads · dim)` → `(…, heads, dim)`."""
+        shape = ops.shape(projected)
+        dim = projected.shape[-1] // self.num_heads
+        return ops.reshape(projected, (*shape[:-1], self.num_heads, dim))
+
+    def _merge(self, heads):
+        """`(…, heads, dim)` → `(…, heads · dim)`, projected to the output."""
+        shape = ops.shape(heads)
+        dim = heads.shape[-2] * heads.shape[-1]
+        return self.output_dense(ops.reshape(heads, (*shape[:-2], dim)))
+
+    def _scale(self):
+        return 1.0 / math.sqrt(self.key_dim) if self.scale is None else self.scale
+
+    def _attend(self, query, key, value, mask, return_attention_scores, training):
+        """Heads apart: query `(B, T, H, key_dim)`, key and value `(B, S, H, …)`."""
+        if not return_attention_scores and not (training and self.dropout):
+            return self._attend_fused(query, key, value, mask), None
+        query = ops.transpose(query, (0, 2, 1, 3))  # (B, H, T, key_dim)
+        key = ops.transpose(key, (0, 2, 3, 1))  # (B, H, key_dim, S)
+        value = ops.transpose(value, (0, 2, 1, 3))  # (B, H, S, value_dim)
+        heads, scores = self._attend_transposed(query, key, value, mask, training)
+        return ops.transpose(heads, (0, 2, 1, 3)), scores
+
+    def _attend_transposed(self, query, key, value, mask, training=False):
+        # The query is scaled before the product, which float16 could not hold.
+        scores = ops.matmul(query * self._scale(), key)  # (B, H, T, S)
+        attention_scores = masked_softmax(scores, mask)
+        weights = self.dropout_layer(attention_scores, training=training)
+        return ops.matmul(weights, value), attention_scores
+
+    def _attend_fused(self, query, key, value, mask):
+        """The same numbers from the backend's own kernel, without the scores."""
+        heads = ops.dot_product_attention(
+            query, key, value, mask=mask, scale=self._scale()
+        )
+        if mask is None:
+            return heads
+        # Kernels spread a fully masked row evenly; here it looks at nothing.
+        some = ops.any(mask, axis=-1)  # (B, 1, T)
+        some = ops.transpose(some, (0, 2, 1))[..., None]
+        return heads * ops.cast(some, heads.dtype)
+
+    def _result(self, query, heads, attention_scores, return_attention_scores):
+        context = self._merge(heads)
+        if return_attention_scores:
+            return context, attention_scores
+        return context
+
+    def _output_spec(self, query, source_length, return_attention_scores):
+        batch, length, dim = query.shape
+        context = keras.KerasTensor(
+            (batch, length, self.output_dim or dim), dtype=self.compute_dtype
+        )
+        if not return_attention_scores:
+            return context
+        shape = (batch, self.num_heads, length, source_length)
+        return context, keras.KerasTensor(shape, dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "key_dim": self.key_dim,
+            "value_dim": self.value_dim,
+            "output_dim": self.output_dim,
+            "scale": self.scale,
+            "dropout": self.dropout,
+            "use_bias": self.use_bias,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
+
+
+def _for_heads(value_mask, attention_mask):
+    """Brings `(B, S)` and `(B, T, S)` masks to one `(B, 1, T or 1, S)`."""
+    if value_mask is not None:
+        value_mask = ops.cast(value_mask, "bool")[:, None, None, :]
+    if attention_mask is not None:
+        attention_mask = ops.cast(attention_mask, "bool")
+        attention_mask = (
+            attention_mask[None, None]
+            if len(attention_mask.shape) == 2
+            else attention_mask[:, None]
+        )
+    return combine_masks(value_mask, attention_mask)
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class MultiHeadSelfAttention(MultiHeadAttention):
+    """Each position of a sequence looks at the others (or at the earlier ones).
+
+    Shapes: `B` batch, `T` positions, `H` heads.
+
+    Args:
+        num_heads: int. Number of heads, `H`.
+        key_dim: int. Width of each head's queries and keys.
+        value_dim: int. Width of each head's values; `key_dim` where None.
+        output_dim: int. Width of the result; the input's where None.
+        scale: float. Multiplies the scores; `1 / √key_dim` where None.
+        dropout: float. Share of attention weights dropped in training.
+        use_bias: bool. Whether the four projections have a bias.
+        kernel_initializer: for the four projections.
+        **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
+
+    Call arguments:
+        value: float `(B, T, dim)`.
+        value_mask: bool `(B, T)`. False at padding, which nobody looks at.
+        mask: the same, filled in by Keras where `value` carries a mask.
+        attention_mask: bool `(B, T, T)` or `(T, T)`. True where row may see column.
+        use_causal_mask: bool. Hide from each position those after it.
+        return_attention_scores: bool. Without the scores, and outside of
+            training with dropout, the backend's fused kernel is used.
+
+    Returns:
+        context `(B, T, output_dim)`, or `(context, attention_scores)` with scores
+        `(B, H, T, T)`. A position that may look at nothing gets zeros from all
+        heads, and so the output projection's bias.
+
+    Example:
+
+    >>> attention = MultiHeadSelfAttention(num_heads=2, key_dim=4)
+    >>> _, scores = attention(np.ones((3, 5, 8)), return_attention_scores=True)
+    >>> tuple(scores.shape)
+    (3, 2, 5, 5)
+
+    References:
+        [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762), sections 3.2.1
+        (division by √d_k) and 3.2.2.
+    """
+
+    def build(self, value_shape):
+        self._build_projections(value_shape, value_shape, value_shape)
+
+    def call(
+        self,
+        value,
+        value_mask=None,
+        mask=None,
+        attention_mask=None,
+        use_causal_mask=False,
+        return_attention_scores=False,
+        training=None,
+    ):
+        visible = _for_heads(combine_masks(value_mask, mask), attention_mask)
+        if use_causal_mask:
+            visible = combine_masks(
+                visible, causal_mask(ops.shape(value)[1])[None, None]
+            )
+        query = self._split(self.query_dense(value))
+        key = self._split(self.key_dense(value))
+        projected = self._split(self.value_dense(value))
+        heads, scores = self._attend(
+            query, key, projected, visible, return_attention_scores, training
+        )
+        return self._result(value, heads, scores, return_attention_scores)
+
+    def make_cache(self, batch_size, num_steps):
+        """Room for the keys and values of `num_steps` steps.
+
+        Both are time-major, `(num_steps, N, H, dim)`: a step then replaces one
+        row of the array in place, on TensorFlow as on JAX.
+        """
+        shape = (num_steps, batch_size, self.num_heads)
+        value_dim = self.value_dim or self.key_dim
+        return (
+            ops.zeros((*shape, self.key_dim), dtype=self.compute_dtype),
+            ops.zeros((*shape, value_dim), dtype=self.compute_dtype),
+        )
+
+    def step(self, value, cache, index):
+        """Feeds one position, as `call` with a causal mask would have seen it.
+
+        Args:
+            value: float `(N, dim)`. The position's features.
+            cache: what `make_cache` or the step before returned.
+            index: int scalar tensor. Steps fed before this one.
+
+        Returns:
+            `(context, cache)`, context `(N, output_dim)`.
+        """
+        query = self._split(self.query_dense(value)) * self._scale()  # (N, H, dim)
+        key = self._split(self.key_dense(value))
+        projected = self._split(self.value_dense(value))
+        place = ops.reshape(index, (1, 1))
+        keys = ops.scatter_update(cache[0], place, key[None])
+        values = ops.scatter_update(cache[1], place, projected[None])
+        num_steps = ops.shape(keys)[0]
+        scores = ops.einsum("nhd,tnhd->nht", query, keys)
+        weights = masked_softmax(scores, ops.arange(num_steps) <= index)
+        heads = ops.einsum("nht,tnhd->nhd", weights, values)
+        return self._merge(heads), (keys, values)
+
+    def compute_output_spec(
+        self, value, *args, return_attention_scores=False, **kwargs
+    ):
+        return self._output_spec(value, value.shape[1], return_attention_scores)
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class MultiHeadCrossAttention(MultiHeadAttention):
+    """Each position of one sequence looks at all positions of another.
+
+    Shapes: `B` batch, `T` target steps, `S` source positions, `H` heads.
+
+    Args: as for `MultiHeadSelfAttention`.
+
+    Call arguments:
+        query: float `(B, T, query_dim)`.
+        value: float `(B, S, value_dim)`.
+        key: float `(B, S, any)`; `value` where None.
+        value_mask: bool `(B, S)`. False at padding. Keras fills it in where
+            `value` carries a mask.
+        attention_mask: bool `(B, T, S)` or `(T, S)`.
+        return_attention_scores: bool. See `MultiHeadSelfAttention`.
+
+    Returns:
+        context `(B, T, output_dim)`, or `(context, attention_scores)` with scores
+        `(B, H, T, S)`.
+
+    References:
+        [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762), section 3.2.3.
+    """
+
+    def build(self, query_shape, value_shape, key_shape=None):
+        self._build_projections(query_shape, key_shape or value_shape, value_shape)
+
+    def call(
+        self,
+        query,
+        value,
+        key=None,
+        value_mask=None,
+        attention_mask=None,
+        return_attention_scores=False,
+        training=None,
+    ):
+        heads, scores = self._attend(
+            self._split(self.query_dense(query)),
+            self._split(self.key_dense(value if key is None else key)),
+            self._split(self.value_dense(value)),
+            _for_heads(value_mask, attention_mask),
+            return_attention_scores,
+            training,
+        )
+        return self._result(query, heads, scores, return_attention_scores)
+
+    def project_source(self, value, key=None):
+        """The source's keys and values, ready for `step`, computed once.
+
+        Returns:
+            `(keys, values)`, `(B, H, key_dim, S)` and `(B, H, S, value_dim)`: the
+            layouts that the two matrix products of a step read without a copy.
+        """
+        keys = self._split(self.key_dense(value if key is None else key))
+        values = self._split(self.value_dense(value))
+        return ops.transpose(keys, (0, 2, 3, 1)), ops.transpose(values, (0, 2, 1, 3))
+
+    def step(self, query, source, value_mask=None):
+        """Feeds one target position; several rows may share one source row.
+
+        Args:
+            query: float `(N, query_dim)`, `N` a multiple of `B`: the beams of a
+                source row, adjacent, are read as that row's query positions, so
+                that the source is never copied.
+            source: what `project_source` returned.
+            value_mask: bool `(B, S)`.
+
+        Returns:
+            `(context, attention_scores)`, `(N, output_dim)` and `(N, H, S)`.
+        """
+        keys, values = source
+        query = self._split(self.query_dense(query))  # (N, H, key_dim)
+        batch = ops.shape(keys)[0]
+        query = ops.reshape(query, (batch, -1, self.num_heads, self.key_dim))
+        query = ops.transpose(query, (0, 2, 1, 3))  # (B, H, beams, key_dim)
+        mask = _for_heads(value_mask, None)
+        heads, scores = self._attend_transposed(query, keys, values, mask)
+        heads = ops.transpose(heads, (0, 2, 1, 3))  # (B, beams, H, value_dim)
+        heads = ops.reshape(heads, (-1, self.num_heads, values.shape[-1]))
+        scores = ops.transpose(scores, (0, 2, 1, 3))  # (B, beams, H, S)
+        scores = ops.reshape(scores, (-1, self.num_heads, ops.shape(scores)[-1]))
+        return self._merge(heads), scores
+
+    def compute_output_spec(
+        self, query, value, *args, return_attention_scores=False, **kwargs
+    ):
+        return self._output_spec(query, value.shape[1], return_attention_scores)

@@ -1,0 +1,1 @@
+"""Model families, all behind one contract."""

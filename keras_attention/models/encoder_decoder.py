@@ -1,0 +1,60 @@
+"""What the three families share, and all that the rest of the package knows of them."""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops, tree
+
+
+class Memory(NamedTuple):
+    """The encoded source, as attention reads it."""
+
+    value: Any  # (B, S, value_dim)
+    key: Any  # projected once, in whatever layout the family's steps read best
+    mask: Any  # (B, S), False at padding
+
+
+class EncoderDecoder(keras.Model):
+    """An encoder that remembers and a decoder that steps.
+
+    Calling the model runs teacher forcing and returns logits, `(B, T, vocabulary)`,
+    and with `return_attention_scores=True` also scores `(B, T, S)`. Decoding, plots
+    and export use what stands below and nothing else.
+    """
+
+    target_vocabulary_size: int
+
+    def encode(self, inputs, num_steps=None):
+        """Reads the source.
+
+        Args:
+            inputs: dict of tensors; what is needed of it is up to the family.
+            num_steps: int or int scalar tensor. How many calls of `step` the state
+                must have room for; a family's own default where None.
+
+        Returns:
+            `(memory, state)`: what is attended to, and where decoding starts.
+        """
+        raise NotImplementedError
+
+    def step(self, token_ids, state, memory):
+        """Feeds one token to each of `N` hypotheses.
+
+        Args:
+            token_ids: int `(N,)`. `N` is a multiple of the memory's `B`: the
+                hypotheses of a source row are adjacent and share its memory.
+            state: what `encode`, `gather_state` or the step before returned.
+            memory: what `encode` returned, never copied for hypotheses.
+
+        Returns:
+            `(logits, state)`, logits `(N, vocabulary)`; `state.attention_scores` is
+            `(N, S)`: where this step looked.
+        """
+        raise NotImplementedError
+
+    def gather_state(self, state, indices):
+        """The state of hypotheses `indices`, int `(M,)`, in that order.
+
+        Families whose state is not batch-major throughout override it.
+        """
+        return tree.map_structure(lambda leaf: ops.take(leaf, indices, axis=0), state)
