@@ -1,0 +1,116 @@
+"""Softmax attention, whatever the score."""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.masking import masked_softmax
+
+
+class Attention(keras.layers.Layer):
+    """Weighs the positions of `value` by how well each answers `query`.
+
+        attention_scores = softmax(compare(query, project_key(value)))
+        context = attention_scores · value
+
+    Subclasses say what "well" means: `project_key` prepares the source once,
+    `compare` scores it against each query. Shapes: `B` batch, `T` target steps, `S` source
+    positions, `K` hypotheses of a beam.
+
+    Args:
+        **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
+
+    Call arguments:
+        query: float `(B, T, query_dim)`, or `(B·K, T, query_dim)`: the queries of `K`
+            adjacent rows look at the same row of `value`, which is not copied.
+        value: float `(B, S, value_dim)`.
+        key: float `(B, S, key_dim)`, optional. `project_key(value)`, kept from an
+            earlier step, so that decoding projects the source once.
+        value_mask: bool `(B, S)`, optional. False at padding. Keras fills it in when
+            `value` carries a mask.
+        return_attention_scores: bool.
+
+    Returns:
+        The context, `(B, T, value_dim)`, or `(context, attention_scores)` with scores
+        `(B, T, S)`; `B·K` instead of `B` if query has so many rows. A row without any
+        attended position has zero scores and a zero context. The mask of `query`
+        passes to the context.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def build(self, query_shape, value_shape):
+        check_ranks(self, query_shape, value_shape)
+
+    def project_key(self, value):
+        """Computes what depends on `value` alone, `(B, S, key_dim)`."""
+        return value
+
+    def compare(self, query, key):
+        """Scores each key for each query, `(B, T, S)`."""
+        raise NotImplementedError
+
+    def call(
+        self,
+        query,
+        value,
+        key=None,
+        value_mask=None,
+        return_attention_scores=False,
+        training=None,
+    ):
+        key = self.project_key(value) if key is None else key
+        mask = None if value_mask is None else value_mask[:, None, :]
+        scores = self.compare(regroup(query, value), key)
+        attention_scores = masked_softmax(scores, mask)  # (B, K·T, S)
+        context = ops.matmul(attention_scores, value)  # (B, K·T, value_dim)
+        steps = ops.shape(query)[1]
+        context = regroup(context, query, steps)  # (B·K, T, value_dim)
+        if return_attention_scores:
+            return context, regroup(attention_scores, query, steps)
+        return context
+
+    def compute_output_spec(
+        self,
+        query,
+        value,
+        key=None,
+        value_mask=None,
+        return_attention_scores=False,
+        training=None,
+    ):
+        def spec(dim):
+            shape = (query.shape[0], query.shape[1], dim)
+            return keras.KerasTensor(shape, dtype=self.compute_dtype)
+
+        context = spec(value.shape[-1])
+        if return_attention_scores:
+            return context, spec(self.source_length(value.shape))
+        return context
+
+    def source_length(self, value_shape):
+        """The number of positions in a `value` of this shape, None if unknown."""
+        return value_shape[1]
+
+
+def regroup(tensor, like, steps=-1):
+    """Gives `tensor` `(rows, steps, dim)` as many rows as `like` has.
+
+    Hypotheses about one row of the source are adjacent, so that `(B·K, T, dim)` and
+    `(B, K·T, dim)` are the same numbers in the same order.
+    """
+    if like.shape[0] is not None and like.shape[0] == tensor.shape[0]:
+        return tensor
+    return ops.reshape(tensor, (ops.shape(like)[0], steps, ops.shape(tensor)[-1]))
+
+
+def check_ranks(layer, query_shape, value_shape, value_ranks=(3,)):
+    """Raises ValueError for a forgotten time axis, before it turns into broadcasting."""
+    if len(query_shape) != 3 or len(value_shape) not in value_ranks:
+        ranks = " or ".join(map(str, value_ranks))
+        raise ValueError(
+            f"{type(layer).__name__} expects query with 3 axes, (B, T, query_dim), and "
+            f"value with {ranks}; received query {tuple(query_shape)} and value "
+            f"{tuple(value_shape)}. For a single step, pass query[:, None, :]."
+        )
