@@ -1,0 +1,26 @@
+"""Serve SavedModels over REST and gRPC, and ask for predictions.
+
+Reads exported models only and knows nothing of how they were trained: any SavedModel
+is served. Neither this module nor the client imports TensorFlow.
+"""
+
+from importlib import import_module
+
+_HOMES = {
+    "Client": "client",
+    "ServedTranslation": "client",
+    "Server": "server",
+    "ServingError": "errors",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__():
+    return __all__

@@ -1,0 +1,93 @@
+"""What can go wrong while serving, in the words that both protocols share."""
+
+import enum
+
+
+class Code(enum.IntEnum):
+    """The status codes of gRPC, which REST translates."""
+
+    OK = 0
+    CANCELLED = 1
+    UNKNOWN = 2
+    INVALID_ARGUMENT = 3
+    DEADLINE_EXCEEDED = 4
+    NOT_FOUND = 5
+    ALREADY_EXISTS = 6
+    PERMISSION_DENIED = 7
+    RESOURCE_EXHAUSTED = 8
+    FAILED_PRECONDITION = 9
+    ABORTED = 10
+    OUT_OF_RANGE = 11
+    UNIMPLEMENTED = 12
+    INTERNAL = 13
+    UNAVAILABLE = 14
+    DATA_LOSS = 15
+    UNAUTHENTICATED = 16
+
+
+HTTP_STATUS = {
+    Code.OK: 200,
+    Code.CANCELLED: 499,
+    Code.UNKNOWN: 500,
+    Code.INVALID_ARGUMENT: 400,
+    Code.DEADLINE_EXCEEDED: 504,
+    Code.NOT_FOUND: 404,
+    Code.ALREADY_EXISTS: 409,
+    Code.PERMISSION_DENIED: 403,
+    Code.RESOURCE_EXHAUSTED: 429,
+    Code.FAILED_PRECONDITION: 400,
+    Code.ABORTED: 409,
+    Code.OUT_OF_RANGE: 400,
+    Code.UNIMPLEMENTED: 501,
+    Code.INTERNAL: 500,
+    Code.UNAVAILABLE: 503,
+    Code.DATA_LOSS: 500,
+    Code.UNAUTHENTICATED: 401,
+}
+
+# Several codes share one HTTP status; a client is told the commonest.
+CODE_OF_HTTP_STATUS = {
+    400: Code.INVALID_ARGUMENT,
+    401: Code.UNAUTHENTICATED,
+    403: Code.PERMISSION_DENIED,
+    404: Code.NOT_FOUND,
+    409: Code.ABORTED,
+    429: Code.RESOURCE_EXHAUSTED,
+    499: Code.CANCELLED,
+    500: Code.INTERNAL,
+    501: Code.UNIMPLEMENTED,
+    503: Code.UNAVAILABLE,
+    504: Code.DEADLINE_EXCEEDED,
+}
+
+
+class ServingError(Exception):
+    """A request that could not be answered.
+
+    Args:
+        code: `Code`, or its number.
+        message: str. What the protocol says, word for word.
+        hint: str. What to do about it, for people; never sent over the wire.
+    """
+
+    def __init__(self, code, message, hint=""):
+        super().__init__(code, message, hint)
+        self.code = Code(code)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self):
+        text = f"{self.code.name}: {self.message}"
+        return f"{text} ({self.hint})" if self.hint else text
+
+    @property
+    def http_status(self):
+        return HTTP_STATUS[self.code]
+
+
+def invalid_argument(message):
+    return ServingError(Code.INVALID_ARGUMENT, message)
+
+
+def not_found(message):
+    return ServingError(Code.NOT_FOUND, message)
