@@ -1,0 +1,280 @@
+"""SentencePiece, with the ids that this package's models expect."""
+
+import hashlib
+import io
+import random
+import re
+from pathlib import Path
+
+import numpy as np
+import sentencepiece
+
+from keras_attention.special_tokens import END_ID, PAD_ID, START_ID, UNKNOWN_ID
+
+MODEL_TYPES = ("unigram", "bpe", "char", "word")
+SPECIAL_PIECES = {
+    "pad_id": PAD_ID,
+    "pad_piece": "<pad>",
+    "unk_id": UNKNOWN_ID,
+    "unk_piece": "<unk>",
+    "bos_id": START_ID,
+    "bos_piece": "<s>",
+    "eos_id": END_ID,
+    "eos_piece": "</s>",
+}
+NUM_SPECIAL = 4
+NUM_BYTES = 256
+SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+class Tokenizer:
+    """Turns sentences into lists of ids and back.
+
+    The same model bytes give the same ids in an exported graph, through
+    `tensorflow_text.SentencepieceTokenizer(tokenizer.model)`.
+
+    Args:
+        model: bytes. A serialised SentencePiece model whose `<pad>`, `<unk>`,
+            `<s>` and `</s>` have the ids 0 to 3; `Tokenizer.train` makes one.
+
+    Raises:
+        ValueError: `model` is no SentencePiece model, or numbers them otherwise.
+
+    Example:
+
+    >>> sentences = ["a b", "b c a", "c"]
+    >>> tokenizer = Tokenizer.train(sentences, vocabulary_size=10, model_type="word")
+    >>> tokenizer.decode(tokenizer.encode(["b a c"]))
+    ['b a c']
+
+    References:
+        [Kudo and Richardson, 2018](https://arxiv.org/abs/1808.06226).
+    """
+
+    def __init__(self, model):
+        self.model = bytes(model)
+        self._processor = _load(self.model)
+        _check_special_ids(self._processor)
+
+    @classmethod
+    def train(
+        cls,
+        sentences,
+        vocabulary_size,
+        model_type="unigram",
+        character_coverage=1.0,
+        byte_fallback=None,
+        seed=0,
+        max_sentences=500_000,
+    ):
+        """Learns pieces from `sentences`; the same arguments give the same bytes.
+
+        Args:
+            sentences: iterable of str, read once. Memory is bounded: a uniform
+                sample of `max_sentences` is kept.
+            vocabulary_size: int. With the four special ids, and with the 256 bytes
+                of `byte_fallback`. The result may be smaller, where the data hold
+                fewer pieces: read `tokenizer.vocabulary_size`.
+            model_type: `"unigram"`, `"bpe"`, `"char"` or `"word"`.
+            character_coverage: float in (0, 1]. Share of the characters that get a
+                piece; 0.9995 suits Chinese and Japanese.
+            byte_fallback: bool. Whether characters without a piece are spelt in
+                bytes, so that nothing is unknown. By default true for unigram and
+                bpe, and false for char and word.
+            seed: int. Of the sample.
+            max_sentences: int. Size of the sample.
+
+        Raises:
+            ValueError: no text, an unknown type, or a vocabulary too small; the
+                message says the least size that works.
+        """
+        if model_type not in MODEL_TYPES:
+            raise ValueError(
+                f"model_type must be one of {', '.join(MODEL_TYPES)}; "
+                f"received {model_type!r}"
+            )
+        if byte_fallback is None:
+            byte_fallback = model_type in ("unigram", "bpe")
+        least = NUM_SPECIAL + 1 + (NUM_BYTES if byte_fallback else 0)
+        if vocabulary_size < least:
+            raise _too_small(vocabulary_size, least, byte_fallback)
+
+        sample = _sample(sentences, max_sentences, seed)
+        model = io.BytesIO()
+        try:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter(sample),
+                model_writer=model,
+                model_type=model_type,
+                vocab_size=vocabulary_size,
+                character_coverage=character_coverage,
+                byte_fallback=byte_fallback,
+                hard_vocab_limit=False,
+                # More threads add floats in another order, which changes the bytes.
+                num_threads=1,
+                minloglevel=3,
+                **SPECIAL_PIECES,
+            )
+        except RuntimeError as error:
+            raise _explain(error, vocabulary_size, byte_fallback) from error
+        return cls(model.getvalue())
+
+    @classmethod
+    def load(cls, path):
+        """Reads what `save`, or SentencePiece itself, wrote."""
+        try:
+            return cls(Path(path).read_bytes())
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+
+    def save(self, path):
+        Path(path).write_bytes(self.model)
+
+    @property
+    def vocabulary_size(self):
+        return self._processor.get_piece_size()
+
+    @property
+    def fingerprint(self):
+        """A short name of the model's bytes."""
+        return hashlib.blake2b(self.model, digest_size=16).hexdigest()
+
+    def encode(self, texts, num_threads=1):
+        """Ids of each text, without special ids.
+
+        Args:
+            texts: list of str. Any: newlines count as spaces, and lone surrogates,
+                which UTF-8 cannot write, as U+FFFD.
+            num_threads: int. Threads to share a long list among.
+
+        Returns:
+            A list of lists of int, in the order of `texts`.
+        """
+        if isinstance(texts, (str, bytes)):
+            raise ValueError(
+                f"texts must be a list of strings; received the single {texts!r:.40}: "
+                "write [text]"
+            )
+        texts = list(texts)
+        try:
+            return self._processor.encode(texts, num_threads=num_threads)
+        except TypeError:
+            for text in texts:
+                if not isinstance(text, str):
+                    raise ValueError(
+                        "texts must hold strings; received a "
+                        f"{type(text).__name__}: {text!r:.40}"
+                    ) from None
+            texts = [SURROGATES.sub("\ufffd", text) for text in texts]
+            return self._processor.encode(texts, num_threads=num_threads)
+
+    def decode(self, ids):
+        """Texts of a batch of ids, each up to its first END.
+
+        Args:
+            ids: int `(B, T)`, or a list of lists. PAD and START are dropped; an
+                unknown id reads ` ⁇ `.
+
+        Returns:
+            A list of `B` str.
+        """
+        return self._processor.decode([self._content(row) for row in ids])
+
+    def pieces(self, ids):
+        """The piece of each id, special ones too, as `["▁He", "llo", "</s>"]`."""
+        return self._processor.id_to_piece(self._checked(ids))
+
+    def _content(self, ids):
+        ids = self._checked(ids)
+        if END_ID in ids:
+            ids = ids[: ids.index(END_ID)]
+        return [i for i in ids if i not in (PAD_ID, START_ID)]
+
+    def _checked(self, ids):
+        ids = np.asarray(ids)
+        if ids.ndim != 1:
+            raise ValueError(
+                "expected one list of ids per text (decode takes a batch of them, "
+                f"pieces one alone); received a shape of {ids.shape}"
+            )
+        if ids.size and (ids.min() < 0 or ids.max() >= self.vocabulary_size):
+            raise ValueError(
+                f"ids must lie in 0..{self.vocabulary_size - 1}, the vocabulary; "
+                f"received {ids.min()}..{ids.max()}: is this another tokenizer's?"
+            )
+        return ids.astype(int).tolist()
+
+    def __reduce__(self):
+        return Tokenizer, (self.model,)
+
+    def __eq__(self, other):
+        return isinstance(other, Tokenizer) and self.model == other.model
+
+    def __hash__(self):
+        return hash(self.model)
+
+    def __repr__(self):
+        return f"<Tokenizer of {self.vocabulary_size} pieces, {self.fingerprint[:8]}>"
+
+
+def _sample(sentences, max_sentences, seed):
+    """A uniform sample of an iterable of unknown length (reservoir sampling)."""
+    if isinstance(sentences, (str, bytes)):
+        raise ValueError("sentences must be an iterable of strings; received a string")
+    random_number = random.Random(seed).random
+    sample = []
+    for count, sentence in enumerate(sentences, start=1):
+        if len(sample) < max_sentences:
+            sample.append(SURROGATES.sub("\ufffd", sentence))
+        else:
+            position = int(random_number() * count)
+            if position < max_sentences:
+                sample[position] = SURROGATES.sub("\ufffd", sentence)
+    return sample
+
+
+def _load(model):
+    try:
+        if model:
+            return sentencepiece.SentencePieceProcessor(model_proto=model)
+    except RuntimeError:
+        pass
+    raise ValueError(
+        f"expected the bytes of a SentencePiece model; received {len(model)} bytes "
+        "that are none: was the file cut short, or is it a .vocab file?"
+    )
+
+
+def _check_special_ids(processor):
+    ids = {
+        "<pad>": processor.pad_id(),
+        "<unk>": processor.unk_id(),
+        "<s>": processor.bos_id(),
+        "</s>": processor.eos_id(),
+    }
+    if list(ids.values()) != [PAD_ID, UNKNOWN_ID, START_ID, END_ID]:
+        raise ValueError(
+            f"the special pieces must be <pad> 0, <unk> 1, <s> 2, </s> 3; received "
+            f"{ids}: train with --pad_id=0 --unk_id=1 --bos_id=2 --eos_id=3, "
+            "or with Tokenizer.train"
+        )
+
+
+def _too_small(vocabulary_size, least, byte_fallback):
+    hint = ", or byte_fallback=False, which saves 256" if byte_fallback else ""
+    return ValueError(
+        f"vocabulary_size must be at least {least} for these sentences; "
+        f"received {vocabulary_size}: give more{hint}, or a lower character_coverage"
+    )
+
+
+def _explain(error, vocabulary_size, byte_fallback):
+    needed = re.search(r"required_chars\. \d+ vs (\d+)", str(error))
+    if needed:
+        return _too_small(vocabulary_size, int(needed[1]), byte_fallback)
+    if "sentences_.empty" in str(error) or "all_chars_count" in str(error):
+        return ValueError(
+            "expected sentences to learn from; received none with text in it "
+            "(sentences over 4192 bytes are passed over)"
+        )
+    return ValueError(f"SentencePiece could not train: {error}")
