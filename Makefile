@@ -1,0 +1,91 @@
+# Needs Python 3.10 to 3.13, and uses uv when it is there.
+#
+#     make demo         train a small model, translate, draw its attention, serve it
+#     make test         what every change must pass
+#     make test-all     that, and the slow tests
+#     make check        lint and types
+#     make bench        benchmarks
+#     make docs         writes docs/cli.md and docs/recipes.md anew
+#
+# `make PYTHON=/path/to/python …` chooses another Python for the environment.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-all check format lint types pytest parity bench docs clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+FITS := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
+# A name on PATH may be a shim for a version that is not installed: ask each one.
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.10 python3 \
+	python; do "$$name" -c '$(FITS)' >/dev/null 2>&1 && echo "$$name" && break; done)
+RUN := TF_CPP_MIN_LOG_LEVEL=2 $(BIN)/python -m
+PARITY := tests/layers tests/models tests/decoding
+
+help:
+	@sed -n 's/^#     //p' Makefile
+
+demo: $(VENV)/.installed
+	$(BIN)/keras-attention demo
+
+test: check pytest parity
+
+test-all: check
+	$(RUN) pytest -q -m "slow or not slow"
+	KERAS_BACKEND=jax $(RUN) pytest -q -m "slow or not slow" $(PARITY)
+
+check: lint types
+
+lint: $(VENV)/.tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.tested
+	$(BIN)/mypy
+
+pytest: $(VENV)/.tested
+	$(RUN) pytest -q
+
+# The same numbers on the other backend.
+parity: $(VENV)/.tested
+	KERAS_BACKEND=jax $(RUN) pytest -q $(PARITY)
+
+format: $(VENV)/.tested
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.benched
+	@set -e; for file in benchmarks/*.py; do \
+		echo "$(BIN)/python $$file"; $(BIN)/python "$$file"; done
+
+docs: $(VENV)/.tested
+	$(BIN)/python -m docs.generate
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build dist
+
+# Only what is asked for: a demo needs neither pytest nor JAX.
+$(VENV)/.installed: EXTRAS :=
+$(VENV)/.tested: EXTRAS := [test,jax]
+$(VENV)/.benched: EXTRAS := [bench]
+$(VENV)/.installed $(VENV)/.tested $(VENV)/.benched: pyproject.toml | $(BIN)/python
+ifneq ($(UV),)
+	uv pip install --quiet --python $(BIN)/python --editable '.$(EXTRAS)'
+else
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--editable '.$(EXTRAS)'
+endif
+	@touch $@
+
+$(BIN)/python:
+ifneq ($(UV),)
+	uv venv --quiet --python '$(or $(PYTHON),3.11)' $(VENV)
+else
+	@test -n '$(PYTHON)' || { echo "No Python 3.10 to 3.13 on PATH." \
+		"Install one, or uv, or name one: make PYTHON=/path/to/python" >&2; exit 1; }
+	@'$(PYTHON)' -c '$(FITS)' || { echo "'$(PYTHON)' is" \
+		"$$('$(PYTHON)' --version 2>&1); this package needs Python 3.10 to 3.13:" \
+		"make PYTHON=/path/to/python" >&2; exit 1; }
+	'$(PYTHON)' -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+endif

@@ -1,0 +1,1 @@
+"""How good translations are, and how good the attention behind them."""

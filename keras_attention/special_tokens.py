@@ -1,0 +1,6 @@
+"""Ids that mean the same in every vocabulary of this package."""
+
+PAD_ID = 0
+UNKNOWN_ID = 1
+START_ID = 2
+END_ID = 3

@@ -1,0 +1,22 @@
+"""Where tests run: on the CPU, quietly, from a fixed seed."""
+
+import os
+import random
+import sys
+
+import pytest
+
+# Before Keras or TensorFlow is imported, here and in the processes that tests start.
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    """Seeds what has been imported: a test without tensors stays without Keras."""
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
+    else:
+        random.seed(0)
