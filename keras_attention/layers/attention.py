@@ -13,8 +13,8 @@ class Attention(keras.layers.Layer):
         context = attention_scores · value
 
     Subclasses say what "well" means: `project_key` prepares the source once,
-    `compare` scores it against each query. Shapes: `B` batch, `T` target steps, `S` source
-    positions, `K` hypotheses of a beam.
+    `compare` scores it against each query. Shapes: `B` batch, `T` target steps,
+    `S` source positions, `K` hypotheses of a beam.
 
     Args:
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
@@ -106,7 +106,7 @@ def regroup(tensor, like, steps=-1):
 
 
 def check_ranks(layer, query_shape, value_shape, value_ranks=(3,)):
-    """Raises ValueError for a forgotten time axis, before it turns into broadcasting."""
+    """Raises ValueError for a forgotten time axis, which might else broadcast."""
     if len(query_shape) != 3 or len(value_shape) not in value_ranks:
         ranks = " or ".join(map(str, value_ranks))
         raise ValueError(
