@@ -57,7 +57,7 @@ def as_array(value, number=None):
         if array.dtype == DTYPES[number]:
             return array
         converted = array.astype(DTYPES[number])
-        if array.dtype.kind in "fc" and converted.dtype.kind in "iu":
+        if array.size and array.dtype.kind in "fc" and converted.dtype.kind in "iu":
             raise ValueError(
                 f"expected integers ({type_name(number)}), received {array.dtype}; "
                 f"convert the input yourself if rounding is meant"

@@ -1,0 +1,29 @@
+"""One server for all tests that only ask."""
+
+import pytest
+
+from keras_attention.serving.client import Client
+from keras_attention.serving.server import Server
+from tests.serving.support import export_calculator, export_translator
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    export_calculator(folder / "calculator" / "3")
+    export_translator(folder / "translator" / "1")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(models):
+    paths = {name: models / name for name in ("calculator", "translator")}
+    with Server(paths, grpc_port=0, rest_port=0, poll_seconds=0.1) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def client(server):
+    rest_url = f"http://127.0.0.1:{server.rest_port}"
+    with Client(rest_url, f"127.0.0.1:{server.grpc_port}") as client:
+        yield client

@@ -1,0 +1,125 @@
+"""Small models to serve, and ways to ask for them."""
+
+import time
+
+import httpx
+import numpy as np
+import tensorflow as tf
+
+FLOATS = tf.TensorSpec([None, 2], tf.float32, name="x")
+TEXTS = tf.TensorSpec([None], tf.string, name="text")
+NUMBER = tf.TensorSpec([None], tf.float32)
+WHOLE = tf.TensorSpec([None], tf.int32, name="n")
+
+
+class Calculator(tf.Module):
+    """y = factor · x, by a matrix that minds the shape of x, and some oddities."""
+
+    def __init__(self, factor=2.0):
+        super().__init__()
+        self.factor = tf.Variable(factor)
+
+    @tf.function(input_signature=[FLOATS])
+    def scale(self, x):
+        return {"y": x @ (self.factor * tf.eye(2))}
+
+    @tf.function(input_signature=[TEXTS])
+    def upper(self, text):
+        upper = tf.strings.upper(text)
+        length = tf.strings.length(text)
+        score = tf.cast(length, tf.float32) * 0.1
+        return {"upper": upper, "length": length, "score": score, "raw_bytes": text}
+
+    @tf.function(input_signature=[NUMBER, NUMBER])
+    def combine(self, a, b):
+        return {"sum": a + b, "difference": a - b, "total": tf.reduce_sum(a + b)}
+
+    @tf.function(input_signature=[WHOLE])
+    def count(self, n):
+        return {"next": n + 1}
+
+    @tf.function(input_signature=[FLOATS])
+    def shrink(self, x):
+        return {"x": x, "first": x[:1]}
+
+
+def export_calculator(folder, factor=2.0):
+    model = Calculator(factor)
+    signatures = {
+        "serving_default": model.scale,
+        "upper": model.upper,
+        "combine": model.combine,
+        "count": model.count,
+        "shrink": model.shrink,
+    }
+    tf.saved_model.save(model, str(folder), signatures=signatures)
+    return model
+
+
+class Translator(tf.Module):
+    """Has the signatures of a translator; translates by shouting, word by word."""
+
+    def shout(self, text):
+        score = -tf.cast(tf.strings.length(text), tf.float32)
+        return {"text": tf.strings.upper(text), "score": score}
+
+    @tf.function(input_signature=[TEXTS])
+    def search(self, text):
+        best = self.shout(text)
+        n_best_text = tf.stack([best["text"], text], axis=1)
+        n_best_score = tf.stack([best["score"], best["score"] - 1.0], axis=1)
+        return {**best, "n_best_text": n_best_text, "n_best_score": n_best_score}
+
+    @tf.function(input_signature=[TEXTS])
+    def greedy(self, text):
+        return self.shout(text)
+
+    @tf.function(input_signature=[TEXTS])
+    def attend(self, text):
+        source = tf.strings.split(text).to_tensor("")  # (B, S)
+        end = tf.fill([tf.shape(source)[0], 1], "")
+        target = tf.concat([tf.strings.upper(source), end], axis=1)  # (B, T)
+        known = tf.cast(source != "", tf.float32)
+        width = tf.shape(source)[1]
+        scores = tf.eye(width + 1, width, tf.shape(source)[:1]) * known[:, None, :]
+        tokens = {"source_tokens": source, "target_tokens": target}
+        return {**self.shout(text), **tokens, "attention_scores": scores}
+
+
+def scaled(x):
+    """What the exported model's default signature computes, in process."""
+    model = Calculator()
+    return model.scale(np.float32(x))["y"].numpy()
+
+
+def export_translator(folder):
+    model = Translator()
+    signatures = {
+        "serving_default": model.search,
+        "greedy": model.greedy,
+        "attend": model.attend,
+    }
+    tf.saved_model.save(model, str(folder), signatures=signatures)
+
+
+def rest(server, method, path, **options):
+    """Returns `(status, document)`."""
+    url = f"http://127.0.0.1:{server.rest_port}{path}"
+    response = httpx.request(method, url, **options)
+    assert response.headers["content-type"] == "application/json"
+    return response.status_code, response.json()
+
+
+def states(server, name):
+    """The versions of a model and their states, as REST reports them."""
+    _, document = rest(server, "GET", f"/v1/models/{name}")
+    versions = document["model_version_status"]
+    return {int(status["version"]): status["state"] for status in versions}
+
+
+def eventually(condition, seconds=20.0):
+    """Waits until `condition()` holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)

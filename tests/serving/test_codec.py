@@ -1,0 +1,194 @@
+"""JSON of predictions: what goes in comes out, and mistakes are named."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from keras_attention.serving import codec, jsontext, tensors
+from keras_attention.serving.errors import ServingError
+from keras_attention.serving.signatures import TensorSpec
+
+FLOAT, INT32, STRING, INT64, BOOL = 1, 3, 7, 9, 10
+SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=3)
+SENDABLE = [dtype for dtype in tensors.DTYPES.values() if dtype.kind in "fiub"]
+
+
+def specs(**dtypes):
+    return {name: TensorSpec(name, dtype, None) for name, dtype in dtypes.items()}
+
+
+def decode(text, **dtypes):
+    return codec.decode_request(jsontext.parse(text.encode()), specs(**dtypes))[1]
+
+
+@given(
+    st.sampled_from(SENDABLE).flatmap(lambda dtype: hnp.arrays(dtype, SHAPES)),
+    st.sampled_from([codec.ROW, codec.COLUMNAR]),
+    st.booleans(),
+)
+@settings(max_examples=80, deadline=None)
+def test_an_answer_sent_back_is_the_same_array(array, form, alone):
+    outputs = {"x": array} if alone else {"x": array, "other": array}
+    answer = json.loads(codec.encode_response(outputs, form))
+    key = {codec.ROW: "predictions", codec.COLUMNAR: "outputs"}[form]
+    request = json.dumps({form: answer[key]})
+    dtype = tensors.NUMBERS[array.dtype]
+    read = decode(request, **dict.fromkeys(outputs, dtype))
+    for name in outputs:
+        assert read[name].dtype == array.dtype
+        np.testing.assert_array_equal(read[name], array)
+
+
+@given(st.lists(st.text(max_size=4), min_size=1, max_size=4))
+def test_texts_come_back(texts):
+    outputs = {"x": tensors.as_array(texts, STRING)}
+    answer = json.loads(codec.encode_response(outputs, codec.ROW))
+    assert answer == {"predictions": texts}
+    assert decode(json.dumps({"instances": texts}), x=STRING)["x"].tolist() == [
+        text.encode() for text in texts
+    ]
+
+
+@given(st.lists(st.binary(max_size=5), min_size=1, max_size=4))
+def test_bytes_come_back_as_base64(items):
+    array = np.empty(len(items), dtype=object)
+    array[:] = items
+    answer = json.loads(codec.encode_response({"x_bytes": array}, codec.COLUMNAR))
+    read = decode(json.dumps({"inputs": answer["outputs"]}), x_bytes=STRING)
+    assert read["x_bytes"].tolist() == items
+
+
+def test_floats_are_written_as_short_as_they_are():
+    x = np.array([0.1, 2.0, np.nan, -np.inf], np.float32)
+    assert b"[0.1,2.0]" in codec.encode_response({"x": x[:2]}, codec.COLUMNAR)
+    body = codec.encode_response({"x": x}, codec.COLUMNAR)
+    assert body == b'{"outputs": [0.1, 2.0, NaN, -Infinity]}'
+
+
+def test_special_numbers_are_read():
+    read = decode('{"inputs": [NaN, Infinity, -Infinity, 1]}', x=FLOAT)["x"]
+    np.testing.assert_array_equal(read, np.float32([np.nan, np.inf, -np.inf, 1]))
+
+
+@pytest.mark.parametrize(
+    ("text", "dtypes", "message"),
+    [
+        ('{"instances": [1, "a"]}', {"x": FLOAT},
+         "Failed to process element: 1 of 'instances' list. Error: INVALID_ARGUMENT: "
+         'JSON Value: "a" Type: String is not of expected type: float'),
+        ('{"inputs": "a"}', {"x": FLOAT},
+         'JSON Value: "a" Type: String is not of expected type: float'),
+        ('{"inputs": [1.5]}', {"x": INT32},
+         "JSON Value: 1.5 Type: Number is not of expected type: int32"),
+        ('{"inputs": [3000000000]}', {"x": INT32},
+         "JSON Value: 3000000000 Type: Number is not of expected type: int32"),
+        ('{"inputs": [true]}', {"x": INT64},
+         "JSON Value: true Type: True is not of expected type: int64"),
+        ('{"inputs": [1]}', {"x": BOOL},
+         "JSON Value: 1 Type: Number is not of expected type: bool"),
+        ('{"inputs": [null]}', {"x": STRING},
+         "JSON Value: null Type: Null is not of expected type: string"),
+        ('{"inputs": [1e300]}', {"x": FLOAT},
+         "Cannot convert JSON value: 1e+300 to float without loss of precision."),
+        ('{"inputs": [16777217]}', {"x": FLOAT},
+         "Cannot convert JSON value: 16777217 to float without loss of precision."),
+        ('{"instances": [[1, 2], [3]]}', {"x": FLOAT},
+         "Failed to process element: 1 of 'instances' list. Error: INVALID_ARGUMENT: "
+         "Expecting tensor size: 2 but got: 1"),
+        ('{"instances": [[[1, 2]], [[3], [4]]]}', {"x": FLOAT},
+         "Failed to process element: 1 of 'instances' list. Error: INVALID_ARGUMENT: "
+         "Expecting shape [1,2] but got: [2,1]"),
+        ('{"instances": [{"a": 1, "b": 2}, {"a": 1, "b": [2]}]}',
+         {"a": FLOAT, "b": FLOAT},
+         "Failed to process element: 1 key: b of 'instances' list. Error: "
+         "INVALID_ARGUMENT: Expecting shape [] but got: [1]"),
+        ('{"inputs": [[1, 2], [3]]}', {"x": FLOAT},
+         "Encountered list at unexpected size: 1 at level: 1 expected size: 2"),
+        ('{"inputs": [1, [2]]}', {"x": FLOAT},
+         "Encountered list at unexpected level: 1 expected < 1"),
+        ('{"inputs": [[1], 2]}', {"x": FLOAT},
+         "JSON Value: 2 found at incorrect level: 2 in the JSON DOM. "
+         "Expected at level: 2"),
+        ('{"inputs": {"b64": "?"}}', {"x": STRING}, "Unable to base64 decode"),
+        ('{"inputs": [{"b65": "YQ=="}]}', {"x": STRING},
+         'JSON Value: {\n    "b65": "YQ=="\n} not formatted correctly for base64 data'),
+        ('{"instances": [{"a": 1}]}', {"a": FLOAT, "b": FLOAT},
+         "Failed to process element: 0 of 'instances' list. JSON object: "
+         '{\n    "a": 1\n} keys must be equal to: a,b'),
+        ('{"instances": [{"a": 1, "c": 2}]}', {"a": FLOAT, "b": FLOAT},
+         "Failed to process element: 0 key: c of 'instances' list. Error: "
+         "INVALID_ARGUMENT: JSON object: does not have named input: c"),
+        ('{"instances": [{"x": 1}, 2]}', {"x": FLOAT},
+         "Expecting object but got list at item 1 of input list"),
+        ('{"instances": [1, {"x": 2}]}', {"x": FLOAT},
+         "Expecting value/list but got object at item 1 of input list"),
+        ('{"instances": [1]}', {"a": FLOAT, "b": FLOAT},
+         "instances is a plain list, but expecting list of objects as multiple input "
+         "tensors required as per tensorinfo_map"),
+        ('{"inputs": [1]}', {"a": FLOAT, "b": FLOAT},
+         "inputs is a plain value/list, but expecting an object as multiple input "
+         "tensors required as per tensorinfo_map"),
+        ('{"inputs": {"a": 1}}', {"a": FLOAT, "b": FLOAT},
+         "Missing named input: b in 'inputs' object."),
+        ('{"instances": 1}', {"x": FLOAT},
+         'JSON Value: {\n    "instances": 1\n} Expecting \'instances\' to be an '
+         "list/array"),
+        ('{"instances": []}', {"x": FLOAT},
+         'JSON Value: {\n    "instances": []\n} No values in \'instances\' array'),
+        ("{}", {"x": FLOAT}, "Missing 'inputs' or 'instances' key"),
+        ('{"inputs": 1, "instances": 2}', {"x": FLOAT},
+         'JSON Value: {\n    "inputs": 1,\n    "instances": 2\n} Not formatted '
+         "correctly expecting only one of 'inputs' or 'instances' keys to exist "),
+        ("", {"x": FLOAT}, "JSON Parse error: The document is empty"),
+        ("bad", {"x": FLOAT}, "JSON Parse error: Invalid value. at offset: 0"),
+        ('{"a": 1} 2', {"x": FLOAT},
+         "JSON Parse error: The document root must not be followed by other values. "
+         "at offset: 9"),
+        ("[1]", {"x": FLOAT}, "JSON Value: [\n    1\n] Is not object"),
+        ('{"inputs": ["\\ud800"]}', {"x": STRING},
+         "JSON Parse error: The surrogate pair in string is invalid."),
+    ],
+)  # fmt: skip
+def test_mistakes_are_named(text, dtypes, message):
+    with pytest.raises(ServingError) as caught:
+        decode(text, **dtypes)
+    assert caught.value.message == message
+    assert caught.value.http_status == 400
+
+
+def test_extra_columns_are_ignored_and_padding_may_be_missing():
+    read = decode('{"inputs": {"x": [{"b64": "YQ"}], "z": 1}}', x=STRING)
+    assert read["x"].tolist() == [b"a"]
+
+
+@pytest.mark.parametrize("depth", [900, 100_000])
+def test_deep_nesting_is_answered(depth):
+    with pytest.raises(ServingError):
+        decode('{"inputs": ' + "[" * depth + '"a"' + "]" * depth + "}", x=FLOAT)
+
+
+def test_a_long_value_is_cut():
+    with pytest.raises(ServingError) as caught:
+        decode(json.dumps({"instances": "long" * 10_000}), x=FLOAT)
+    assert len(caught.value.message) < 400
+
+
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        ({"x": np.float32(1)}, "Tensor name: x has no shape information "),
+        ({"x": np.zeros([0, 2])}, "Tensor name: x has invalid batch size: 0"),
+        (
+            {"a": np.zeros(2), "b": np.zeros(3)},
+            "Tensor name: b has inconsistent batch size: 3 expecting: 2",
+        ),
+    ],
+)
+def test_rows_need_one_batch(outputs, message):
+    with pytest.raises(ServingError) as caught:
+        codec.encode_response(outputs, codec.ROW)
+    assert caught.value.message == message
