@@ -11,6 +11,7 @@ from keras_attention.decoding.hypotheses import (
     best,
     coverage_score,
     length_normaliser,
+    pick,
 )
 from keras_attention.decoding.paths import write_column
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
@@ -54,13 +55,12 @@ def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores
         penalties: [Wu et al., 2016](https://arxiv.org/abs/1609.08144), section 7.
     """
     beam = options.beam
-    source_ids = inputs["source_ids"]
-    num_steps = options.num_steps(source_ids)
-    limits = options.length_limits(source_ids)  # (B,)
+    num_steps = options.num_steps(inputs)
+    limits = options.length_limits(inputs)  # (B,)
     memory, state = model.encode(inputs, num_steps)
-    batch_size = ops.shape(source_ids)[0]
-    rows = ops.repeat(ops.arange(batch_size), beam)  # (N,)
-    state = model.gather_state(state, rows)
+    state = model.repeat_state(state, beam)
+    batch_size = ops.shape(limits)[0]
+    rows = ops.repeat(ops.arange(batch_size, dtype="int32"), beam)  # (N,)
     longest = length_normaliser(limits, options.length_penalty)[:, None]
     vocabulary_size = model.target_vocabulary_size
     constrain = Constraints(
@@ -69,10 +69,10 @@ def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores
         vocabulary_size,
         None if prefix_ids is None else ops.take(prefix_ids, rows, axis=0),
     )
-    is_pad = ops.equal(ops.arange(vocabulary_size), PAD_ID)[None]  # (1, V)
-    # A finished hypothesis has one way on, at no cost: padding.
-    frozen = ops.where(is_pad, 0.0, 2 * FORBIDDEN)
-    first_rows = ops.cast(ops.arange(batch_size) * beam, "int32")[:, None]
+    # No more than `beam` continuations of one hypothesis can be among the best.
+    branches = min(beam, vocabulary_size)
+    first_branch = ops.equal(ops.arange(branches), 0)[None]
+    first_rows = ops.arange(batch_size, dtype="int32")[:, None] * beam
 
     def score(beams):
         scores = beams.log_probs / length_normaliser(
@@ -98,34 +98,42 @@ def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores
     def condition(beams):
         return ops.logical_and(beams.index < ops.max(limits), ops.any(is_open(beams)))
 
+    def extend(beams, log_probs):
+        """The best continuations: `(totals, parents, token_ids)`, all `(B, K)`."""
+        gains, token_ids = ops.top_k(log_probs, branches)  # (N, branches)
+        # A finished hypothesis has one way on, at no cost: padding. It keeps its
+        # slot, whatever the others score.
+        frozen = ops.reshape(beams.finished, (-1, 1))
+        gains = ops.where(frozen, ops.where(first_branch, 0.0, 2 * FORBIDDEN), gains)
+        token_ids = ops.where(frozen, PAD_ID, token_ids)
+        totals = ops.reshape(beams.log_probs, (-1, 1)) + gains
+        # Forbidden sums do not run away.
+        totals = ops.maximum(totals, 2 * FORBIDDEN)
+        keys = ops.where(ops.logical_and(frozen, first_branch), -FORBIDDEN, totals)
+
+        def by_source(values):
+            return ops.reshape(values, (-1, beam * branches))
+
+        chosen = ops.cast(ops.top_k(by_source(keys), beam)[1], "int32")
+        return (
+            pick(by_source(totals), chosen),
+            chosen // branches,
+            pick(by_source(token_ids), chosen),
+        )
+
     def advance(beams):
         logits, state = model.step(beams.token_ids, beams.state, memory)
         log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
         log_probs = constrain(log_probs, beams.index, beams.tokens)
-
-        log_probs = ops.where(ops.reshape(beams.finished, (-1, 1)), frozen, log_probs)
-        log_probs = ops.reshape(log_probs, (-1, beam, vocabulary_size))
-        totals = beams.log_probs[..., None] + log_probs
-        # Finished, it also keeps its slot, whatever the others score.
-        kept = ops.logical_and(beams.finished[..., None], is_pad[None])
-        keys = ops.where(kept, -FORBIDDEN, totals)
-        keys = ops.reshape(keys, (-1, beam * vocabulary_size))
-        _, chosen = ops.top_k(keys, beam)  # (B, K)
-        chosen = ops.cast(chosen, "int32")
-        parents = chosen // vocabulary_size
-        token_ids = chosen % vocabulary_size
-        totals = ops.reshape(totals, (-1, beam * vocabulary_size))
-        totals = ops.take_along_axis(totals, chosen, axis=1)
-        totals = ops.maximum(totals, 2 * FORBIDDEN)  # forbidden sums do not run away
+        totals, parents, token_ids = extend(beams, log_probs)
 
         indices = ops.reshape(parents + first_rows, (-1,))  # (N,)
         state = model.gather_state(state, indices)
-        was_finished = ops.take_along_axis(beams.finished, parents, axis=1)
-        lengths = ops.take_along_axis(beams.lengths, parents, axis=1)
-        lengths = ops.where(was_finished, lengths, beams.index + 1)
+        was_finished = pick(beams.finished, parents)
+        lengths = ops.where(was_finished, pick(beams.lengths, parents), beams.index + 1)
         coverage = beams.coverage
         if options.coverage_penalty:
-            coverage = ops.take_along_axis(coverage, parents[..., None], axis=1)
+            coverage = pick(coverage, parents)
             looked = ops.reshape(
                 ops.cast(state.attention_scores, "float32"), ops.shape(coverage)
             )
@@ -182,13 +190,13 @@ def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores
     (beams,) = ops.while_loop(condition, lambda beams: (advance(beams),), (beams,))
 
     slots, scores = best(score(beams), options.n_best)
-    token_ids, attention_scores = beams.history.read(slots, num_steps)
+    token_ids, attention_scores = beams.history.read(slots, beams.index)
     possible = is_possible(scores)
     token_ids = ops.where(possible[..., None], token_ids, PAD_ID)
     return Hypotheses(
         token_ids,
-        ops.where(possible, ops.take_along_axis(beams.lengths, slots, axis=1), 0),
+        ops.where(possible, pick(beams.lengths, slots), 0),
         scores,
-        ops.take_along_axis(beams.log_probs, slots, axis=1),
+        pick(beams.log_probs, slots),
         attention_scores,
     )

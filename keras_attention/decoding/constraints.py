@@ -28,13 +28,16 @@ class Constraints:
         self.options = options
         self.limits = limits
         self.prefix_ids = prefix_ids
-        ids = ops.arange(vocabulary_size)
-        self.is_end = ops.equal(ids, END_ID)[None]  # (1, V)
-        self.never = ops.logical_or(ops.equal(ids, PAD_ID), ops.equal(ids, START_ID))
-        self.ids = ids[None]
+        self.ids = ops.arange(vocabulary_size, dtype="int32")[None]  # (1, V)
+        self.is_end = ops.equal(self.ids, END_ID)
+        self.never = ops.logical_or(
+            ops.equal(self.ids, PAD_ID), ops.equal(self.ids, START_ID)
+        )
 
     def __call__(self, log_probs, index, history=None):
         """Forbids and forces tokens.
+
+        The limit comes before the prefix, and the prefix before all else.
 
         Args:
             log_probs: float32 `(N, V)`.
@@ -45,30 +48,38 @@ class Constraints:
         Returns:
             float32 `(N, V)`.
         """
-        forbidden = self.never[None]
         too_early = index + 1 < self.options.min_length
-        forbidden = ops.logical_or(forbidden, ops.logical_and(self.is_end, too_early))
+        forbidden = ops.logical_or(
+            self.never, ops.logical_and(self.is_end, too_early)
+        )  # (1, V)
         if self.options.no_repeat_ngram:
-            repeats = repeated_ngrams(
-                history, index, self.options.no_repeat_ngram, log_probs.shape[-1]
-            )
-            # Where everything would repeat, ending is still allowed.
-            repeats = ops.logical_and(repeats, ops.logical_not(self.is_end))
-            forbidden = ops.logical_or(forbidden, repeats)
-        must_end = (index + 1 >= self.limits)[:, None]
-        forced = ops.logical_and(must_end, ops.logical_not(self.is_end))
-        forbidden = ops.where(must_end, forced, forbidden)
-        if self.prefix_ids is not None:
-            forbidden = self._force_prefix(forbidden, index, must_end)
+            forbidden = self._forbid_repeats(forbidden, history, index)
+        forced = self._forced(index)[:, None]  # (N, 1)
+        forbidden = ops.where(forced < 0, forbidden, ops.not_equal(self.ids, forced))
         return ops.where(forbidden, FORBIDDEN, log_probs)
 
-    def _force_prefix(self, forbidden, index, must_end):
-        length = ops.shape(self.prefix_ids)[1]
-        column = ops.minimum(index, length - 1)
-        prefix = ops.take(self.prefix_ids, column, axis=1)[:, None]  # (N, 1)
-        given = ops.logical_and(ops.not_equal(prefix, PAD_ID), index < length)
-        given = ops.logical_and(given, ops.logical_not(must_end))
-        return ops.where(given, ops.not_equal(self.ids, prefix), forbidden)
+    def _forbid_repeats(self, forbidden, history, index):
+        vocabulary_size = self.ids.shape[-1]
+        repeats = repeated_ngrams(
+            history, index, self.options.no_repeat_ngram, vocabulary_size
+        )
+        repeats = ops.logical_and(repeats, ops.logical_not(self.is_end))
+        forbidden = ops.logical_or(forbidden, repeats)  # (N, V)
+        # Where nothing else is left to say, ending early is allowed.
+        stuck = ops.all(forbidden, axis=-1, keepdims=True)
+        release = ops.logical_and(stuck, self.is_end)
+        return ops.logical_and(forbidden, ops.logical_not(release))
+
+    def _forced(self, index):
+        """The token that each row must take, int `(N,)`, or -1 where it may choose."""
+        forced = ops.full_like(self.limits, -1)
+        if self.prefix_ids is not None:
+            length = ops.shape(self.prefix_ids)[1]
+            column = ops.minimum(index, length - 1)
+            prefix = ops.cast(ops.take(self.prefix_ids, column, axis=1), "int32")
+            given = ops.logical_and(ops.not_equal(prefix, PAD_ID), index < length)
+            forced = ops.where(given, prefix, forced)
+        return ops.where(index + 1 >= self.limits, END_ID, forced)
 
 
 def repeated_ngrams(history, index, size, vocabulary_size):

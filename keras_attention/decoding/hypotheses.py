@@ -37,7 +37,7 @@ class History(NamedTuple):
     def empty(cls, num_steps, batch_size, beam, attention_scores=None):
         """`attention_scores`, `(N, S)`, shows width and dtype where they are kept."""
         slots = ops.broadcast_to(
-            ops.arange(beam)[None, None], (num_steps, batch_size, beam)
+            ops.arange(beam, dtype="int32")[None, None], (num_steps, batch_size, beam)
         )
         kept = ()
         if attention_scores is not None:
@@ -60,33 +60,49 @@ class History(NamedTuple):
             kept,
         )
 
-    def read(self, slots, num_steps):
-        """Follows hypotheses back from `slots` `(B, n)` of the last step.
+    def read(self, slots, index):
+        """Follows hypotheses back from `slots` `(B, n)` after step `index`, exclusive.
 
         Returns:
             `(token_ids, attention_scores)`, `(B, n, T)` and `(B, n, T, S)` or `()`.
         """
+        num_steps = ops.shape(self.token_ids)[0]
         path = ops.broadcast_to(slots[None], (num_steps, *ops.shape(slots)))
 
         def body(index, slots, path):
-            place = ops.reshape(index, (1, 1))
-            path = ops.scatter_update(path, place, slots[None])
+            path = ops.scatter_update(path, ops.reshape(index, (1, 1)), slots[None])
             parents = ops.take(self.parents, index, axis=0)
-            return index - 1, ops.take_along_axis(parents, slots, axis=1), path
+            return index - 1, pick(parents, slots), path
 
-        last = ops.convert_to_tensor(num_steps - 1, dtype="int32")
         _, _, path = ops.while_loop(
-            lambda index, slots, path: index >= 0, body, (last, slots, path)
+            lambda index, slots, path: index >= 0, body, (index - 1, slots, path)
         )
-        token_ids = ops.take_along_axis(self.token_ids, path, axis=2)
-        token_ids = ops.transpose(token_ids, (1, 2, 0))
+        token_ids = ops.transpose(pick_steps(self.token_ids, path), (1, 2, 0))
         if isinstance(self.attention_scores, tuple):
             return token_ids, ()
-        scores = ops.take_along_axis(self.attention_scores, path[..., None], axis=2)
+        scores = pick_steps(self.attention_scores, path)
         scores = ops.transpose(scores, (1, 2, 0, 3))
         # Steps after the end token looked somewhere too, but said nothing.
         spoken = ops.cast(ops.not_equal(token_ids, PAD_ID), scores.dtype)
         return token_ids, scores * spoken[..., None]
+
+
+def pick(values, slots):
+    """`values[b, slots[b, n]]`: of `(B, K, …)` and `(B, n)`, the `(B, n, …)`.
+
+    One gather of whole slices, where `take_along_axis` takes number by number.
+    """
+    batch_size, beam, *rest = ops.shape(values)
+    rows = ops.arange(batch_size, dtype="int32")[:, None] * beam + slots
+    return ops.take(ops.reshape(values, (-1, *rest)), rows, axis=0)
+
+
+def pick_steps(values, path):
+    """`values[t, b, path[t, b, n]]`: of `(T, B, K, …)` and `(T, B, n)`."""
+    num_steps, batch_size, beam, *rest = ops.shape(values)
+    slots = ops.reshape(path, (-1, path.shape[-1]))
+    picked = pick(ops.reshape(values, (-1, beam, *rest)), slots)
+    return ops.reshape(picked, (num_steps, batch_size, path.shape[-1], *rest))
 
 
 def length_normaliser(lengths, alpha):
@@ -110,4 +126,4 @@ def coverage_score(coverage, source_mask, beta):
 def best(scores, count):
     """Slots `(B, count)` and scores of the best hypotheses, best first."""
     scores, slots = ops.top_k(scores, count)
-    return slots, ops.maximum(scores, FORBIDDEN)
+    return ops.cast(slots, "int32"), ops.maximum(scores, FORBIDDEN)

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from keras import ops
+import numpy as np
 
 from keras_attention.special_tokens import PAD_ID
 
@@ -88,24 +88,42 @@ class DecodingOptions:
             )
         return dataclasses.replace(self, **changes)
 
-    def length_limits(self, source_ids):
-        """How long each row's hypotheses may get: int `(B,)`, at least 1."""
-        lengths = ops.sum(ops.cast(ops.not_equal(source_ids, PAD_ID), "int32"), axis=1)
-        return self._limit(lengths)
+    def length_limits(self, inputs):
+        """How long each row's hypotheses may get: int `(B,)`, at least 1.
 
-    def num_steps(self, source_ids):
+        Args:
+            inputs: dict of tensors, as `model.encode` takes it. Without `source_ids`,
+                as for pictures, `max_length` alone counts.
+        """
+        from keras import ops, tree
+
+        if "source_ids" not in inputs:
+            batch_size = ops.shape(tree.flatten(inputs)[0])[0]
+            return ops.full((batch_size,), self.max_length, dtype="int32")
+        real = ops.not_equal(inputs["source_ids"], PAD_ID)
+        return self._limit(ops.sum(ops.cast(real, "int32"), axis=1))
+
+    def num_steps(self, inputs):
         """Steps that suffice for every row of a batch padded to `S` positions.
 
         A Python int where `S` is known, as a compiler of fixed shapes needs; an int
         scalar tensor where it is not.
         """
-        length = ops.shape(source_ids)[1]
+        from keras import ops
+
+        if "source_ids" not in inputs:
+            return self.max_length
+        length = ops.shape(inputs["source_ids"])[1]
         if isinstance(length, int):
-            limit = int(self.max_length_ratio * length) + self.max_length_offset
-            return max(1, min(self.max_length, limit))
+            # Rounded as the tensors of `_limit` are.
+            limit = int(np.float32(self.max_length_ratio) * np.float32(length))
+            return max(1, min(self.max_length, limit + self.max_length_offset))
         return self._limit(length)
 
     def _limit(self, lengths):
+        # Imported late: recipes are checked before anything slow is loaded.
+        from keras import ops
+
         limits = ops.floor(self.max_length_ratio * ops.cast(lengths, "float32"))
         limits = ops.cast(limits, "int32") + self.max_length_offset
         return ops.clip(limits, 1, self.max_length)

@@ -11,6 +11,7 @@ from keras_attention.decoding.hypotheses import (
     best,
     coverage_score,
     length_normaliser,
+    pick,
 )
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
@@ -47,28 +48,29 @@ def follow_paths(
     Returns:
         `Hypotheses`, sorted by score.
     """
-    source_ids = inputs["source_ids"]
-    num_steps = options.num_steps(source_ids)
+    num_steps = options.num_steps(inputs)
+    limits = options.length_limits(inputs)
     memory, state = model.encode(inputs, num_steps)
-    batch_size = ops.shape(source_ids)[0]
-    rows = ops.repeat(ops.arange(batch_size), num_paths)
-    limits = ops.take(options.length_limits(source_ids), rows, axis=0)
+    batch_size = ops.shape(limits)[0]
+    rows = ops.repeat(ops.arange(batch_size, dtype="int32"), num_paths)
+    limits = ops.take(limits, rows, axis=0)
     if num_paths > 1:
-        state = model.gather_state(state, rows)
+        state = model.repeat_state(state, num_paths)
     constrain = Constraints(
         options,
         limits,
         model.target_vocabulary_size,
         None if prefix_ids is None else ops.take(prefix_ids, rows, axis=0),
     )
-    slots = ops.broadcast_to(ops.arange(num_paths)[None], (batch_size, num_paths))
+    slots = ops.arange(num_paths, dtype="int32")
+    slots = ops.broadcast_to(slots[None], (batch_size, num_paths))
 
     def advance(paths):
         logits, state = model.step(paths.token_ids, paths.state, memory)
         log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
         log_probs = constrain(log_probs, paths.index, paths.tokens)
         chosen = ops.cast(choose(log_probs, paths.index), "int32")
-        gained = ops.take_along_axis(log_probs, chosen[:, None], axis=1)[:, 0]
+        gained = pick(log_probs, chosen[:, None])[:, 0]
         chosen = ops.where(paths.finished, PAD_ID, chosen)
         coverage = paths.coverage
         if options.coverage_penalty:
@@ -130,11 +132,10 @@ def follow_paths(
             coverage, memory.mask, options.coverage_penalty
         )
     order, scores = best(scores, num_paths)
-    token_ids, attention_scores = paths.history.read(order, num_steps)
+    token_ids, attention_scores = paths.history.read(order, paths.index)
 
     def sort(values):
-        values = ops.reshape(values, (-1, num_paths))
-        return ops.take_along_axis(values, order, axis=1)
+        return pick(ops.reshape(values, (-1, num_paths)), order)
 
     return Hypotheses(
         token_ids,

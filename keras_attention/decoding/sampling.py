@@ -1,23 +1,42 @@
 """Sampling: tokens drawn from what the model believes, sharpened or cut short."""
 
+import zlib
+
 import numpy as np
 from keras import ops
 
 from keras_attention.decoding.constraints import FORBIDDEN
+from keras_attention.decoding.hypotheses import pick
 from keras_attention.decoding.paths import follow_paths
+from keras_attention.special_tokens import PAD_ID
 
 
-def draw_uniforms(seed, num_rows, num_steps, num_samples):
-    """The chance that `sample` uses: float32 `(num_steps, num_rows · num_samples)`.
+def draw_uniforms(seed, inputs, num_steps, num_samples):
+    """The chance that `sample` uses: float32 `(num_steps, B · num_samples)`.
 
-    NumPy draws it, each row from its own stream, so that both backends give the same
-    samples, and a batch those of its rows: row `i` uses the stream `(seed, i)`.
+    NumPy draws it, so that both backends give the same samples. Each sample has a
+    stream of its own, named by the seed, the sample's number and the source itself,
+    so that a batch gives the samples of its rows. The same source gets the same
+    samples: ask for several with `n_best`, or change the seed.
+
+    Args:
+        seed: int, not negative.
+        inputs: dict of arrays `(B, …)`, as for `sample`.
+        num_steps: int.
+        num_samples: int. Hypotheses per source.
     """
-    columns = [
-        np.random.default_rng((seed, row)).random((num_samples, num_steps), "float32")
-        for row in range(num_rows)
+    keys = [0] * len(next(iter(inputs.values())))
+    for name in sorted(inputs):
+        for row, values in enumerate(np.asarray(inputs[name])):
+            # Padding belongs to the batch, not to the row.
+            said = values[values != PAD_ID] if values.ndim == 1 else values
+            keys[row] = zlib.crc32(np.ascontiguousarray(said).tobytes(), keys[row])
+    streams = [
+        np.random.default_rng((seed, key, number)).random(num_steps, "float32")
+        for key in keys
+        for number in range(num_samples)
     ]
-    return np.concatenate(columns).T
+    return np.stack(streams, axis=1)
 
 
 def keep_likely(log_probs, top_k=0, top_p=1.0):
@@ -64,16 +83,21 @@ def sample(
     """
 
     def choose(log_probs, index):
-        likely, token_ids = keep_likely(
-            log_probs / options.temperature, options.top_k, options.top_p
-        )
-        cumulative = ops.cumsum(ops.softmax(likely, axis=-1), axis=-1)
-        # The first token at which the sum passes the draw. Scaling by the last sum
-        # makes up for rounding, which must not carry a draw past the last token.
+        likely, token_ids = log_probs / options.temperature, None
+        if options.top_k or options.top_p < 1:
+            likely, token_ids = keep_likely(likely, options.top_k, options.top_p)
+        probs = ops.softmax(likely, axis=-1)
+        cumulative = ops.cumsum(probs, axis=-1)
+        # The first token at which the sum passes the draw; scaled by the last sum,
+        # which rounding keeps from one. Nor may rounding let in what has been cut.
         threshold = ops.take(uniforms, index, axis=0)[:, None] * cumulative[:, -1:]
-        passed = ops.sum(ops.cast(cumulative <= threshold, "int32"), axis=-1)
-        passed = ops.minimum(passed, likely.shape[-1] - 1)
-        return ops.take_along_axis(token_ids, passed[:, None], axis=1)[:, 0]
+        allowed = probs > 0
+        passed = ops.logical_and(allowed, cumulative > threshold)
+        ranks = ops.cast(allowed, "int32") + ops.cast(passed, "int32")
+        first = ops.cast(ops.argmax(ranks, axis=-1), "int32")
+        if token_ids is None:
+            return first
+        return pick(token_ids, first[:, None])[:, 0]
 
     return follow_paths(
         model,

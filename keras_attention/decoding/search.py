@@ -62,9 +62,8 @@ class Decoder:
         if prefix_ids is not None:
             arguments.append(prefix_ids)
         if options.samples:
-            num_rows, num_steps = len(inputs["source_ids"]), None
-            num_steps = options.num_steps(inputs["source_ids"])
-            arguments.append(draw_uniforms(seed, num_rows, num_steps, options.n_best))
+            num_steps = options.num_steps(inputs)
+            arguments.append(draw_uniforms(seed, inputs, num_steps, options.n_best))
         return keras.tree.map_structure(keras.ops.convert_to_numpy, run(*arguments))
 
     def _compile(self, options, has_prefix, return_attention_scores):
@@ -96,8 +95,19 @@ def compiled(model, function):
     if backend == "tensorflow":
         import tensorflow as tf
 
-        # Lengths vary from batch to batch: one graph serves them all.
-        return tf.function(function, reduce_retracing=True)
+        traced = tf.function(function, autograph=False)
+
+        def spec(tensor):
+            # One graph serves all batch sizes, and all lengths of ids `(B, S)`.
+            known = tensor.shape[1:] if len(tensor.shape) != 2 else [None]
+            return tf.TensorSpec([None, *known], tensor.dtype)
+
+        def run(*arguments):
+            arguments = keras.tree.map_structure(tf.convert_to_tensor, arguments)
+            specs = keras.tree.map_structure(spec, arguments)
+            return traced.get_concrete_function(*specs)(*arguments)
+
+        return run
     if backend == "jax":
         import jax
 

@@ -51,6 +51,7 @@ class MultiHeadAttention(keras.layers.Layer):
         # Its width may be the query's, which `build` sees first.
         self.output_dense = None
         self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+        self.supports_masking = True
 
     def _dense(self, units, name):
         return keras.layers.Dense(
@@ -90,7 +91,8 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def _attend(self, query, key, value, mask, return_attention_scores, training):
         """Heads apart: query `(B, T, H, key_dim)`, key and value `(B, S, H, …)`."""
-        if not return_attention_scores and not (training and self.dropout):
+        plain = not return_attention_scores and not (training and self.dropout)
+        if plain and _fits_kernel(key, value):
             return self._attend_fused(query, key, value, mask), None
         query = ops.transpose(query, (0, 2, 1, 3))  # (B, H, T, key_dim)
         key = ops.transpose(key, (0, 2, 3, 1))  # (B, H, key_dim, S)
@@ -145,6 +147,17 @@ class MultiHeadAttention(keras.layers.Layer):
             "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
+
+
+def _fits_kernel(key, value):
+    """Whether the backend has a fused kernel for such keys and values."""
+    if value.shape[-1] != key.shape[-1]:
+        return False
+    if keras.backend.backend() != "jax" or key.dtype != "float16":
+        return True
+    # It multiplies float16 with float32 sums, which XLA does not compile for CPUs.
+    devices = keras.distribution.list_devices()
+    return not all(device.startswith("cpu") for device in devices)
 
 
 def _for_heads(value_mask, attention_mask):
@@ -230,40 +243,63 @@ class MultiHeadSelfAttention(MultiHeadAttention):
         )
         return self._result(value, heads, scores, return_attention_scores)
 
-    def make_cache(self, batch_size, num_steps):
+    def make_cache(self, batch_size, num_steps, beams=1):
         """Room for the keys and values of `num_steps` steps.
 
-        Both are time-major, `(num_steps, N, H, dim)`: a step then replaces one
-        row of the array in place, on TensorFlow as on JAX.
+        Both are `(B · H, num_steps, beams, dim)`: matrix products read it as it lies,
+        the beams of a row share it, and a step writes its part of it in place.
         """
-        shape = (num_steps, batch_size, self.num_heads)
+        shape = (batch_size * self.num_heads, num_steps, beams)
         value_dim = self.value_dim or self.key_dim
         return (
             ops.zeros((*shape, self.key_dim), dtype=self.compute_dtype),
             ops.zeros((*shape, value_dim), dtype=self.compute_dtype),
         )
 
-    def step(self, value, cache, index):
+    def step(self, value, cache, index, visible=None):
         """Feeds one position, as `call` with a causal mask would have seen it.
 
         Args:
-            value: float `(N, dim)`. The position's features.
+            value: float `(N, dim)`. The position's features; the `beams` of a row are
+                adjacent.
             cache: what `make_cache` or the step before returned.
             index: int scalar tensor. Steps fed before this one.
+            visible: bool `(B, beams, num_steps · beams)`. Which entries of its row's
+                cache each beam descends from, itself included; with one beam, by
+                default all up to `index`. So that beams are reordered by a mask,
+                and no cache is ever copied.
 
         Returns:
             `(context, cache)`, context `(N, output_dim)`.
         """
-        query = self._split(self.query_dense(value)) * self._scale()  # (N, H, dim)
-        key = self._split(self.key_dense(value))
-        projected = self._split(self.value_dense(value))
-        place = ops.reshape(index, (1, 1))
-        keys = ops.scatter_update(cache[0], place, key[None])
-        values = ops.scatter_update(cache[1], place, projected[None])
-        num_steps = ops.shape(keys)[0]
-        scores = ops.einsum("nhd,tnhd->nht", query, keys)
-        weights = masked_softmax(scores, ops.arange(num_steps) <= index)
-        heads = ops.einsum("nht,tnhd->nhd", weights, values)
+        num_rows, num_steps, beams, _ = ops.shape(cache[0])  # B · H
+        if visible is None:
+            visible = (ops.arange(num_steps) <= index)[None, None]
+
+        def by_head(dense):
+            heads = self._split(dense(value))  # (N, H, dim)
+            shape = (-1, beams, self.num_heads, heads.shape[-1])
+            heads = ops.transpose(ops.reshape(heads, shape), (0, 2, 1, 3))
+            return ops.reshape(heads, (-1, beams, heads.shape[-1]))  # (B · H, beams, …)
+
+        rows = ops.arange(num_rows)
+        places = ops.stack([rows, ops.zeros_like(rows) + index], axis=-1)
+        keys = ops.scatter_update(cache[0], places, by_head(self.key_dense))
+        values = ops.scatter_update(cache[1], places, by_head(self.value_dense))
+
+        query = by_head(self.query_dense) * self._scale()
+        entries = num_steps * beams
+        flat_keys = ops.reshape(keys, (-1, entries, self.key_dim))
+        scores = ops.matmul(query, ops.swapaxes(flat_keys, 1, 2))
+        scores = ops.reshape(scores, (-1, self.num_heads, beams, entries))
+        weights = masked_softmax(scores, visible[:, None])
+        weights = ops.reshape(weights, (-1, beams, entries))
+        heads = ops.matmul(
+            weights, ops.reshape(values, (-1, entries, values.shape[-1]))
+        )
+        heads = ops.reshape(heads, (-1, self.num_heads, beams, values.shape[-1]))
+        heads = ops.transpose(heads, (0, 2, 1, 3))  # (B, beams, H, value_dim)
+        heads = ops.reshape(heads, (-1, self.num_heads, values.shape[-1]))
         return self._merge(heads), (keys, values)
 
     def compute_output_spec(

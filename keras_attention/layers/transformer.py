@@ -236,11 +236,11 @@ class TransformerDecoderBlock(TransformerBlock):
         """What `step` needs of the encoded source `(B, S, any)`, computed once."""
         return self.cross_attention.project_source(value)
 
-    def make_cache(self, batch_size, num_steps):
+    def make_cache(self, batch_size, num_steps, beams=1):
         """Room for `num_steps` steps; see `MultiHeadSelfAttention.make_cache`."""
-        return self.self_attention.make_cache(batch_size, num_steps)
+        return self.self_attention.make_cache(batch_size, num_steps, beams)
 
-    def step(self, query, source, cache, index, value_mask=None):
+    def step(self, query, source, cache, index, value_mask=None, visible=None):
         """Feeds one target position `(N, model_dim)`, as `call` would have seen it.
 
         Args:
@@ -249,6 +249,7 @@ class TransformerDecoderBlock(TransformerBlock):
             cache: what `make_cache` or the step before returned.
             index: int scalar tensor. Steps fed before this one.
             value_mask: bool `(B, S)`.
+            visible: see `MultiHeadSelfAttention.step`.
 
         Returns:
             `(features, attention_scores, cache)`, features `(N, model_dim)` and
@@ -256,7 +257,7 @@ class TransformerDecoderBlock(TransformerBlock):
         """
         norm = self.self_attention_norm
         context, cache = self.self_attention.step(
-            self._before(norm, query), cache, index
+            self._before(norm, query), cache, index, visible
         )
         features = self._after(norm, query, context)
 

@@ -43,7 +43,8 @@ class EncoderDecoder(keras.Model):
         Args:
             token_ids: int `(N,)`. `N` is a multiple of the memory's `B`: the
                 hypotheses of a source row are adjacent and share its memory.
-            state: what `encode`, `gather_state` or the step before returned.
+            state: what `encode`, `repeat_state`, `gather_state` or the step before
+                returned.
             memory: what `encode` returned, never copied for hypotheses.
 
         Returns:
@@ -52,8 +53,22 @@ class EncoderDecoder(keras.Model):
         """
         raise NotImplementedError
 
+    def repeat_state(self, state, count):
+        """The state of `count` hypotheses, int, in place of each one.
+
+        A search begins with it, since `encode` returns one hypothesis for each row.
+        Families whose state is not batch-major throughout override it.
+        """
+        num_rows = ops.shape(state.attention_scores)[0]
+        indices = ops.repeat(ops.arange(num_rows), count)
+        return tree.map_structure(lambda leaf: ops.take(leaf, indices, axis=0), state)
+
     def gather_state(self, state, indices):
-        """The state of hypotheses `indices`, int `(M,)`, in that order.
+        """The state in which hypothesis `n` goes on from hypothesis `indices[n]`.
+
+        Args:
+            state: what `step` returned.
+            indices: int `(N,)`, each pointing to a hypothesis of the same source row.
 
         Families whose state is not batch-major throughout override it.
         """

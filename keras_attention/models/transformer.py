@@ -13,7 +13,7 @@ import math
 from typing import Any, NamedTuple
 
 import keras
-from keras import ops
+from keras import ops, tree
 
 from keras_attention.layers.position import SinePositionEncoding
 from keras_attention.layers.transformer import (
@@ -59,10 +59,15 @@ PRESETS = {
 
 
 class State(NamedTuple):
-    """What the decoder carries from one token to the next."""
+    """What the decoder carries from one token to the next.
+
+    Hypotheses change slots as a beam is pruned; what they said stays where it was
+    written, and `ancestors` remembers where that is.
+    """
 
     index: Any  # (): tokens fed so far
-    caches: Any  # per block (keys, values), each (num_steps, N, H, dim)
+    caches: Any  # per block (keys, values), each (B · H, num_steps, beams, dim)
+    ancestors: Any  # int (N, num_steps): the slot each was in; negative: not yet
     attention_scores: Any  # (N, S)
 
 
@@ -272,6 +277,7 @@ class Transformer(EncoderDecoder):
             caches=tuple(
                 block.make_cache(batch_size, num_steps) for block in self.decoder_blocks
             ),
+            ancestors=ops.full((batch_size, num_steps), -1, dtype="int32"),
             attention_scores=ops.zeros_like(value[:, :, 0]),
         )
         return Memory(value, keys, mask), state
@@ -281,25 +287,49 @@ class Transformer(EncoderDecoder):
         features = features + self.position_encoding.encode_positions(
             state.index, self.model_dim
         )
+        _, num_steps, beams, _ = ops.shape(state.caches[0][0])
+        slots = ops.arange(beams, dtype="int32")
+        ancestors = ops.where(
+            ops.equal(ops.arange(num_steps), state.index),
+            (ops.arange(ops.shape(token_ids)[0], dtype="int32") % beams)[:, None],
+            state.ancestors,
+        )
+        visible = ops.equal(ancestors[..., None], slots)  # (N, num_steps, beams)
+        visible = ops.reshape(visible, (-1, beams, num_steps * beams))
         caches = []
         attention_scores = state.attention_scores
         for i, block in enumerate(self.decoder_blocks):
             features, scores, cache = block.step(
-                features, memory.key[i], state.caches[i], state.index, memory.mask
+                features,
+                memory.key[i],
+                state.caches[i],
+                state.index,
+                memory.mask,
+                visible,
             )
             caches.append(cache)
             if i == self._aligning_block:
                 attention_scores = ops.mean(scores, axis=1)
         logits = self._logits(self.decoder_norm(features))
-        return logits, State(state.index + 1, tuple(caches), attention_scores)
+        state = State(state.index + 1, tuple(caches), ancestors, attention_scores)
+        return logits, state
+
+    def repeat_state(self, state, count):
+        caches = tree.map_structure(
+            lambda cache: ops.repeat(cache, count, axis=2), state.caches
+        )
+        return State(
+            state.index,
+            caches,
+            ops.repeat(state.ancestors, count, axis=0) * count,
+            ops.repeat(state.attention_scores, count, axis=0),
+        )
 
     def gather_state(self, state, indices):
-        caches = tuple(
-            tuple(ops.take(array, indices, axis=1) for array in cache)
-            for cache in state.caches
+        return state._replace(
+            ancestors=ops.take(state.ancestors, indices, axis=0),
+            attention_scores=ops.take(state.attention_scores, indices, axis=0),
         )
-        scores = ops.take(state.attention_scores, indices, axis=0)
-        return State(state.index, caches, scores)
 
     def get_config(self):
         names = (
