@@ -1,0 +1,259 @@
+"""Tokenised corpora: flat arrays of ids, in memory or mapped from disk.
+
+A prepared folder holds
+
+    meta.json                                  written last: counts, options, report
+    train/ valid/ test/  source_tokens.bin     uint16 or int32, sentences end to end
+                         source_offsets.bin    int64, where each begins, and the end
+                         target_….bin          the same, of the other side
+                         source.txt target.txt (valid and test) the texts, one a line
+"""
+
+import json
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from keras_attention.data.report import SkipReport
+from keras_attention.special_tokens import END_ID
+
+SPLITS = ("train", "valid", "test")
+SIDES = ("source", "target")
+META = "meta.json"
+FORMAT_VERSION = 1
+OFFSET_DTYPE = np.dtype("int64")
+
+
+def token_dtype(vocabulary_size):
+    """The smallest type for ids: uint16 up to 65,536 of them, else int32."""
+    return np.dtype("uint16" if vocabulary_size <= 1 << 16 else "int32")
+
+
+def flatten_ids(ids, dtype):
+    """Lists of ids, end to end, and the length of each."""
+    lengths = np.fromiter(map(len, ids), OFFSET_DTYPE, count=len(ids))
+    tokens = np.fromiter(chain.from_iterable(ids), dtype, count=lengths.sum())
+    return tokens, lengths
+
+
+class Sentences:
+    """Sentences of ids, end to end in one array.
+
+    Args:
+        tokens: int `(num_tokens,)`.
+        offsets: int64 `(num_sentences + 1,)`. Sentence `i` is
+            `tokens[offsets[i]:offsets[i + 1]]`.
+    """
+
+    def __init__(self, tokens, offsets):
+        self.tokens = tokens
+        self.offsets = offsets
+        self._stem = None
+
+    @classmethod
+    def from_ids(cls, ids, vocabulary_size):
+        tokens, lengths = flatten_ids(ids, token_dtype(vocabulary_size))
+        return cls(tokens, np.concatenate([[0], np.cumsum(lengths)]))
+
+    @classmethod
+    def open(cls, stem, dtype):
+        """Maps `<stem>_tokens.bin` and `<stem>_offsets.bin`, reading nothing yet."""
+        arrays = []
+        for name, array_dtype in (("tokens", dtype), ("offsets", OFFSET_DTYPE)):
+            path = Path(f"{stem}_{name}.bin")
+            empty = path.stat().st_size == 0  # Which cannot be mapped.
+            arrays.append(
+                np.zeros(0, array_dtype)
+                if empty
+                else np.memmap(path, array_dtype, mode="r")
+            )
+        sentences = cls(*arrays)
+        sentences._stem = (stem, dtype)
+        return sentences
+
+    def __len__(self):
+        return len(self.offsets) - 1
+
+    def __getitem__(self, i):
+        i = range(len(self))[i]
+        return np.asarray(self.tokens[self.offsets[i] : self.offsets[i + 1]])
+
+    @property
+    def lengths(self):
+        """int32 `(num_sentences,)`, special ids not counted."""
+        return np.diff(self.offsets).astype("int32")
+
+    def padded(self, rows, shape):
+        """The sentences `rows`, each with END, in the first rows of a zero array.
+
+        Args:
+            rows: int `(n,)`. Numbers of sentences.
+            shape: `(B, length)`, `B >= n` and `length` more than the longest.
+
+        Returns:
+            int32 `(B, length)`.
+        """
+        starts = self.offsets[rows]
+        lengths = self.offsets[rows + 1] - starts
+        positions = np.arange(shape[1])
+        inside = positions < lengths[:, None]  # (n, length)
+        ids = np.zeros(shape, "int32")
+        ids[: len(rows)][inside] = self.tokens[(starts[:, None] + positions)[inside]]
+        ids[np.arange(len(rows)), lengths] = END_ID
+        return ids
+
+    def __reduce__(self):
+        # A mapped array travels to another process by its name.
+        if self._stem is not None:
+            return Sentences.open, self._stem
+        return Sentences, (self.tokens, self.offsets)
+
+
+class TokenisedCorpus:
+    """Sentence pairs as ids, without special ids.
+
+    Args:
+        source: `Sentences`.
+        target: `Sentences`, as many.
+        texts: function that returns `(sources, targets)`, two lists of str; or None.
+    """
+
+    def __init__(self, source, target, texts=None):
+        if len(source) != len(target):
+            raise ValueError(
+                "expected as many sources as targets; "
+                f"received {len(source)} and {len(target)}"
+            )
+        self.source = source
+        self.target = target
+        self._texts = texts
+
+    @classmethod
+    def from_pairs(cls, pairs, source_tokenizer, target_tokenizer):
+        """Tokenises a list of `(source, target)` in memory, for small data."""
+        sources, targets = ([pair[side] for pair in pairs] for side in (-2, -1))
+        return cls(
+            Sentences.from_ids(
+                source_tokenizer.encode(sources), source_tokenizer.vocabulary_size
+            ),
+            Sentences.from_ids(
+                target_tokenizer.encode(targets), target_tokenizer.vocabulary_size
+            ),
+            _Texts(sources, targets),
+        )
+
+    def __len__(self):
+        return len(self.source)
+
+    def source_ids(self, i):
+        """int `(source_lengths[i],)`."""
+        return self.source[i]
+
+    def target_ids(self, i):
+        """int `(target_lengths[i],)`."""
+        return self.target[i]
+
+    @property
+    def source_lengths(self):
+        """int32 `(len(corpus),)`, special ids not counted."""
+        return self.source.lengths
+
+    @property
+    def target_lengths(self):
+        """int32 `(len(corpus),)`, special ids not counted."""
+        return self.target.lengths
+
+    def texts(self):
+        """`(sources, targets)`, two lists of str, as they were before tokenising."""
+        if self._texts is None:
+            raise ValueError(
+                "expected the valid or test split, whose texts are kept for BLEU; "
+                "received train, of which only ids are kept: decode them instead"
+            )
+        return self._texts()
+
+
+class _Texts:
+    """Texts at hand. A class, so that it can be pickled."""
+
+    def __init__(self, sources, targets):
+        self.texts = (sources, targets)
+
+    def __call__(self):
+        return self.texts
+
+
+class _TextFiles:
+    """Texts that are read when asked for."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __call__(self):
+        return tuple(
+            # Not splitlines: a sentence may hold other line breaks of Unicode.
+            (self.folder / f"{side}.txt").read_bytes().decode().split("\n")[:-1]
+            for side in SIDES
+        )
+
+
+class PreparedCorpus:
+    """A folder that `prepare` wrote: `.train`, `.valid` and `.test`.
+
+    Attributes:
+        folder: Path.
+        meta: dict, from meta.json.
+        report: `SkipReport` of what was left out.
+    """
+
+    def __init__(self, folder, meta):
+        self.folder = folder
+        self.meta = meta
+        self.report = SkipReport.from_dict(meta["report"])
+        self.train, self.valid, self.test = map(self._split, SPLITS)
+
+    @classmethod
+    def open(cls, folder):
+        """Opens a prepared folder; arrays are mapped, not read.
+
+        Raises:
+            ValueError: no prepared corpus there, an incomplete one, or one written
+                by another version.
+        """
+        folder = Path(folder).absolute()
+        try:
+            meta = json.loads((folder / META).read_text("utf-8"))
+        except FileNotFoundError:
+            raise ValueError(
+                f"expected a prepared corpus in {folder}; found no {META}: "
+                "write one with keras_attention.data.translations.prepare"
+            ) from None
+        except ValueError as error:
+            raise ValueError(f"{folder / META} is damaged: {error}") from None
+        if meta.get("format") != FORMAT_VERSION:
+            raise ValueError(
+                f"{folder} has the format {meta.get('format')!r}; this version reads "
+                f"{FORMAT_VERSION}: prepare the corpus again"
+            )
+        return cls(folder, meta)
+
+    def _split(self, split):
+        folder = self.folder / split
+        sides = []
+        for side in SIDES:
+            dtype = token_dtype(self.meta[f"{side}_vocabulary_size"])
+            sentences = Sentences.open(folder / side, dtype)
+            expected = self.meta["num_pairs"][split]
+            complete = (
+                len(sentences) == expected
+                and len(sentences.tokens) == sentences.offsets[-1]
+            )
+            if not complete:
+                raise ValueError(
+                    f"{folder} is incomplete: {META} promises {expected:,} pairs, "
+                    f"the {side} files hold {len(sentences):,}: prepare it again"
+                )
+            sides.append(sentences)
+        texts = None if split == "train" else _TextFiles(folder)
+        return TokenisedCorpus(*sides, texts)
