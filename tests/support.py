@@ -70,7 +70,7 @@ def compiled(function):
         return jax.jit(function)
     import tensorflow as tf
 
-    return tf.function(function)
+    return tf.function(function, autograph=False)
 
 
 def to_numpy(tensor):

@@ -235,6 +235,31 @@ def test_steps_with_the_cache_equal_the_full_pass(dtype, tolerance):
         assert_close(context, expected[:, t], tolerance)
 
 
+def test_reordered_beams_see_what_they_descend_from():
+    layer, beams, rng = self_attention(), 3, np.random.default_rng(3)
+    value = rng.normal(size=(T, B, beams, DIM)).astype("float32")
+    cache = layer.make_cache(B, T, beams=beams)
+    histories = np.zeros((B, beams, 0), int)  # the beam each one was at each step
+    for t in range(T):
+        parents = rng.integers(beams, size=(B, beams, 1))
+        histories = np.take_along_axis(histories, parents, axis=1)
+        own = np.broadcast_to(np.arange(beams)[None, :, None], (B, beams, 1))
+        histories = np.concatenate([histories, own], axis=-1)  # (B, beams, t + 1)
+
+        visible = np.zeros((B, beams, T, beams), bool)
+        np.put_along_axis(visible[:, :, : t + 1], histories[..., None], True, axis=-1)
+        context, cache = layer.step(
+            value[t].reshape(B * beams, DIM),
+            cache,
+            t,
+            visible=visible.reshape(B, beams, T * beams),
+        )
+        for row, beam in np.ndindex(B, beams):
+            path = value[np.arange(t + 1), row, histories[row, beam]]
+            expected = layer(path[None], use_causal_mask=True)
+            assert_close(context[row * beams + beam], expected[0, -1])
+
+
 def test_steps_of_cross_attention_equal_the_full_pass_for_all_beams():
     layer, beams = cross_attention(), 3
     query, value = features(1, rows=B * beams), features(S, 8)
