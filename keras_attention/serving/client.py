@@ -58,7 +58,7 @@ class Client:
         grpc_target="127.0.0.1:8500",
         timeout=60.0,
     ):
-        self._transports = {
+        self._transports: dict[str, RestTransport | GrpcTransport] = {
             "rest": RestTransport(rest_url, timeout),
             "grpc": GrpcTransport(grpc_target, timeout),
         }
@@ -108,7 +108,7 @@ class Client:
             results = way.predict(
                 model, version, signature_name, signature, arrays, outputs
             )
-        except ServingError:
+        except (ServingError, ValueError):
             # A new version may have another signature than the one remembered.
             self._signatures.pop(key, None)
             raise

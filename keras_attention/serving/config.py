@@ -76,7 +76,7 @@ def read_models_config(path):
             f'model_platform: "tensorflow" }} }}\n'
             f"received {path}: {error}"
         ) from error
-    models = {}
+    models: dict[str, ModelConfig] = {}
     for model in config.model_config_list.config:
         if not model.name or not model.base_path:
             raise ValueError(
@@ -115,7 +115,7 @@ def parse_model_arguments(arguments):
     Raises:
         ValueError: if a name comes twice, or a models.config cannot be read.
     """
-    models = {}
+    models: dict[str, ModelConfig] = {}
     for argument in arguments:
         path = Path(argument)
         name, equals, named_path = argument.partition("=")

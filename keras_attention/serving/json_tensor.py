@@ -101,7 +101,7 @@ def _leaves(values, dtype):
             array[:] = [value.encode() for value in values]
         return array
     if dtype == _BOOL:
-        allowed = {bool}
+        allowed: set[type] = {bool}
     elif dtype in _INTEGERS:
         allowed = {int}
     elif dtype in _FLOATS:

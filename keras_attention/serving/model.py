@@ -41,7 +41,9 @@ class LoadedModel:
             import tensorflow_text  # noqa: F401
 
         graph = tf.Graph()
-        self._session = tf.compat.v1.Session(graph=graph)
+        options = tf.compat.v1.GPUOptions(allow_growth=True)  # others may live here
+        config = tf.compat.v1.ConfigProto(gpu_options=options)
+        self._session = tf.compat.v1.Session(graph=graph, config=config)
         try:
             with graph.as_default():
                 meta_graph = _load(self._session, ["serve"], str(folder))

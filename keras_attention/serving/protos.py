@@ -174,7 +174,8 @@ def _build():
         package = name if kind == "package" else package
         enum_names.add(f".{package}.{name}")
 
-    files, names = [], []
+    files: list[descriptor_pb2.FileDescriptorProto] = []
+    names: list[str] = []
     for line in filter(None, _DEFINITIONS.splitlines()):
         keyword, name, *_ = line.split()
         if keyword == "package":
@@ -219,7 +220,7 @@ def _declare(scope, keyword, path):
 
 
 def _add_field(message, full_name, line, enum_names):
-    label, oneof, type_name, name, number = _FIELD.fullmatch(line).groups()
+    ((label, oneof, type_name, name, number),) = _FIELD.findall(line)
     field = message.field.add(name=name, number=int(number))
     field.label = _Field.LABEL_OPTIONAL
     if label in ("repeated", "map"):

@@ -52,8 +52,8 @@ class Repository:
     def __init__(self, models, poll_seconds=1.0):
         self.configs = {name: as_model_config(value) for name, value in models.items()}
         self.poll_seconds = poll_seconds
-        self._versions = {name: {} for name in self.configs}
-        self._seen = {}  # fingerprints at the last look, by folder
+        self._versions: dict[str, dict[int, Version]] = {n: {} for n in self.configs}
+        self._seen: dict[Path, tuple] = {}  # fingerprints at the last look, by folder
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._thread = None
@@ -178,9 +178,9 @@ class Repository:
             version = known.get(number)
             if version is not None and version.state is not State.END:
                 continue
-            failed_so = version is not None and version.error is not None
-            if failed_so and version.fingerprint == fingerprint:
-                continue  # it would fail again
+            if version is not None and version.error is not None:
+                if version.fingerprint == fingerprint:
+                    continue  # it would fail again
             if settled_now and not self._stopping.is_set():
                 self._load(name, Version(number, folder, fingerprint=fingerprint))
         available = {n for n, v in known.items() if v.state is State.AVAILABLE}
@@ -253,6 +253,7 @@ def version_folders(base_path):
         for folder in folders
         if folder.name.isascii()
         and folder.name.isdigit()
+        and int(folder.name) < 2**63
         and (folder / "saved_model.pb").is_file()
     }
 

@@ -49,6 +49,12 @@ class RestTransport:
         specs = signature.outputs
         if len(specs) == 1:  # a single output comes without its name
             answer = {name: answer for name in specs}
+        if not isinstance(answer, dict) or answer.keys() != specs.keys():
+            raise ServingError(
+                Code.ABORTED,
+                f"{model} answers with other outputs than its signature had",
+                "a new version has been loaded meanwhile; ask again",
+            )
         names = specs if outputs is None else outputs
         unknown = [name for name in names if name not in specs]
         if unknown:

@@ -73,13 +73,13 @@ class Server:
             self._repository.start()
             core = Core(self._repository)
             if self.grpc_port is not None:
-                transport = GrpcServer(core, self.host, self.grpc_port)
-                self._transports.append(transport)
-                self.grpc_port = transport.port
+                grpc_server = GrpcServer(core, self.host, self.grpc_port)
+                self._transports.append(grpc_server)
+                self.grpc_port = grpc_server.port
             if self.rest_port is not None:
-                transport = RestServer(core, self.host, self.rest_port, self.cors)
-                self._transports.append(transport)
-                self.rest_port = transport.port
+                rest_server = RestServer(core, self.host, self.rest_port, self.cors)
+                self._transports.append(rest_server)
+                self.rest_port = rest_server.port
         except BaseException:
             self.stop()
             raise

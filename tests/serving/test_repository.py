@@ -2,10 +2,12 @@
 
 import shutil
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from keras_attention.serving.client import Client
 from keras_attention.serving.config import ModelConfig, VersionPolicy
 from keras_attention.serving.errors import ServingError
 from keras_attention.serving.repository import Repository
@@ -59,6 +61,23 @@ def test_a_new_version_takes_over_and_a_removed_one_gives_back(versions, base_pa
         shutil.rmtree(base_path / "2")
         eventually(lambda: states(server, "m") == {1: "AVAILABLE", 2: "END"})
         assert factor(server) == 1
+
+
+def test_requests_never_notice_a_new_version(versions, base_path):
+    def ask(client):
+        answers = []
+        while not answers or (answers[-1] == 1 and len(answers) < 10_000):
+            outputs = client.predict("m", {"x": [[1, 1]]}, transport="grpc")
+            answers.append(float(outputs["y"][0, 0]))
+        return answers
+
+    with Server({"m": base_path}, grpc_port=0, rest_port=None, poll_seconds=0.1) as s:
+        with Client(grpc_target=f"127.0.0.1:{s.grpc_port}") as client:
+            with ThreadPoolExecutor(4) as pool:
+                running = [pool.submit(ask, client) for _ in range(4)]
+                add(versions, base_path, 2)
+                for answers in running:
+                    assert set(answers.result()) == {1, 2}
 
 
 def test_a_broken_version_leaves_the_old_one_serving(versions, base_path):
