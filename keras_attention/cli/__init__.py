@@ -1,0 +1,30 @@
+"""The command line: parses, calls one function, prints.
+
+Commands import what they need when they run: `keras-attention --help` is instant.
+"""
+
+import os
+import sys
+
+
+def main(argv=None):
+    """Runs one command; returns its exit code.
+
+    Args:
+        argv: list of str; the process's own arguments where None.
+    """
+    from keras_attention.cli.app import app
+
+    # TensorFlow's start-up notes are not for whoever asked for a translation.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        app(args=argv, prog_name="keras-attention")
+    except SystemExit as end:  # how a command line's own errors and help end
+        return end.code if isinstance(end.code, int) else 1
+    except BrokenPipeError:
+        # Whoever reads has had enough, as in `| head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0

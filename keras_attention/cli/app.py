@@ -1,0 +1,28 @@
+"""The commands, in the order in which a user meets them."""
+
+import typer
+
+app = typer.Typer(
+    help="Train attention models on your own data, see where they look, serve them.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Print the version."),
+):
+    if version:
+        from keras_attention import __version__
+
+        print(__version__)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+# Each module adds its commands to `app`.
+from keras_attention.cli import demo, models, serving, training  # noqa: E402, F401

@@ -1,0 +1,209 @@
+"""Commands for a trained model: translate, evaluate, attend, export."""
+
+import json
+import sys
+from pathlib import Path
+
+import typer
+
+from keras_attention.cli.app import app
+
+Bundle = typer.Argument(..., help="A bundle's folder, as train leaves it.")
+Beam = typer.Option(None, "--beam", min=1, help="Hypotheses kept; 1 is greedy.")
+LengthPenalty = typer.Option(None, "--length-penalty", help="GNMT's alpha.")
+
+
+@app.command()
+def translate(
+    bundle: Path = Bundle,
+    files: list[Path] = typer.Argument(None, help="Texts; standard input by default."),
+    beam: int = Beam,
+    n_best: int = typer.Option(None, "--n-best", min=1, help="Translations per line."),
+    as_json: bool = typer.Option(
+        False, "--json", help="JSON lines with n-best, scores and alignments."
+    ),
+    length_penalty: float = LengthPenalty,
+    min_length: int = typer.Option(None, min=0, help="Least tokens."),
+    max_length: int = typer.Option(None, min=1, help="Most tokens."),
+    no_repeat_ngram: int = typer.Option(None, min=0, help="Forbid repeats of this n."),
+    temperature: float = typer.Option(None, help="Above 0: sample."),
+    top_k: int = typer.Option(None, min=0, help="Sample from so many tokens."),
+    top_p: float = typer.Option(None, help="Sample from this much probability."),
+    seed: int = typer.Option(0, help="Of sampling."),
+    prefix: str = typer.Option(None, help="What every translation begins with."),
+    batch_size: int = typer.Option(32, min=1, help="Lines translated at once."),
+):
+    """Translate lines of text; standard input to standard output."""
+    from keras_attention.tasks.translation import Translator
+
+    translator = Translator.load(bundle)
+    options = {
+        "length_penalty": length_penalty,
+        "min_length": min_length,
+        "max_length": max_length,
+        "no_repeat_ngram": no_repeat_ngram,
+        "temperature": temperature,
+        "top_k": top_k,
+        "top_p": top_p,
+    }
+    options = {key: value for key, value in options.items() if value is not None}
+    # Lines are sorted by length within a chunk: large enough to fill batches, small
+    # enough that a stream is answered while it flows.
+    for chunk in _chunks(_lines(files), batch_size * (1 if _typed(files) else 16)):
+        translations = translator.translate(
+            chunk,
+            beam=beam,
+            n_best=n_best,
+            return_attention=as_json,
+            prefixes=[prefix] * len(chunk) if prefix else None,
+            batch_size=batch_size,
+            seed=seed,
+            **options,
+        )
+        for translation in translations:
+            if as_json:
+                print(json.dumps(translation.as_dict(), ensure_ascii=False))
+            elif n_best and n_best > 1:
+                for hypothesis in translation.hypotheses:
+                    print(f"{hypothesis.score:.4f}\t{hypothesis.text}")
+            else:
+                print(translation.text)
+        sys.stdout.flush()
+
+
+def _typed(files):
+    return not files and sys.stdin.isatty()
+
+
+def _lines(files):
+    streams = [path.open("rb") for path in files] if files else [sys.stdin.buffer]
+    for stream in streams:
+        for number, line in enumerate(stream, 1):
+            try:
+                yield line.decode("utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                name = getattr(stream, "name", "standard input")
+                raise ValueError(
+                    f"line {number} of {name} is not UTF-8: {error}"
+                ) from None
+
+
+def _chunks(lines, size):
+    if size < 1:
+        raise ValueError(f"a chunk has at least one line; received {size}")
+    if sys.stdin.isatty():
+        size = 1  # answer somebody who types at once
+    chunk = []
+    for line in lines:
+        chunk.append(line)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+@app.command()
+def evaluate(
+    bundle: Path = Bundle,
+    pairs: str = typer.Argument(
+        ..., help='TSV, JSON lines or the source side; "-" is standard input (TSV).'
+    ),
+    target: Path = typer.Argument(None, help="The target side, for paired files."),
+    beam: int = Beam,
+    length_penalty: float = LengthPenalty,
+    as_json: bool = typer.Option(False, "--json", help="One JSON object."),
+    output: Path = typer.Option(None, "--output", help="Write the translations here."),
+):
+    """Score a bundle on a parallel corpus: BLEU and chrF with their signatures."""
+    from rich.console import Console
+
+    from keras_attention.data.report import SkipReport
+    from keras_attention.data.translations import read_pairs
+    from keras_attention.evaluation.translation import score, tokenize_for
+    from keras_attention.tasks.translation import Translator
+    from keras_attention.training.final import translate_with_bar
+
+    report = SkipReport()
+    read = list(read_pairs(pairs, target_path=target, report=report))
+    if report.num_skipped:
+        print(report.summary(), file=sys.stderr)
+    if not read:
+        raise ValueError(f"{pairs} holds no pair to score; see the lines above")
+    sources = [pair.source for pair in read]
+    references = [pair.target for pair in read]
+    translator = Translator.load(bundle)
+    options = {} if length_penalty is None else {"length_penalty": length_penalty}
+    if beam is not None:
+        options["beam"] = beam
+    console = Console(stderr=True)
+    texts = translate_with_bar(translator, sources, console, "translating", **options)
+    if output is not None:
+        output.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+    tokenize = tokenize_for(translator.target_language)
+    scores = score(texts, references, tokenize)
+    copied = score(sources, references, tokenize)
+    if as_json:
+        result = {
+            **scores.as_dict(),
+            "sentences": len(texts),
+            "copying_the_source": copied.as_dict(),
+        }
+        print(json.dumps(result, indent=2, ensure_ascii=False))
+    else:
+        print(scores)
+        print(f"copying the source: BLEU {copied.bleu:.1f}, chrF {copied.chrf:.1f}")
+
+
+@app.command()
+def attend(
+    bundle: Path = Bundle,
+    text: str = typer.Argument(..., help="One sentence."),
+    output: Path = typer.Option("attention.png", "--output", "-o", help="The PNG."),
+    beam: int = Beam,
+):
+    """Draw where each word of a translation looks, as a heat map."""
+    from keras_attention.plotting.heat_map import plot_attention
+    from keras_attention.tasks.translation import Translator
+
+    if not text.strip():
+        raise ValueError("there is nothing to attend to in an empty text")
+    translation = Translator.load(bundle).translate(
+        [text], beam=beam, return_attention=True
+    )[0]
+    plot_attention(
+        translation.attention,
+        translation.source_tokens,
+        translation.tokens,
+        path=output,
+    )
+    print(translation.text)
+    print(f"heat map: {output}")
+
+
+@app.command()
+def export(
+    bundle: Path = Bundle,
+    saved_models: Path = typer.Option(
+        "saved_models", "--out", help="The folder of all exported models."
+    ),
+    name: str = typer.Option(
+        None, "--name", help="The model's name; that of its recipe by default."
+    ),
+    version: int = typer.Option(None, "--version", min=1, help="The next by default."),
+    beam: int = Beam,
+    n_best: int = typer.Option(None, "--n-best", min=1, help="Translations returned."),
+    length_penalty: float = LengthPenalty,
+):
+    """Write a SavedModel with tokenizer and beam search inside."""
+    from keras_attention.export import export as write
+    from keras_attention.tasks.translation import Translator
+
+    translator = Translator.load(bundle)
+    changes = {"beam": beam, "n_best": n_best, "length_penalty": length_penalty}
+    changes = {key: value for key, value in changes.items() if value is not None}
+    options = translator.options.replace(**changes)
+    name = name or translator.training.get("name") or Path(bundle).resolve().name
+    path = write(translator, saved_models, name, version, options)
+    print(f"SavedModel: {path}")
+    print(f"try: keras-attention serve {path.parent}")

@@ -1,0 +1,24 @@
+"""The command that serves exported models."""
+
+import typer
+
+from keras_attention.cli.app import app
+
+
+@app.command()
+def serve(
+    models: list[str] = typer.Argument(
+        ..., help="saved_models/<name>, name=path, or a models.config file."
+    ),
+    host: str = typer.Option(
+        "127.0.0.1", help="Address to listen at; 0.0.0.0 lets other machines in."
+    ),
+    port: int = typer.Option(8500, help="For gRPC; 0 picks a free one."),
+    rest_port: int = typer.Option(8501, help="For REST; 0 picks a free one."),
+    poll_seconds: float = typer.Option(1.0, help="How often to look for versions."),
+):
+    """Serve SavedModels over REST and gRPC, as TensorFlow Serving does."""
+    from keras_attention.serving.server import parse_model_arguments
+    from keras_attention.serving.server import serve as run
+
+    run(parse_model_arguments(models), host, port, rest_port, poll_seconds)

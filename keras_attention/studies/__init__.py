@@ -1,0 +1,1 @@
+"""Studies: claims of the literature, redrawn, and the demo."""

@@ -1,0 +1,203 @@
+"""The demo: corpus, training, score, attention, export, server, answer."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+SENTENCES = (
+    "Click OK to close the dialog.",
+    "Select the text that you want to format.",
+    "You can insert a table into the document.",
+)
+RECIPE = "demo"
+MODEL = "help-en-de-demo"
+
+
+def run_demo(folder, minutes, resume=False, force=False):
+    """Runs the whole path of a translation model, and says what it leaves.
+
+    Args:
+        folder: path. Everything is written into it.
+        minutes: float. Minutes of training.
+        resume: bool. Go on with a demo that was stopped.
+        force: bool. Delete a demo that is there.
+
+    Raises:
+        ValueError: if the folder is in use.
+        RuntimeError: if REST, gRPC and this process do not give the same.
+    """
+    folder, console = Path(folder), Console()
+    _claim(folder, resume, force)
+    say = _Chapters(console)
+
+    say("Training a small Transformer, English to German")
+    console.print(
+        f"{minutes:g} minutes of training (--minutes); Ctrl-C stops, --resume goes on.",
+        highlight=False,
+    )
+    translator = _train(folder / "run", minutes, console)
+    _show_scores(translator.metrics, console)
+
+    say("Some translations")
+    translations = translator.translate(list(SENTENCES), return_attention=True)
+    for translation in translations:
+        console.print(f"  en  {translation.source}", highlight=False)
+        console.print(f"  de  {translation.text}", highlight=False)
+
+    say("Where it looks")
+    picture = folder / "attention.png"
+    _draw(translations[0], picture)
+    console.print(f"heat map of the first sentence: {picture}", highlight=False)
+
+    say("Exporting a SavedModel: tokenizer and beam search inside")
+    version = _export(translator, folder / "saved_models")
+    console.print(f"{version}", highlight=False)
+
+    say("Serving it on free ports, and asking over REST and gRPC")
+    answers = _serve_and_ask(version.parent, console)
+    _compare(translations, answers, console)
+
+    say("What is left, and what to try next")
+    _farewell(folder, console)
+
+
+class _Chapters:
+    def __init__(self, console):
+        self.console = console
+        self.number = 0
+
+    def __call__(self, title):
+        self.number += 1
+        self.console.print(f"\n[bold]{self.number}. {title}[/bold]", highlight=False)
+
+
+def _claim(folder, resume, force):
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    ours = (folder / "run" / "recipe.toml").exists()
+    if force and ours:
+        shutil.rmtree(folder)
+    elif not (resume and ours):
+        hint = (
+            "pass --resume to go on with it, --force to delete it and begin anew, or"
+            if ours
+            else "it is not a demo's:"
+        )
+        raise ValueError(
+            f"{folder} holds files already; {hint} choose another folder with --out"
+        )
+
+
+def _train(folder, minutes, console):
+    from keras_attention.tasks.translation import Translator
+    from keras_attention.training.recipe import load_recipe
+    from keras_attention.training.trainer import Trainer
+
+    if (folder / "bundle").exists():
+        return Translator.load(folder / "bundle")
+    recipe = load_recipe(RECIPE, [f"training.max_minutes={minutes}"])
+    recipe = dataclasses.replace(recipe, name=MODEL)
+    # A demo that was stopped early has begun its run, or it has not.
+    begun = (folder / "recipe.toml").exists()
+    return Trainer(recipe, folder, console).run(resume=begun)
+
+
+def _show_scores(metrics, console):
+    model, copied = metrics["model"], metrics["copying_the_source"]
+    console.print(
+        f"BLEU {model['bleu']:.1f}, chrF {model['chrf']:.1f} on "
+        f"{metrics['sentences']} unseen sentences; copying the source scores BLEU "
+        f"{copied['bleu']:.1f}, chrF {copied['chrf']:.1f}\n"
+        f"{model['bleu_signature']}",
+        highlight=False,
+    )
+
+
+def _draw(translation, path):
+    from keras_attention.plotting.heat_map import plot_attention
+
+    plot_attention(
+        translation.attention,
+        translation.source_tokens,
+        translation.tokens,
+        path=path,
+    )
+
+
+def _export(translator, saved_models):
+    from keras_attention.export import export
+
+    folder = saved_models / MODEL
+    if (folder / "1").exists():
+        return folder / "1"
+    return export(translator, saved_models, MODEL, version=1)
+
+
+def _serve_and_ask(model, console):
+    from keras_attention.serving.client import Client
+    from keras_attention.serving.server import Server
+
+    with (
+        Server({MODEL: str(model)}, grpc_port=0, rest_port=0) as server,
+        Client(
+            f"http://127.0.0.1:{server.rest_port}", f"127.0.0.1:{server.grpc_port}"
+        ) as client,
+    ):
+        console.print(
+            f"REST at 127.0.0.1:{server.rest_port}, gRPC at "
+            f"127.0.0.1:{server.grpc_port}",
+            highlight=False,
+        )
+        return {
+            transport: client.translate(
+                list(SENTENCES), MODEL, transport=transport, attention=True
+            )
+            for transport in ("rest", "grpc")
+        }
+
+
+def _compare(translations, answers, console):
+    for i, translation in enumerate(translations):
+        for transport, served in answers.items():
+            served = served[i]
+            same = (
+                served.text == translation.text
+                and np.isclose(served.score, translation.score, rtol=1e-4, atol=1e-4)
+                and served.target_tokens == translation.tokens
+                and np.allclose(
+                    served.attention_scores, translation.attention, atol=1e-4
+                )
+            )
+            if not same:
+                raise RuntimeError(
+                    f"{transport} and this process differ on {translation.source!r}: "
+                    f"{served.text!r} ({served.score}) against {translation.text!r} "
+                    f"({translation.score}); please report this"
+                )
+    console.print(
+        "In this process, over REST and over gRPC: the same texts, scores and "
+        f"attention for {len(translations)} sentences.",
+        highlight=False,
+    )
+
+
+def _farewell(folder, console):
+    bundle = folder / "run" / "bundle"
+    console.print(
+        f"""  {folder / "attention.png"}    open it: each row is a German piece
+  {bundle}    the model; README.md in it is its card
+  {folder / "run" / "history.csv"}    scores as training went
+  {folder / "run" / "logs"}    for tensorboard --logdir
+  {folder / "saved_models"}    for TensorFlow Serving
+
+  echo "Save the file." | keras-attention translate {bundle}
+  keras-attention attend {bundle} "The text is too long for the cell."
+  keras-attention serve {folder / "saved_models" / MODEL}
+  keras-attention train help-en-de-small    longer, better
+  keras-attention train my.toml             your own data: see docs/training.md""",
+        highlight=False,
+        soft_wrap=True,
+    )

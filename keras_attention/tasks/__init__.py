@@ -1,0 +1,1 @@
+"""Tasks: where strings and pictures meet models."""

@@ -1,0 +1,68 @@
+"""The model card: what a bundle is, how good, and how to use it."""
+
+
+def model_card(translator, config):
+    """Markdown for a bundle's README, from what is known and nothing else."""
+    source = translator.source_language or "source"
+    target = translator.target_language or "target"
+    training = translator.training or {}
+    model = config["model"]["config"]
+    name = training.get("name", "translator")
+    lines = [
+        f"# {name}: {source} → {target}",
+        "",
+        f"A {config['model']['class_name']} with "
+        f"{translator.model.count_params():,} parameters, made with "
+        f"keras-attention-models {config['package_version']}.",
+        "",
+        "```python",
+        "from keras_attention import Translator",
+        "",
+        'translator = Translator.load("path/to/this/folder")',
+        'print(translator.translate(["…"])[0].text)',
+        "```",
+        "",
+        "## Scores",
+        "",
+        *_table(_flat(translator.metrics) or {"not measured": ""}),
+        "",
+        "## Model",
+        "",
+        *_table({key: value for key, value in model.items() if key != "dtype"}),
+        "",
+        "## Decoding by default",
+        "",
+        *_table(config["decoding"]),
+    ]
+    if training:
+        lines += ["", "## Training", "", *_table(_flat(training))]
+    lines += [
+        "",
+        "## Limits",
+        "",
+        "Trained on the data named above and on nothing else: other kinds of text, "
+        "other languages and longer sentences give worse output, without warning. "
+        "Read what it writes before you rely on it.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _flat(values, prefix=""):
+    flat = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, f"{prefix}{key}."))
+        else:
+            flat[prefix + key] = value
+    return flat
+
+
+def _table(values):
+    rows = [f"| {key} | {_cell(value)} |" for key, value in values.items()]
+    return ["| | |", "|---|---|", *rows]
+
+
+def _cell(value):
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return text.replace("|", "\\|").replace("\n", " ")

@@ -1,0 +1,285 @@
+"""`Translator`: strings in, strings out, with scores and attention."""
+
+import dataclasses
+import warnings
+
+import numpy as np
+
+from keras_attention.decoding.options import DecodingOptions
+from keras_attention.special_tokens import END_ID, PAD_ID
+from keras_attention.tasks.bundle import read_bundle, write_bundle
+
+
+@dataclasses.dataclass(frozen=True)
+class Hypothesis:
+    """One translation of one text."""
+
+    text: str
+    score: float
+    """Log-probability with length and coverage penalties; higher is better."""
+    log_prob: float
+    """Natural logarithm of the probability that the model gives it."""
+    tokens: list
+    """Pieces, "</s>" included: the rows of `attention`."""
+    attention: np.ndarray | None = None
+    """`(tokens, source tokens)`, or None if not asked for."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Translation:
+    """What became of one text; `str()` of it is the best translation."""
+
+    source: str
+    source_tokens: list
+    """Pieces, "</s>" included: the columns of every `attention`."""
+    hypotheses: list
+    """Best first; as many as `n_best` asked for and the search found."""
+    truncated: bool = False
+    """Whether the source was longer than the model takes, and cut."""
+
+    @property
+    def text(self):
+        return self.hypotheses[0].text
+
+    @property
+    def score(self):
+        return self.hypotheses[0].score
+
+    @property
+    def tokens(self):
+        return self.hypotheses[0].tokens
+
+    @property
+    def attention(self):
+        return self.hypotheses[0].attention
+
+    def __str__(self):
+        return self.text
+
+    def as_dict(self):
+        """Plain lists and numbers, for JSON."""
+        return {
+            "source": self.source,
+            "text": self.text,
+            "score": self.score,
+            "truncated": self.truncated,
+            "source_tokens": self.source_tokens,
+            "n_best": [
+                {
+                    "text": h.text,
+                    "score": h.score,
+                    "log_prob": h.log_prob,
+                    "tokens": h.tokens,
+                    "attention": None
+                    if h.attention is None
+                    else np.round(h.attention.astype(float), 6).tolist(),
+                }
+                for h in self.hypotheses
+            ],
+        }
+
+
+class Translator:
+    """A model with its tokenizers: what a bundle holds.
+
+    Args:
+        model: `EncoderDecoder`, built.
+        source_tokenizer: `Tokenizer`.
+        target_tokenizer: `Tokenizer`; the same object where shared.
+        options: `DecodingOptions` by default.
+        max_source_length: int. Source tokens, the end token included; what is
+            longer is cut, with a warning.
+        source_language: str. ISO code, for people.
+        target_language: str. ISO code; chooses BLEU's tokenisation.
+        training: dict. What it was trained on and how, for the model card.
+        metrics: dict. Scores, for the model card.
+
+    Example:
+
+        translator = Translator.load("runs/help-en-de-small/bundle")
+        translations = translator.translate(["Click OK."], beam=4, n_best=2)
+        print(translations[0].text, translations[0].score)
+    """
+
+    task = "translation"
+
+    def __init__(
+        self,
+        model,
+        source_tokenizer,
+        target_tokenizer=None,
+        options=None,
+        max_source_length=256,
+        source_language="",
+        target_language="",
+        training=None,
+        metrics=None,
+    ):
+        self.model = model
+        self.source_tokenizer = source_tokenizer
+        self.target_tokenizer = target_tokenizer or source_tokenizer
+        self.options = options or DecodingOptions()
+        self.max_source_length = max_source_length
+        self.source_language = source_language
+        self.target_language = target_language
+        self.training = training or {}
+        self.metrics = metrics or {}
+        self._decoder = None
+
+    @classmethod
+    def load(cls, path, dtype=None):
+        """Reads a bundle folder. See `read_bundle` for arguments and errors."""
+        return cls(**read_bundle(path, dtype))
+
+    def save(self, path, overwrite=False):
+        """Writes a bundle folder. See `write_bundle`."""
+        write_bundle(path, self, overwrite)
+
+    def translate(
+        self,
+        texts,
+        beam=None,
+        n_best=None,
+        return_attention=False,
+        prefixes=None,
+        batch_size=32,
+        seed=0,
+        progress=None,
+        **options,
+    ):
+        """Translates texts, longest together with longest.
+
+        Args:
+            texts: list of str, or one str.
+            beam: int. Hypotheses kept; 1 is greedy search.
+            n_best: int. Hypotheses returned for each text.
+            return_attention: bool. Whether hypotheses carry their attention.
+            prefixes: list of str, optional. What each translation must begin with.
+            batch_size: int. Texts decoded at once.
+            seed: int. Of sampling.
+            progress: function of the number of texts done, called after each batch.
+            **options: other fields of `DecodingOptions`, as `length_penalty=1.0`,
+                `temperature=0.8` or `no_repeat_ngram=3`.
+
+        Returns:
+            list of `Translation`, in the order of `texts`. An empty text has an
+            empty translation.
+        """
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        for i, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise ValueError(
+                    f"texts must be strings; texts[{i}] is of type "
+                    f"{type(text).__name__}: {text!r:.60}"
+                )
+        if prefixes is not None and len(prefixes) != len(texts):
+            raise ValueError(
+                'one prefix for each text is needed ("" for none); received '
+                f"{len(texts)} texts and {len(prefixes)} prefixes"
+            )
+        options = self._options(beam, n_best, options)
+        source_ids, truncated = self._source_ids(texts)
+        prefix_ids = prefixes and self.target_tokenizer.encode(prefixes)
+        results = [None] * len(texts)
+        order = sorted(range(len(texts)), key=lambda i: len(source_ids[i]))
+        # The end token alone is no sentence: nothing in, nothing out.
+        empty = [i for i in order if len(source_ids[i]) == 1]
+        for i in empty:
+            nothing = Hypothesis("", 0.0, 0.0, [])
+            results[i] = Translation(texts[i], [], [nothing])
+        order = order[len(empty) :]
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            batch = [source_ids[i] for i in rows]
+            hypotheses = self._decode(
+                batch,
+                prefix_ids and [prefix_ids[i] for i in rows],
+                options,
+                return_attention,
+                seed + start,
+            )
+            for row, i in enumerate(rows):
+                results[i] = self._translation(
+                    texts[i], batch[row], truncated[i], hypotheses, row
+                )
+            if progress is not None:
+                progress(len(empty) + start + len(rows))
+        return results
+
+    def _options(self, beam, n_best, changes):
+        if n_best is not None:
+            changes["n_best"] = n_best
+        if beam is not None:
+            changes["beam"] = beam
+        elif n_best is not None and not changes.get("temperature"):
+            changes["beam"] = max(self.options.beam, n_best)
+        if beam is not None and n_best is None:
+            changes["n_best"] = min(self.options.n_best, beam)
+        return self.options.replace(**changes)
+
+    def _source_ids(self, texts):
+        source_ids, truncated = [], []
+        for ids in self.source_tokenizer.encode(texts):
+            truncated.append(len(ids) >= self.max_source_length)
+            source_ids.append([*ids[: self.max_source_length - 1], END_ID])
+        if any(truncated):
+            first = truncated.index(True)
+            warnings.warn(
+                f"{sum(truncated)} of {len(texts)} texts have more than "
+                f"{self.max_source_length - 1} tokens and were cut, the first of them "
+                f"texts[{first}]; split long texts into sentences",
+                stacklevel=3,
+            )
+        return source_ids, truncated
+
+    def _decode(self, batch, prefixes, options, return_attention, seed):
+        from keras_attention.decoding.search import Decoder
+
+        if self._decoder is None:
+            self._decoder = Decoder(self.model)
+        rows = 1 << (len(batch) - 1).bit_length()
+        inputs = {"source_ids": pad_to_bucket(batch, rows)}
+        prefix_ids = None
+        if prefixes is not None:
+            prefix_ids = pad_to_bucket([p or [PAD_ID] for p in prefixes], rows)
+        return self._decoder(inputs, options, prefix_ids, return_attention, seed)
+
+    def _translation(self, text, source_ids, truncated, hypotheses, row):
+        found = []
+        for slot in range(hypotheses.token_ids.shape[1]):
+            length = int(hypotheses.lengths[row, slot])
+            if not length:
+                continue
+            ids = hypotheses.token_ids[row, slot, :length].tolist()
+            attention = None
+            if not isinstance(hypotheses.attention_scores, tuple):
+                attention = hypotheses.attention_scores[row, slot]
+                attention = attention[:length, : len(source_ids)]
+            found.append(
+                Hypothesis(
+                    self.target_tokenizer.decode([ids])[0],
+                    float(hypotheses.scores[row, slot]),
+                    float(hypotheses.log_probs[row, slot]),
+                    self.target_tokenizer.pieces(ids),
+                    attention,
+                )
+            )
+        pieces = self.source_tokenizer.pieces(source_ids)
+        return Translation(text, pieces, found, truncated)
+
+
+def pad_to_bucket(batch, num_rows):
+    """Pads lists of ids to one of few shapes, which compiled programs can share.
+
+    Lengths go up in steps of an eighth of their power of two, rows are filled with
+    empty ones, which every model passes through.
+
+    Returns:
+        int32 `(num_rows, S)`.
+    """
+    length = max(map(len, batch))
+    step = max(8, (1 << (length - 1).bit_length()) // 8) if length > 1 else 8
+    padded = np.full((num_rows, -(-length // step) * step), PAD_ID, "int32")
+    for row, ids in enumerate(batch):
+        padded[row, : len(ids)] = ids
+    return padded

@@ -1,0 +1,1 @@
+"""Training: what `compile` and `fit` are given, and the recipes that say so."""

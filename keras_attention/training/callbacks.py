@@ -1,0 +1,181 @@
+"""Callbacks that count, show, stop and save."""
+
+import csv
+import time
+
+import keras
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from keras_attention.training.state import save_state
+
+
+class Pace(keras.callbacks.Callback):
+    """Counts batches and time, and stops training when either is used up.
+
+    Args:
+        max_steps: int. Batches, over all sittings.
+        max_minutes: float. Minutes of training, over all sittings; 0 is no limit.
+        batches: `TokenBatches`, asked how many target tokens a step holds.
+    """
+
+    def __init__(self, max_steps, max_minutes, batches):
+        super().__init__()
+        self.max_steps = max_steps
+        self.max_minutes = max_minutes
+        self.batches = batches
+        self.memory = {"step": 0, "seconds": 0.0, "tokens": 0, "waiting": 0.0}
+        self._batch_ended = None
+        self._batch_began = None
+
+    @property
+    def step(self):
+        return self.memory["step"]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._batch_ended = time.monotonic()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._batch_began = time.monotonic()
+        self.memory["waiting"] += self._batch_began - self._batch_ended
+
+    def on_train_batch_end(self, batch, logs=None):
+        memory = self.memory
+        now = time.monotonic()
+        memory["seconds"] += now - self._batch_ended
+        self._batch_ended = now
+        memory["tokens"] += self.batches.target_tokens_at(memory["step"])
+        memory["step"] += 1
+        out_of_time = self.max_minutes and memory["seconds"] > 60 * self.max_minutes
+        if memory["step"] >= self.max_steps or out_of_time:
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs is not None:
+            seconds = max(self.memory["seconds"], 1e-9)
+            logs["step"] = self.memory["step"]
+            logs["tokens_per_second"] = self.memory["tokens"] / seconds
+            logs["waiting_share"] = self.memory["waiting"] / seconds
+
+
+class Saver(keras.callbacks.Callback):
+    """Saves the exact state after each round.
+
+    Args:
+        folder: path.
+        pace: `Pace`.
+        validation: `FreeRunningValidation`.
+    """
+
+    def __init__(self, folder, pace, validation):
+        super().__init__()
+        self.folder = folder
+        self.pace = pace
+        self.validation = validation
+
+    def on_epoch_end(self, epoch, logs=None):
+        memory = {
+            "round": epoch + 1,
+            "pace": self.pace.memory,
+            "validation": self.validation.memory,
+        }
+        save_state(self.folder, self.pace.step, self.model, memory)
+        self.validation.delete_old()
+
+
+class History(keras.callbacks.Callback):
+    """Appends the logs of each round to a CSV file, whose columns stay fixed."""
+
+    COLUMNS = (
+        "step loss accuracy val_loss val_accuracy val_bleu val_chrf val_exact "
+        "learning_rate tokens_per_second waiting_share validation_seconds"
+    ).split()
+
+    def __init__(self, path):
+        super().__init__()
+        self.path = path
+
+    def on_epoch_end(self, epoch, logs=None):
+        new = not self.path.exists()
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, self.COLUMNS, extrasaction="ignore")
+            if new:
+                writer.writeheader()
+            row = {key: _number(value) for key, value in (logs or {}).items()}
+            row["learning_rate"] = _number(self.model.optimizer.learning_rate)
+            writer.writerow(row)
+
+
+def _number(value):
+    return f"{float(value):.6g}"
+
+
+class Bar(keras.callbacks.Callback):
+    """One progress bar for the whole training, and a line for each validation.
+
+    Args:
+        pace: `Pace`.
+        console: `rich.console.Console`; where no terminal is, only lines are written.
+    """
+
+    def __init__(self, pace, console=None):
+        super().__init__()
+        self.pace = pace
+        self.console = console or Console(stderr=True)
+        self.progress = None
+
+    def on_train_begin(self, logs=None):
+        if not self.console.is_terminal:
+            return
+        self.progress = Progress(
+            TextColumn("training"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(),
+            console=self.console,
+        )
+        self.progress.start()
+        self.task = self.progress.add_task("", total=self._total(), figures="")
+
+    def _total(self):
+        if self.pace.max_minutes:
+            return round(60 * self.pace.max_minutes)
+        return self.pace.max_steps
+
+    def _done(self):
+        if self.pace.max_minutes:
+            return round(self.pace.memory["seconds"])
+        return self.pace.step
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.progress is not None and logs:
+            speed = self.pace.memory["tokens"] / max(self.pace.memory["seconds"], 1e-9)
+            figures = f"loss {float(logs['loss']):.3f}  {speed:,.0f} tokens/s"
+            self.progress.update(self.task, completed=self._done(), figures=figures)
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = logs or {}
+        names = ("loss", "val_loss", "val_bleu", "val_chrf", "val_exact")
+        figures = "  ".join(
+            f"{name} {float(logs[name]):.2f}" for name in names if name in logs
+        )
+        speed = f"{logs.get('tokens_per_second', 0):,.0f} tokens/s"
+        self.console.print(
+            f"step {self.pace.step:,}  {figures}  {speed}", highlight=False
+        )
+
+    def on_train_end(self, logs=None):
+        self.close()
+
+    def close(self):
+        """Gives the terminal back; safe to call twice."""
+        if self.progress is not None:
+            self.progress.stop()
+            self.progress = None

@@ -1,0 +1,155 @@
+"""From a recipe to a prepared corpus with its tokenizers."""
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+from keras_attention.data.corpora import corpus_path, shipped_corpora
+from keras_attention.data.report import SkipReport
+from keras_attention.data.tokenizer import Tokenizer
+from keras_attention.data.toy import TASKS, toy_pairs
+from keras_attention.data.translations import PairFiles, prepare, train_tokenizers
+from keras_attention.training.config import unknown
+
+
+@dataclasses.dataclass(frozen=True)
+class ToyPairs:
+    """A toy task that is read like a file: as often as needed, always the same."""
+
+    task: str
+    count: int
+    max_length: int
+    seed: int
+
+    def __call__(self, report=None):
+        return toy_pairs(self.task, self.count, self.max_length, seed=self.seed)
+
+    def fingerprint(self):
+        return repr(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingCorpus:
+    """The three splits of a prepared corpus, and what made ids of them."""
+
+    train: Any
+    valid: Any
+    test: Any
+    source_tokenizer: Tokenizer
+    target_tokenizer: Tokenizer
+
+
+def prepare_corpus(recipe, folder, console):
+    """Trains tokenizers and tokenises, or opens what was prepared before.
+
+    Args:
+        recipe: `Recipe`.
+        folder: path. Tokenizers and arrays are kept here.
+        console: `rich.console.Console`, for progress and the report of skipped lines.
+
+    Returns:
+        `TrainingCorpus`.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    pairs = _pairs(recipe.data, folder, recipe.training.seed)
+    source_tokenizer, target_tokenizer = _tokenizers(recipe, pairs, folder, console)
+    report = SkipReport()
+    with _counter(console) as progress:
+        task = progress.add_task("tokenising", done=0)
+        corpus = prepare(
+            pairs,
+            folder / "corpus",
+            source_tokenizer=source_tokenizer,
+            target_tokenizer=target_tokenizer,
+            max_source_length=recipe.data.max_source_length,
+            max_target_length=recipe.data.max_target_length,
+            valid_share=recipe.data.valid_share,
+            test_share=recipe.data.test_share,
+            report=report,
+            progress=lambda done: progress.update(task, done=done),
+        )
+    if report.num_skipped or report.notes:
+        console.print(report.summary(), highlight=False)
+    if not len(corpus.valid):
+        raise ValueError(
+            f"no validation pair among {report.num_good} good ones; raise "
+            "data.valid_share, or give more data"
+        )
+    return TrainingCorpus(
+        corpus.train, corpus.valid, corpus.test, source_tokenizer, target_tokenizer
+    )
+
+
+def _pairs(data, folder, seed):
+    """What `prepare` reads, as often as it wants."""
+    if data.corpus in TASKS:
+        return ToyPairs(data.corpus, data.toy_count, data.toy_max_length, seed)
+    if data.corpus == "-":
+        return PairFiles(_keep_standard_input(folder / "standard-input.tsv"))
+    path = Path(data.corpus)
+    if path.exists():
+        keys = {"source_key": data.source_key, "target_key": data.target_key}
+        return PairFiles(path, target_path=data.target or None, **keys)
+    if path.suffix or path.name != data.corpus:
+        raise ValueError(
+            f"data.corpus: there is no file {data.corpus} (from {Path.cwd()})"
+        )
+    names = [*shipped_corpora(), *TASKS]
+    if data.corpus not in names:
+        raise ValueError(
+            unknown(f"data.corpus {data.corpus!r}", data.corpus, names)
+            + "; or give the path of a file"
+        )
+    return PairFiles(corpus_path(data.corpus))
+
+
+def _keep_standard_input(path):
+    """Standard input comes once; tokenizer and corpus read it twice."""
+    if not path.exists():
+        temporary = path.with_suffix(".part")
+        with temporary.open("wb") as file:
+            while block := sys.stdin.buffer.read(1 << 20):
+                file.write(block)
+        temporary.replace(path)
+    return path
+
+
+def _tokenizers(recipe, pairs, folder, console):
+    paths = [folder / "source.model", folder / "target.model"]
+    if recipe.tokenizer.shared:
+        paths[1] = paths[0]
+    if not all(path.exists() for path in paths):
+        config = recipe.tokenizer
+        with _counter(console) as progress:
+            progress.add_task("training the tokenizer", done="")
+            tokenizers = train_tokenizers(
+                pairs,
+                config.vocabulary_size,
+                shared=config.shared,
+                valid_share=recipe.data.valid_share,
+                test_share=recipe.data.test_share,
+                model_type=config.type,
+                character_coverage=config.character_coverage,
+                byte_fallback=config.byte_fallback,
+            )
+        for tokenizer, path in zip(tokenizers, paths, strict=True):
+            temporary = path.with_suffix(".part")
+            tokenizer.save(temporary)
+            temporary.replace(path)
+    source = Tokenizer.load(paths[0])
+    return source, source if paths[1] == paths[0] else Tokenizer.load(paths[1])
+
+
+def _counter(console):
+    return Progress(
+        TextColumn("{task.description}"),
+        TextColumn("{task.fields[done]}"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )

@@ -1,0 +1,53 @@
+"""The scores that a trained model is shipped with."""
+
+from keras_attention.evaluation.translation import exact_match, score, tokenize_for
+
+
+def final_scores(translator, corpus, max_sentences=0, console=None):
+    """BLEU and chrF on the test split, beside those of copying the source.
+
+    Args:
+        translator: `Translator`.
+        corpus: `PreparedCorpus`, whose `test` (or, if empty, `valid`) is translated.
+        max_sentences: int. Sentences to translate; 0 is all.
+        console: `rich.console.Console`, optional, for progress.
+
+    Returns:
+        dict for `metrics.json`.
+    """
+    split = "test" if len(corpus.test) else "valid"
+    sources, references = getattr(corpus, split).texts()
+    if max_sentences:
+        sources, references = sources[:max_sentences], references[:max_sentences]
+    texts = translate_with_bar(translator, sources, console, f"scoring on {split}")
+    tokenize = tokenize_for(translator.target_language)
+
+    def measured(hypotheses):
+        scores = score(hypotheses, references, tokenize)
+        exact = 100 * exact_match(hypotheses, references)
+        return {**scores.as_dict(), "exact_match_percent": exact}
+
+    return {
+        "split": split,
+        "sentences": len(sources),
+        "model": measured(texts),
+        "copying_the_source": measured(sources),
+    }
+
+
+def translate_with_bar(
+    translator, sources, console=None, what="translating", **options
+):
+    """Best translations of many texts, with a progress bar where a terminal is."""
+    from rich.progress import Progress
+
+    with Progress(
+        console=console,
+        transient=True,
+        disable=console is None or not console.is_terminal,
+    ) as bar:
+        task = bar.add_task(what, total=len(sources))
+        translations = translator.translate(
+            sources, progress=lambda done: bar.update(task, completed=done), **options
+        )
+    return [translation.text for translation in translations]

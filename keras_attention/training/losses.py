@@ -1,0 +1,55 @@
+"""The loss of teacher forcing: cross-entropy, softened."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class LabelSmoothedCrossEntropy(keras.losses.Loss):
+    """Cross-entropy against labels that give a share ε to the whole vocabulary.
+
+        loss = (1 − ε) · (−log p_label) + ε · mean_v(−log p_v)
+
+    Labels are ids and no one-hot array is made of them. What is not to count has a
+    sample weight of zero; the mean is over the weights, so over real tokens.
+
+    Args:
+        label_smoothing: float, ε. The paper's 0.1.
+        **kwargs: `name`, `dtype` and the like, for `keras.losses.Loss`.
+
+    Call arguments:
+        y_true: int `(B, T)`.
+        y_pred: float logits `(B, T, V)`.
+        sample_weight: float `(B, T)`.
+
+    References:
+        [Szegedy et al., 2016](https://arxiv.org/abs/1512.00567), section 7;
+        [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762), section 5.4.
+    """
+
+    def __init__(
+        self,
+        label_smoothing=0.0,
+        reduction="mean_with_sample_weight",
+        name="loss",
+        **kwargs,
+    ):
+        super().__init__(name=name, reduction=reduction, **kwargs)
+        if not 0 <= label_smoothing < 1:
+            raise ValueError(
+                f"label_smoothing must be in [0, 1); received {label_smoothing}"
+            )
+        self.label_smoothing = label_smoothing
+
+    def call(self, y_true, y_pred):
+        y_pred = ops.cast(y_pred, "float32")
+        labels = ops.cast(y_true, "int32")[..., None]
+        total = ops.logsumexp(y_pred, axis=-1)  # (B, T)
+        loss = total - ops.take_along_axis(y_pred, labels, axis=-1)[..., 0]
+        if self.label_smoothing:
+            spread = total - ops.mean(y_pred, axis=-1)
+            loss = loss + self.label_smoothing * (spread - loss)
+        return loss
+
+    def get_config(self):
+        return {**super().get_config(), "label_smoothing": self.label_smoothing}

@@ -1,0 +1,63 @@
+"""Learning rates: up over a warm-up, then down."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """Linear warm-up to `learning_rate`, then one of four ways on.
+
+        inverse_sqrt:  learning_rate · √(warmup_steps / step)
+        cosine:        a half cosine down to zero at `total_steps`
+        linear:        a straight line down to zero at `total_steps`
+        constant:      learning_rate
+
+    With `learning_rate = (model_dim · warmup_steps)^-½`, "inverse_sqrt" is the
+    schedule of [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762), section 5.3.
+
+    Args:
+        learning_rate: float. The highest rate.
+        warmup_steps: int. Updates from zero to there.
+        decay: str. One of the four above.
+        total_steps: int. Where cosine and linear end.
+    """
+
+    def __init__(
+        self, learning_rate, warmup_steps=0, decay="constant", total_steps=None
+    ):
+        decays = ("inverse_sqrt", "cosine", "linear", "constant")
+        if decay not in decays:
+            raise ValueError(f"decay must be one of {decays}; received {decay!r}")
+        if decay in ("cosine", "linear") and not total_steps:
+            raise ValueError(f"decay={decay!r} needs total_steps, where it ends")
+        self.learning_rate = learning_rate
+        self.warmup_steps = warmup_steps
+        self.decay = decay
+        self.total_steps = total_steps
+
+    def __call__(self, step):
+        # The first update is step 0; it should already move.
+        step = ops.cast(step, "float32") + 1.0
+        warmup = float(max(self.warmup_steps, 1))
+        rise = ops.minimum(step / warmup, 1.0)
+        return self.learning_rate * rise * self._factor(step, warmup)
+
+    def _factor(self, step, warmup):
+        if self.decay == "constant":
+            return 1.0
+        if self.decay == "inverse_sqrt":
+            return ops.sqrt(warmup / ops.maximum(step, warmup))
+        span = max(self.total_steps - warmup, 1.0)
+        progress = ops.clip((step - warmup) / span, 0.0, 1.0)
+        if self.decay == "linear":
+            return 1.0 - progress
+        return 0.5 * (1.0 + ops.cos(3.141592653589793 * progress))
+
+    def get_config(self):
+        return {
+            "learning_rate": self.learning_rate,
+            "warmup_steps": self.warmup_steps,
+            "decay": self.decay,
+            "total_steps": self.total_steps,
+        }

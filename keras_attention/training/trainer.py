@@ -1,0 +1,322 @@
+"""`Trainer`: a recipe and a folder in, a bundle out, by `compile` and `fit`.
+
+<folder>/recipe.toml      what was asked for
+         data/            tokenizers and tokenised corpus
+         state/           where to go on after a kill
+         weights/         best and last weights
+         logs/            TensorBoard
+         history.csv      scores of each round
+         bundle/          the result; see `keras_attention.tasks.bundle`
+"""
+
+import math
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+import keras
+from rich.console import Console
+
+from keras_attention.data.batching import TokenBatches
+from keras_attention.models.transformer import PRESETS, Transformer
+from keras_attention.tasks.files import write_whole
+from keras_attention.tasks.translation import Translator
+from keras_attention.training.callbacks import Bar, History, Pace, Saver
+from keras_attention.training.config import unknown
+from keras_attention.training.corpus import prepare_corpus
+from keras_attention.training.final import final_scores
+from keras_attention.training.losses import LabelSmoothedCrossEntropy
+from keras_attention.training.recipe import load_recipe
+from keras_attention.training.schedules import WarmupSchedule
+from keras_attention.training.state import load_state
+from keras_attention.training.validation import FreeRunningValidation, load_weights
+
+
+class Trainer:
+    """Trains what a recipe describes.
+
+    Args:
+        recipe: `Recipe`, or a name or path for `load_recipe`.
+        folder: path of the run.
+        console: `rich.console.Console` for progress; standard error by default.
+
+    Example:
+
+        translator = Trainer("reverse", "runs/reverse").run()
+    """
+
+    def __init__(self, recipe, folder, console=None):
+        self.recipe = load_recipe(recipe) if isinstance(recipe, str) else recipe
+        self.folder = Path(folder)
+        self.console = console or Console(stderr=True)
+
+    def run(self, resume=False, force=False):
+        """Trains, validates, scores, and writes `bundle/`.
+
+        Args:
+            resume: bool. Go on where a run in this folder was stopped or killed; the
+                weights at the end are those of a run that never was.
+            force: bool. Delete a run in this folder and begin anew.
+
+        Returns:
+            `Translator`, with its `metrics`.
+
+        Raises:
+            ValueError: if the folder is in use, or of another recipe.
+        """
+        self._claim_folder(resume, force)
+        training = self.recipe.training
+        keras.utils.set_random_seed(training.seed)
+        corpus = prepare_corpus(self.recipe, self.folder / "data", self.console)
+        translator = self._translator(corpus)
+        model = translator.model
+        batches = TokenBatches(
+            corpus.train,
+            training.batch_tokens,
+            max_shapes=training.max_shapes,
+            seed=training.seed,
+            steps_per_epoch=training.validate_every,
+        )
+        self._describe(model, corpus, batches)
+        self._compile(model)
+        validation = self._validation(translator, corpus)
+        pace = Pace(training.max_steps, training.max_minutes, batches)
+        validation.step = lambda: pace.step
+        first_round = self._restore(model, pace, validation, batches)
+        if not self._finished(pace, validation):
+            self._fit(model, batches, corpus, first_round, pace, validation)
+        self._take_best_weights(model, validation)
+        translator.training = self._summary(pace, model, corpus)
+        translator.metrics = final_scores(
+            translator, corpus, training.test_sentences, self.console
+        )
+        translator.save(self.folder / "bundle", overwrite=True)
+        return translator
+
+    def _claim_folder(self, resume, force):
+        kept = self.folder / "recipe.toml"
+        if self.folder.exists() and any(self.folder.iterdir()):
+            if not kept.exists():
+                raise ValueError(
+                    f"{self.folder} holds something else than a training run; choose "
+                    "another folder"
+                )
+            if force:
+                shutil.rmtree(self.folder)
+            elif not resume:
+                raise ValueError(
+                    f"{self.folder} holds a run already; pass --resume to go on with "
+                    "it, --force to delete it and begin anew, or choose another folder"
+                )
+            else:
+                self._same_recipe(load_recipe(str(kept)))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_whole(kept, self.recipe.to_toml())
+
+    def _same_recipe(self, began):
+        ours, theirs = self.recipe.fingerprint(), began.fingerprint()
+        for table, values in ours.items():
+            if values != theirs[table]:
+                keys = (
+                    [k for k in values if values[k] != theirs[table].get(k)]
+                    if isinstance(values, dict)
+                    else []
+                )
+                raise ValueError(
+                    f"{self.folder} was begun with another recipe: [{table}] differs "
+                    f"in {', '.join(keys) or 'its value'}; resume with the recipe that "
+                    f"began it, {self.folder / 'recipe.toml'}, or choose another folder"
+                )
+
+    def _translator(self, corpus):
+        recipe = self.recipe
+        if recipe.model.preset not in PRESETS:
+            preset = recipe.model.preset
+            raise ValueError(unknown(f"preset {preset!r}", preset, list(PRESETS)))
+        options = {**PRESETS[recipe.model.preset], **recipe.model.options}
+        options.setdefault("share_embeddings", recipe.tokenizer.shared)
+        try:
+            model = Transformer(
+                corpus.source_tokenizer.vocabulary_size,
+                corpus.target_tokenizer.vocabulary_size,
+                dtype=recipe.training.precision,
+                name="transformer",
+                **options,
+            )
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"[model] does not describe a model: {error}") from error
+        model.build()
+        model.built = True
+        return Translator(
+            model,
+            corpus.source_tokenizer,
+            corpus.target_tokenizer,
+            recipe.decoding,
+            # Longer sentences than those trained on can be tried, within reason.
+            max_source_length=2 * recipe.data.max_source_length,
+            source_language=recipe.data.source_language,
+            target_language=recipe.data.target_language,
+        )
+
+    def _describe(self, model, corpus, batches):
+        shapes = ", ".join("×".join(map(str, shape)) for shape in batches.shapes)
+        self.console.print(
+            f"{len(corpus.train):,} training pairs, {len(corpus.valid):,} validation, "
+            f"{len(corpus.test):,} test; {model.count_params():,} parameters; "
+            f"{len(batches.shapes)} batch shapes (rows×source×target): {shapes}",
+            highlight=False,
+        )
+
+    def _compile(self, model):
+        training = self.recipe.training
+        updates = max(training.max_steps // training.accumulation_steps, 1)
+        rate = WarmupSchedule(
+            training.learning_rate, training.warmup_steps, training.schedule, updates
+        )
+        options = {
+            "learning_rate": rate,
+            "beta_1": training.beta_1,
+            "beta_2": training.beta_2,
+            "epsilon": 1e-8,
+            "global_clipnorm": training.clip_norm or None,
+            "use_ema": training.ema_momentum > 0,
+        }
+        if training.ema_momentum:
+            options["ema_momentum"] = training.ema_momentum
+        if training.accumulation_steps > 1:
+            options["gradient_accumulation_steps"] = training.accumulation_steps
+        if training.optimizer == "adamw":
+            options["weight_decay"] = training.weight_decay
+            optimizer = keras.optimizers.AdamW(**options)
+        else:
+            optimizer = keras.optimizers.Adam(**options)
+        model.compile(
+            optimizer=optimizer,
+            loss=LabelSmoothedCrossEntropy(training.label_smoothing),
+            weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            jit_compile=_jit_compile(training.jit_compile),
+        )
+        model.optimizer.build(model.trainable_variables)
+
+    def _validation(self, translator, corpus):
+        training = self.recipe.training
+        sources, references = corpus.valid.texts()
+        count = training.validation_sentences
+        return FreeRunningValidation(
+            translator,
+            sources[:count],
+            references[:count],
+            training.validation_metric,
+            max(training.average_checkpoints, 1),
+            training.patience,
+            self.folder / "weights",
+        )
+
+    def _restore(self, model, pace, validation, batches):
+        memory = load_state(self.folder / "state", model)
+        if memory is None:
+            return 0
+        pace.memory.update(memory["pace"])
+        validation.memory.update(memory["validation"])
+        batches.first_step = pace.step
+        self.console.print(f"resuming after step {pace.step:,}", highlight=False)
+        return memory["round"]
+
+    def _finished(self, pace, validation):
+        training = self.recipe.training
+        minutes = pace.memory["seconds"] / 60
+        waited = validation.memory["waited"]
+        return (
+            pace.step >= training.max_steps
+            or bool(training.max_minutes and minutes >= training.max_minutes)
+            or bool(training.patience and waited >= training.patience)
+        )
+
+    def _fit(self, model, batches, corpus, first_round, pace, validation):
+        training = self.recipe.training
+        bar = Bar(pace, self.console)
+        left = training.max_steps - pace.step
+        try:
+            model.fit(
+                batches,
+                initial_epoch=first_round,
+                epochs=first_round + math.ceil(left / training.validate_every),
+                validation_data=TokenBatches(
+                    corpus.valid,
+                    training.batch_tokens,
+                    max_shapes=training.max_shapes,
+                    shuffle=False,
+                ),
+                # The order of batches is `TokenBatches`' own, so that it can resume.
+                shuffle=False,
+                verbose=0,
+                callbacks=[
+                    pace,
+                    validation,
+                    History(self.folder / "history.csv"),
+                    bar,
+                    *_tensorboard(self.folder / "logs", self.console),
+                    # Last: what it saves, all others have done.
+                    Saver(self.folder / "state", pace, validation),
+                ],
+            )
+        except KeyboardInterrupt:
+            bar.close()
+            self.console.print(
+                f"stopped at step {pace.step:,}; --resume goes on from the last "
+                f"validation, with the same result as if nothing had happened",
+                highlight=False,
+            )
+            raise
+        finally:
+            bar.close()
+
+    def _take_best_weights(self, model, validation):
+        """The best round's weights, or the mean of the last if that scores better."""
+        memory, folder = validation.memory, self.folder / "weights"
+        load_weights(model, folder / f"step-{memory['best_step']}.npz")
+        if len(memory["recent"]) < 2 or validation.keep < 2:
+            return
+        paths = [folder / f"step-{step}.npz" for step in memory["recent"]]
+        load_weights(model, *paths)
+        averaged = validation.scores()[validation.metric]
+        self.console.print(
+            f"mean of the last {len(paths)} rounds: {validation.metric} "
+            f"{averaged:.2f}, best round: {memory['best']:.2f}",
+            highlight=False,
+        )
+        if averaged < memory["best"]:
+            load_weights(model, folder / f"step-{memory['best_step']}.npz")
+
+    def _summary(self, pace, model, corpus):
+        recipe = self.recipe
+        return {
+            "name": recipe.name,
+            "corpus": recipe.data.corpus,
+            "training_pairs": len(corpus.train),
+            "steps": pace.step,
+            "minutes": round(pace.memory["seconds"] / 60, 1),
+            "target_tokens": pace.memory["tokens"],
+            "parameters": model.count_params(),
+            "backend": keras.backend.backend(),
+            "recipe": recipe.to_tables(),
+        }
+
+
+def _tensorboard(folder, console):
+    """The callback, where TensorFlow is there to write its files."""
+    if find_spec("tensorflow") is None or find_spec("tensorboard") is None:
+        console.print("no TensorBoard logs: TensorFlow or TensorBoard is not installed")
+        return []
+    return [keras.callbacks.TensorBoard(folder, write_graph=False, profile_batch=0)]
+
+
+def _jit_compile(choice):
+    if choice != "auto":
+        return choice == "true"
+    if keras.backend.backend() != "tensorflow":
+        return "auto"
+    import tensorflow as tf
+
+    # On CPUs, XLA took half as many tokens a second as TensorFlow's own kernels.
+    return "auto" if tf.config.list_physical_devices("GPU") else False

@@ -1,0 +1,119 @@
+"""Free-running validation: what the model says when nobody holds its hand."""
+
+import time
+
+import keras
+import numpy as np
+
+from keras_attention.evaluation.translation import exact_match, score, tokenize_for
+
+
+class FreeRunningValidation(keras.callbacks.Callback):
+    """Translates validation sentences after each round, and keeps the best weights.
+
+    Teacher forcing shows the model the right words so far; its loss says little of
+    how errors add up when it goes on from its own. Adds `val_bleu`, `val_chrf` and
+    `val_exact` to the logs.
+
+    Args:
+        translator: `Translator` around the model in training.
+        sources: list of str.
+        references: list of str.
+        metric: "bleu", "chrf" or "exact". Decides which weights are best.
+        keep: int. Weights of so many last rounds are kept, to be averaged.
+        patience: int. Stop after so many rounds without a better score; 0 never.
+        folder: path for weights.
+    """
+
+    def __init__(self, translator, sources, references, metric, keep, patience, folder):
+        super().__init__()
+        self.translator = translator
+        self.sources = sources
+        self.references = references
+        self.metric = metric
+        self.keep = keep
+        self.patience = patience
+        self.folder = folder
+        self.memory = {"best": None, "best_step": 0, "waited": 0, "recent": []}
+        self.step = lambda: 0  # the trainer's counter of batches
+
+    def on_epoch_end(self, epoch, logs=None):
+        step = self.step()
+        trained = self._show_averaged_weights()
+        began = time.monotonic()
+        scores = self.scores()
+        if logs is not None:
+            logs.update({f"val_{name}": value for name, value in scores.items()})
+            logs["validation_seconds"] = time.monotonic() - began
+        self._keep(step, scores[self.metric])
+        if trained is not None:
+            for variable, value in zip(
+                self.model.trainable_variables, trained, strict=True
+            ):
+                variable.assign(value)
+        if self.patience and self.memory["waited"] >= self.patience:
+            self.model.stop_training = True
+
+    def scores(self):
+        """BLEU, chrF and exact matches of the model as it is, greedily decoded."""
+        translations = self.translator.translate(
+            self.sources, beam=1, n_best=1, batch_size=64
+        )
+        texts = [translation.text for translation in translations]
+        language = self.translator.target_language
+        scores = score(texts, self.references, tokenize_for(language))
+        exact = 100 * exact_match(texts, self.references)
+        return {"bleu": scores.bleu, "chrf": scores.chrf, "exact": exact}
+
+    def _show_averaged_weights(self):
+        """With EMA, puts the averages into the model; returns what was there."""
+        if not getattr(self.model.optimizer, "use_ema", False):
+            return None
+        variables = self.model.trainable_variables
+        trained = [np.array(variable) for variable in variables]
+        self.model.optimizer.finalize_variable_values(variables)
+        return trained
+
+    def _keep(self, step, value):
+        memory = self.memory
+        self.folder.mkdir(parents=True, exist_ok=True)
+        save_weights(self.model, self.folder / f"step-{step}.npz")
+        if memory["best"] is None or value > memory["best"]:
+            memory.update(best=value, best_step=step, waited=0)
+        else:
+            memory["waited"] += 1
+        if step not in memory["recent"]:
+            memory["recent"] = [*memory["recent"], step][-self.keep :]
+
+    def delete_old(self):
+        """Deletes weights that neither are the best nor among the last.
+
+        To be called once the state that no longer names them is written.
+        """
+        wanted = {self.memory["best_step"], *self.memory["recent"]}
+        for path in self.folder.glob("step-*.npz"):
+            if int(path.stem[len("step-") :]) not in wanted:
+                path.unlink()
+
+
+def save_weights(model, path):
+    """Writes a model's trainable weights, whole or not at all."""
+    arrays = {f"{i:04d}": np.asarray(w) for i, w in enumerate(model.weights)}
+    temporary = path.with_name(f".{path.name}")
+    with temporary.open("wb") as file:
+        np.savez(file, **arrays)
+    temporary.replace(path)
+
+
+def load_weights(model, *paths):
+    """Puts the mean of saved weights into a model."""
+    total = None
+    for path in paths:
+        with np.load(path) as arrays:
+            values = [arrays[name].astype("float64") for name in sorted(arrays.files)]
+        if total is None:
+            total = values
+        else:
+            total = [a + b for a, b in zip(total, values, strict=True)]
+    for weight, value in zip(model.weights, total, strict=True):
+        weight.assign((value / len(paths)).astype("float32"))
