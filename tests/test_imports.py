@@ -1,0 +1,119 @@
+"""Imports point one way, public ways, and TensorFlow is imported late."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import keras_attention
+
+ROOT = Path(keras_attention.__file__).parent
+
+# What each part may import of the others; CONTRIBUTING.md draws it. What a part may
+# import, its importers may import too, except serving: it knows SavedModels only.
+ARROWS = {
+    "special_tokens": [],
+    "layers": [],
+    "models": ["layers"],
+    "decoding": ["models"],
+    "data": [],
+    "plotting": [],
+    "tasks": ["decoding", "data", "plotting"],
+    "evaluation": ["tasks"],
+    "training": ["evaluation"],
+    "serving": [],
+    "export": ["tasks", "serving"],
+    "studies": ["training", "export"],
+    "cli": ["studies"],
+    "__main__": ["cli"],
+}
+
+# The rest runs on every backend. In the last two it is a choice at run time.
+IMPORT_TENSORFLOW = ("export", "serving", "decoding.search", "training.trainer")
+
+
+def reachable(part):
+    """All that a part may import: arrows lead on, and ids are free for all."""
+    found = {part, "special_tokens"}
+    if part == "serving":
+        return {part}
+    for other in ARROWS[part]:
+        found |= reachable(other)
+    return found
+
+
+def imports():
+    """All pairs of a module and one that it imports, inside functions too."""
+    for path in sorted(ROOT.rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from ((name, alias.name) for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                assert not node.level, f"{name} must import by full names"
+                yield from ((name, f"{node.module}.{a.name}") for a in node.names)
+
+
+def test_imports_follow_the_arrows():
+    wrong = []
+    for name, module in imports():
+        package, _, other = module.partition(".")
+        if package == "keras_attention" and other != "__version__":
+            if other.split(".")[0] not in reachable(name.split(".")[0]):
+                wrong.append(f"{name} imports {module}")
+    assert not wrong
+
+
+def test_keras_is_imported_publicly():
+    assert not [pair for pair in imports() if pair[1].startswith("keras.src")]
+
+
+def test_tensorflow_is_imported_by_few():
+    assert not [
+        f"{name} imports {module}"
+        for name, module in imports()
+        if module.split(".")[0] in ("tensorflow", "tensorflow_text")
+        and not name.startswith(IMPORT_TENSORFLOW)
+    ]
+
+
+def test_the_arrows_name_every_part():
+    parts = {path.stem for path in ROOT.iterdir() if path.suffix == ".py"}
+    parts |= {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert parts - {"__init__"} <= set(ARROWS)
+
+
+def test_help_and_client_take_no_tensorflow():
+    script = """
+import sys
+import keras_attention, keras_attention.serving.client
+from keras_attention import Client
+from keras_attention.cli import main
+code = main(["--help"])
+heavy = {"tensorflow", "keras", "jax", "matplotlib"} & set(sys.modules)
+sys.exit(f"imported {heavy}" if heavy else code)
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert "translate" in result.stdout
+
+
+def test_names_are_imported_when_they_are_asked_for():
+    assert set(keras_attention.__all__) <= set(dir(keras_attention))
+    from keras_attention.layers.luong import LuongAttention
+
+    assert keras_attention.LuongAttention is LuongAttention
+
+
+def test_every_name_is_where_the_table_says():
+    for name in keras_attention.__all__:
+        assert getattr(keras_attention, name) is not None
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'; it has Bahd"):
+        _ = keras_attention.Nothing
