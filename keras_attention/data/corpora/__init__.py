@@ -1,6 +1,40 @@
+"""Corpora that come with the package: LibreOffice's help, MPL-2.0 (see README.md)."""
+
+import difflib
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+FILES = {
+    "help-en-de": "libreoffice-help.en-de.tsv.gz",
+    "help-en-zh": "libreoffice-help.en-zh.tsv.gz",
+}
+
+
 def shipped_corpora():
-    return ["help-en-de"]
+    """Names that `corpus_path` knows.
+
+    Example:
+
+    >>> shipped_corpora()
+    ['help-en-de', 'help-en-zh']
+    """
+    return list(FILES)
 
 
-def corpus_path(n):
-    return "/work/shared/data/translation/libreoffice-help.en-de.tsv.gz"
+def corpus_path(name):
+    """Path of a shipped corpus: gzipped UTF-8, `source<TAB>target` on each line.
+
+    Args:
+        name: str. One of `shipped_corpora()`.
+
+    Raises:
+        ValueError: no such corpus; the message names those there are.
+    """
+    if name not in FILES:
+        close = difflib.get_close_matches(name, FILES, n=1)
+        guess = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(
+            f"corpus must be one of {', '.join(FILES)}; received {name!r}.{guess} "
+            "For a file of your own, give its path instead."
+        )
+    return FOLDER / FILES[name]
