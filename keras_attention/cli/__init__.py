@@ -15,8 +15,6 @@ def main(argv=None):
     """
     from keras_attention.cli.app import app
 
-    # TensorFlow's start-up notes are not for whoever asked for a translation.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         app(args=argv, prog_name="keras-attention")
     except SystemExit as end:  # how a command line's own errors and help end

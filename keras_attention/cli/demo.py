@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 
 from keras_attention.cli.app import app
+from keras_attention.cli.quiet import load_backend
 
 
 @app.command()
@@ -19,6 +20,7 @@ def demo(
     ),
 ):
     """Train a small Transformer, look at it, export it, serve it and ask it."""
+    load_backend()
     from keras_attention.studies.demo import run_demo
 
     run_demo(folder, minutes, resume, force)

@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from keras_attention.cli.app import app
+from keras_attention.cli.quiet import load_backend
 
 Bundle = typer.Argument(..., help="A bundle's folder, as train leaves it.")
 Beam = typer.Option(None, "--beam", min=1, help="Hypotheses kept; 1 is greedy.")
@@ -34,9 +35,7 @@ def translate(
     batch_size: int = typer.Option(32, min=1, help="Lines translated at once."),
 ):
     """Translate lines of text; standard input to standard output."""
-    from keras_attention.tasks.translation import Translator
-
-    translator = Translator.load(bundle)
+    translator = _load(bundle)
     options = {
         "length_penalty": length_penalty,
         "min_length": min_length,
@@ -69,6 +68,13 @@ def translate(
             else:
                 print(translation.text)
         sys.stdout.flush()
+
+
+def _load(bundle):
+    load_backend()
+    from keras_attention.tasks.translation import Translator
+
+    return Translator.load(bundle)
 
 
 def _typed(files):
@@ -121,7 +127,6 @@ def evaluate(
     from keras_attention.data.report import SkipReport
     from keras_attention.data.translations import read_pairs
     from keras_attention.evaluation.translation import score, tokenize_for
-    from keras_attention.tasks.translation import Translator
     from keras_attention.training.final import translate_with_bar
 
     report = SkipReport()
@@ -132,7 +137,7 @@ def evaluate(
         raise ValueError(f"{pairs} holds no pair to score; see the lines above")
     sources = [pair.source for pair in read]
     references = [pair.target for pair in read]
-    translator = Translator.load(bundle)
+    translator = _load(bundle)
     options = {} if length_penalty is None else {"length_penalty": length_penalty}
     if beam is not None:
         options["beam"] = beam
@@ -164,13 +169,10 @@ def attend(
 ):
     """Draw where each word of a translation looks, as a heat map."""
     from keras_attention.plotting.heat_map import plot_attention
-    from keras_attention.tasks.translation import Translator
 
     if not text.strip():
         raise ValueError("there is nothing to attend to in an empty text")
-    translation = Translator.load(bundle).translate(
-        [text], beam=beam, return_attention=True
-    )[0]
+    translation = _load(bundle).translate([text], beam=beam, return_attention=True)[0]
     plot_attention(
         translation.attention,
         translation.source_tokens,
@@ -197,9 +199,8 @@ def export(
 ):
     """Write a SavedModel with tokenizer and beam search inside."""
     from keras_attention.export import export as write
-    from keras_attention.tasks.translation import Translator
 
-    translator = Translator.load(bundle)
+    translator = _load(bundle)
     changes = {"beam": beam, "n_best": n_best, "length_penalty": length_penalty}
     changes = {key: value for key, value in changes.items() if value is not None}
     options = translator.options.replace(**changes)

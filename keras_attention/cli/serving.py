@@ -3,6 +3,7 @@
 import typer
 
 from keras_attention.cli.app import app
+from keras_attention.cli.quiet import load_backend
 
 
 @app.command()
@@ -18,6 +19,7 @@ def serve(
     poll_seconds: float = typer.Option(1.0, help="How often to look for versions."),
 ):
     """Serve SavedModels over REST and gRPC, as TensorFlow Serving does."""
+    load_backend()
     from keras_attention.serving.server import parse_model_arguments
     from keras_attention.serving.server import serve as run
 

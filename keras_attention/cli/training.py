@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 
 from keras_attention.cli.app import app
+from keras_attention.cli.quiet import load_backend
 
 Set = typer.Option(
     [],
@@ -70,7 +71,7 @@ def train(
         raise ValueError("--resume goes on and --force begins anew; give one of them")
     loaded = load_recipe(recipe, changes)
     folder = folder or Path("runs") / loaded.name
-
+    load_backend()
     from keras_attention.training.trainer import Trainer
 
     translator = Trainer(loaded, folder).run(resume=resume, force=force)

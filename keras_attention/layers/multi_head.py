@@ -160,6 +160,34 @@ def _fits_kernel(key, value):
     return not all(device.startswith("cpu") for device in devices)
 
 
+def by_head(rows, num_heads, beams):
+    """`(B · beams, H · dim)` → `(B · H, beams, dim)`."""
+    dim = rows.shape[-1] // num_heads
+    rows = ops.reshape(rows, (-1, dim))
+    return ops.reshape(_swap(rows, beams, num_heads), (-1, beams, dim))
+
+
+def by_beam(heads, num_heads):
+    """`(B · H, beams, dim)` → `(B · beams, H · dim)`."""
+    _, beams, dim = ops.shape(heads)
+    rows = ops.reshape(heads, (-1, dim))
+    return ops.reshape(_swap(rows, num_heads, beams), (-1, num_heads * dim))
+
+
+def _swap(rows, first, second):
+    """`(B · first · second, dim)` → `(B · second · first, dim)`.
+
+    Taken by index: of the few rows of a step, a transpose takes ten times as long.
+    """
+    if isinstance(first, int) and isinstance(second, int) and 1 in (first, second):
+        return rows
+    order = ops.reshape(
+        ops.arange(ops.shape(rows)[0], dtype="int32"), (-1, first, second)
+    )
+    order = ops.transpose(order, (0, 2, 1))
+    return ops.take(rows, ops.reshape(order, (-1,)), axis=0)
+
+
 def _for_heads(value_mask, attention_mask):
     """Brings `(B, S)` and `(B, T, S)` masks to one `(B, 1, T or 1, S)`."""
     if value_mask is not None:
@@ -272,35 +300,28 @@ class MultiHeadSelfAttention(MultiHeadAttention):
         Returns:
             `(context, cache)`, context `(N, output_dim)`.
         """
-        num_rows, num_steps, beams, _ = ops.shape(cache[0])  # B · H
+        beams = cache[0].shape[2]
         if visible is None:
-            visible = (ops.arange(num_steps) <= index)[None, None]
+            visible = (ops.arange(ops.shape(cache[0])[1]) <= index)[None, None]
+        entries, value_dim = ops.shape(visible)[-1], cache[1].shape[-1]
+        query = by_head(self.query_dense(value), self.num_heads, beams) * self._scale()
+        key = by_head(self.key_dense(value), self.num_heads, beams)
+        projected = by_head(self.value_dense(value), self.num_heads, beams)
 
-        def by_head(dense):
-            heads = self._split(dense(value))  # (N, H, dim)
-            shape = (-1, beams, self.num_heads, heads.shape[-1])
-            heads = ops.transpose(ops.reshape(heads, shape), (0, 2, 1, 3))
-            return ops.reshape(heads, (-1, beams, heads.shape[-1]))  # (B · H, beams, …)
-
-        rows = ops.arange(num_rows)
+        # Nothing else may read the cache before: it would be copied, not written to.
+        rows = ops.arange(ops.shape(key)[0], dtype="int32")  # B · H
         places = ops.stack([rows, ops.zeros_like(rows) + index], axis=-1)
-        keys = ops.scatter_update(cache[0], places, by_head(self.key_dense))
-        values = ops.scatter_update(cache[1], places, by_head(self.value_dense))
+        keys = ops.scatter_update(cache[0], places, key)
+        values = ops.scatter_update(cache[1], places, projected)
 
-        query = by_head(self.query_dense) * self._scale()
-        entries = num_steps * beams
         flat_keys = ops.reshape(keys, (-1, entries, self.key_dim))
+        flat_values = ops.reshape(values, (-1, entries, value_dim))
         scores = ops.matmul(query, ops.swapaxes(flat_keys, 1, 2))
         scores = ops.reshape(scores, (-1, self.num_heads, beams, entries))
         weights = masked_softmax(scores, visible[:, None])
         weights = ops.reshape(weights, (-1, beams, entries))
-        heads = ops.matmul(
-            weights, ops.reshape(values, (-1, entries, values.shape[-1]))
-        )
-        heads = ops.reshape(heads, (-1, self.num_heads, beams, values.shape[-1]))
-        heads = ops.transpose(heads, (0, 2, 1, 3))  # (B, beams, H, value_dim)
-        heads = ops.reshape(heads, (-1, self.num_heads, values.shape[-1]))
-        return self._merge(heads), (keys, values)
+        heads = by_beam(ops.matmul(weights, flat_values), self.num_heads)
+        return self.output_dense(heads), (keys, values)
 
     def compute_output_spec(
         self, value, *args, return_attention_scores=False, **kwargs
@@ -381,17 +402,16 @@ class MultiHeadCrossAttention(MultiHeadAttention):
             `(context, attention_scores)`, `(N, output_dim)` and `(N, H, S)`.
         """
         keys, values = source
-        query = self._split(self.query_dense(query))  # (N, H, key_dim)
-        batch = ops.shape(keys)[0]
-        query = ops.reshape(query, (batch, -1, self.num_heads, self.key_dim))
-        query = ops.transpose(query, (0, 2, 1, 3))  # (B, H, beams, key_dim)
+        batch, num_heads = ops.shape(keys)[0], self.num_heads
+        beams = ops.shape(query)[0] // batch
+        query = by_head(self.query_dense(query), num_heads, beams)
+        query = ops.reshape(query, (batch, num_heads, -1, self.key_dim))
         mask = _for_heads(value_mask, None)
         heads, scores = self._attend_transposed(query, keys, values, mask)
-        heads = ops.transpose(heads, (0, 2, 1, 3))  # (B, beams, H, value_dim)
-        heads = ops.reshape(heads, (-1, self.num_heads, values.shape[-1]))
+        heads = ops.reshape(heads, (-1, beams, values.shape[-1]))
         scores = ops.transpose(scores, (0, 2, 1, 3))  # (B, beams, H, S)
-        scores = ops.reshape(scores, (-1, self.num_heads, ops.shape(scores)[-1]))
-        return self._merge(heads), scores
+        scores = ops.reshape(scores, (-1, num_heads, ops.shape(scores)[-1]))
+        return self.output_dense(by_beam(heads, num_heads)), scores
 
     def compute_output_spec(
         self, query, value, *args, return_attention_scores=False, **kwargs

@@ -287,11 +287,12 @@ class Transformer(EncoderDecoder):
         features = features + self.position_encoding.encode_positions(
             state.index, self.model_dim
         )
-        _, num_steps, beams, _ = ops.shape(state.caches[0][0])
+        num_rows, num_steps = ops.shape(state.ancestors)
+        beams = state.caches[0][0].shape[2]
         slots = ops.arange(beams, dtype="int32")
         ancestors = ops.where(
             ops.equal(ops.arange(num_steps), state.index),
-            (ops.arange(ops.shape(token_ids)[0], dtype="int32") % beams)[:, None],
+            (ops.arange(num_rows, dtype="int32") % beams)[:, None],
             state.ancestors,
         )
         visible = ops.equal(ancestors[..., None], slots)  # (N, num_steps, beams)

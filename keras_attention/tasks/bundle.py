@@ -34,7 +34,10 @@ def write_bundle(path, translator, overwrite=False):
         "task": translator.task,
         "package_version": __version__,
         "keras_version": keras.version(),
-        "model": keras.saving.serialize_keras_object(translator.model),
+        "model": {
+            "class_name": keras.saving.get_registered_name(type(translator.model)),
+            "config": translator.model.get_config(),
+        },
         "decoding": dataclasses.asdict(translator.options),
         "max_source_length": translator.max_source_length,
         "shared_tokenizer": translator.source_tokenizer is translator.target_tokenizer,
@@ -71,10 +74,14 @@ def read_bundle(path, dtype=None):
 
     path = Path(path)
     config = _read_config(path)
-    serialized = config["model"]
-    if dtype is not None:
-        serialized["config"]["dtype"] = dtype
-    model = keras.saving.deserialize_keras_object(serialized)
+    model_class = keras.saving.get_registered_object(config["model"]["class_name"])
+    if model_class is None:
+        raise ValueError(
+            f"{path} holds a {config['model']['class_name']}, which this version of "
+            "keras-attention-models does not know; update it"
+        )
+    dtype = {} if dtype is None else {"dtype": dtype}
+    model = model_class.from_config({**config["model"]["config"], **dtype})
     model.build()
     model.built = True
     model.load_weights(path / "model.weights.h5")
