@@ -63,9 +63,8 @@ def measure(work, folder):
     before, start = peak(), time.perf_counter()
     done = work(folder)
     seconds = time.perf_counter() - start
-    print(
-        f"  {done} in {seconds:.1f} s; peak {peak():,.0f} MB, {before:,.0f} of it imports"
-    )
+    cost = f"{seconds:.1f} s; peak {peak():,.0f} MB, {before:,.0f} of it imports"
+    print(f"  {done} in {cost}")
 
 
 def peak():
