@@ -166,20 +166,37 @@ def attend(
     text: str = typer.Argument(..., help="One sentence."),
     output: Path = typer.Option("attention.png", "--output", "-o", help="The PNG."),
     beam: int = Beam,
+    encoder: int = typer.Option(
+        None,
+        "--encoder",
+        min=1,
+        help="Draw instead how the words of the sentence look at each other, in all "
+        "heads of this encoder layer, the first being 1.",
+    ),
 ):
     """Draw where each word of a translation looks, as a heat map."""
-    from keras_attention.plotting.heat_map import plot_attention
-
     if not text.strip():
         raise ValueError("there is nothing to attend to in an empty text")
-    translation = _load(bundle).translate([text], beam=beam, return_attention=True)[0]
-    plot_attention(
-        translation.attention,
-        translation.source_tokens,
-        translation.tokens,
-        path=output,
-    )
-    print(translation.text)
+    translator = _load(bundle)
+    from keras_attention.plotting.heat_map import plot_attention, plot_heads
+
+    if encoder is not None:
+        tokens, scores = translator.self_attention(text)
+        if encoder > len(scores):
+            raise ValueError(
+                f"--encoder goes up to {len(scores)}, the model's encoder layers; "
+                f"received {encoder}"
+            )
+        plot_heads(scores[encoder - 1], tokens, tokens, path=output)
+    else:
+        translation = translator.translate([text], beam=beam, return_attention=True)[0]
+        plot_attention(
+            translation.attention,
+            translation.source_tokens,
+            translation.tokens,
+            path=output,
+        )
+        print(translation.text)
     print(f"heat map: {output}")
 
 

@@ -54,9 +54,16 @@ class Constraints:
         )  # (1, V)
         if self.options.no_repeat_ngram:
             forbidden = self._forbid_repeats(forbidden, history, index)
+        allowed = log_probs + ops.where(forbidden, FORBIDDEN, 0.0)
+
         forced = self._forced(index)[:, None]  # (N, 1)
-        forbidden = ops.where(forced < 0, forbidden, ops.not_equal(self.ids, forced))
-        return ops.where(forbidden, FORBIDDEN, log_probs)
+
+        def force():
+            only = ops.where(ops.equal(self.ids, forced), log_probs, FORBIDDEN)
+            return ops.where(forced < 0, allowed, only)
+
+        # Few steps force anything, and vocabularies are large.
+        return ops.cond(ops.any(forced >= 0), force, lambda: allowed)
 
     def _forbid_repeats(self, forbidden, history, index):
         vocabulary_size = self.ids.shape[-1]

@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from keras_attention.layers.cache import write_rows
 from keras_attention.layers.masking import causal_mask, combine_masks, masked_softmax
 
 
@@ -311,8 +312,8 @@ class MultiHeadSelfAttention(MultiHeadAttention):
         # Nothing else may read the cache before: it would be copied, not written to.
         rows = ops.arange(ops.shape(key)[0], dtype="int32")  # B · H
         places = ops.stack([rows, ops.zeros_like(rows) + index], axis=-1)
-        keys = ops.scatter_update(cache[0], places, key)
-        values = ops.scatter_update(cache[1], places, projected)
+        keys = write_rows(cache[0], places, key)
+        values = write_rows(cache[1], places, projected)
 
         flat_keys = ops.reshape(keys, (-1, entries, self.key_dim))
         flat_values = ops.reshape(values, (-1, entries, value_dim))

@@ -232,6 +232,25 @@ class Transformer(EncoderDecoder):
             features = block(features, value_mask=mask, training=training)
         return self.encoder_norm(features), mask
 
+    def encoder_attention_scores(self, source_ids):
+        """Where each source token looks within its own sentence.
+
+        Args:
+            source_ids: int `(B, S)`.
+
+        Returns:
+            list of `(B, num_heads, S, S)`, one of each encoder block, first to last.
+        """
+        mask = ops.not_equal(source_ids, PAD_ID)
+        features = self._embed(self.source_embedding, source_ids)
+        all_scores = []
+        for block in self.encoder_blocks:
+            features, scores = block(
+                features, value_mask=mask, return_attention_scores=True
+            )
+            all_scores.append(scores)
+        return all_scores
+
     def _logits(self, features):
         table = ops.cast(self.target_embedding.embeddings, features.dtype)
         # float32: a loss over thousands of classes overflows or rounds in half floats.

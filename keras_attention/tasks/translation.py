@@ -206,6 +206,34 @@ class Translator:
                 progress(len(empty) + start + len(rows))
         return results
 
+    def self_attention(self, text):
+        """Where each source token looks within its own sentence (encoder).
+
+        Args:
+            text: str.
+
+        Returns:
+            `(tokens, attention_scores)`, the `S` source pieces, "</s>" included, and
+            float `(layers, heads, S, S)`, rows looking at columns.
+
+        Raises:
+            ValueError: if the model has no self attention, or the text is empty.
+        """
+        import keras
+
+        scores_of = getattr(self.model, "encoder_attention_scores", None)
+        if scores_of is None:
+            raise ValueError(
+                f"a {type(self.model).__name__} has no self attention to show; a "
+                "Transformer has"
+            )
+        ((ids,), _) = self._source_ids([text])
+        if len(ids) == 1:
+            raise ValueError("there is nothing to attend to in an empty text")
+        scores = scores_of(np.array([ids], "int32"))
+        scores = [keras.ops.convert_to_numpy(layer)[0] for layer in scores]
+        return self.source_tokenizer.pieces(ids), np.stack(scores).astype("float32")
+
     def _options(self, beam, n_best, changes):
         if n_best is not None:
             changes["n_best"] = n_best
