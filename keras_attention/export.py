@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_attention.files import whole_folder
 from keras_attention.special_tokens import END_ID, PAD_ID, UNKNOWN_ID
-from keras_attention.tasks.files import whole_folder
 
 WARMUP_TEXTS = (
     ["Hello."],

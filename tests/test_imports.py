@@ -15,6 +15,7 @@ ROOT = Path(keras_attention.__file__).parent
 # import, its importers may import too, except serving: it knows SavedModels only.
 ARROWS = {
     "special_tokens": [],
+    "files": [],
     "layers": [],
     "models": ["layers"],
     "decoding": ["models"],
@@ -35,8 +36,8 @@ IMPORT_TENSORFLOW = ("export", "serving", "decoding.search", "training.trainer")
 
 
 def reachable(part):
-    """All that a part may import: arrows lead on, and ids are free for all."""
-    found = {part, "special_tokens"}
+    """All that a part may import: arrows lead on, and two modules are free for all."""
+    found = {part, "special_tokens", "files"}
     if part == "serving":
         return {part}
     for other in ARROWS[part]:

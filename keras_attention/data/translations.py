@@ -31,7 +31,8 @@ from keras_attention.data.store import (
     token_dtype,
 )
 from keras_attention.data.tokenizer import Tokenizer
-from keras_attention.data.writer import SplitWriter, finished_folder
+from keras_attention.data.writer import SplitWriter
+from keras_attention.files import whole_folder
 
 __all__ = [
     "Pair",
@@ -160,7 +161,7 @@ def prepare(
 
     tokenizers = (source_tokenizer, target_tokenizer)
     dtypes = [token_dtype(tokenizer.vocabulary_size) for tokenizer in tokenizers]
-    with finished_folder(folder) as unfinished, ExitStack() as stack:
+    with whole_folder(folder, overwrite=True) as unfinished, ExitStack() as stack:
         writers = {
             split: stack.enter_context(
                 SplitWriter(unfinished / split, dtypes, keep_texts=split != "train")

@@ -1,9 +1,6 @@
-"""Writes tokenised sentences as they come, and shows the folder when it is done."""
+"""Writes tokenised sentences as they come."""
 
 import contextlib
-import shutil
-import tempfile
-from pathlib import Path
 
 import numpy as np
 
@@ -53,32 +50,3 @@ class SplitWriter:
 
     def __exit__(self, *exception):
         return self._files.__exit__(*exception)
-
-
-@contextlib.contextmanager
-def finished_folder(folder):
-    """Gives a temporary folder beside `folder`, which takes its name at the end.
-
-    Whatever goes wrong inside, `folder` stays as it was: there, complete and old, or
-    not there.
-    """
-    folder = Path(folder).absolute()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(
-        tempfile.mkdtemp(prefix=f".{folder.name}-unfinished-", dir=folder.parent)
-    )
-    try:
-        unfinished = scratch / "new"
-        unfinished.mkdir()
-        yield unfinished
-        old = scratch / "old"
-        if folder.exists():
-            folder.rename(old)
-        try:
-            unfinished.rename(folder)
-        except OSError:
-            if old.exists():
-                old.rename(folder)
-            raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.decoding.options import DecodingOptions
-from keras_attention.tasks.files import whole_folder
+from keras_attention.files import whole_folder
 from keras_attention.tasks.model_card import model_card
 
 FORMAT = 1

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_attention.tasks.files import whole_folder
+from keras_attention.files import whole_folder
 
 KIND = "state-"
 

@@ -18,8 +18,8 @@ import keras
 from rich.console import Console
 
 from keras_attention.data.batching import TokenBatches
+from keras_attention.files import write_whole
 from keras_attention.models.transformer import PRESETS, Transformer
-from keras_attention.tasks.files import write_whole
 from keras_attention.tasks.translation import Translator
 from keras_attention.training.callbacks import Bar, History, Pace, Saver
 from keras_attention.training.config import unknown

@@ -1,4 +1,4 @@
-"""Folders that are whole or not there."""
+"""Files and folders that are whole or not there; anybody may import this."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ def whole_folder(path, overwrite=False):
     Raises:
         FileExistsError: if `path` is there and `overwrite` is False.
     """
-    path = Path(path)
+    path = Path(path).absolute()
     if path.exists() and not overwrite:
         raise FileExistsError(
             f"{path} exists already and is left as it is; choose another place, or "
@@ -27,21 +27,21 @@ def whole_folder(path, overwrite=False):
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     # A leading dot: whoever watches the parent folder passes it by.
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
-        yield temporary
-        # mkdtemp makes it private; a server of another user must be able to read it.
-        temporary.chmod(0o755)
+        new, old = scratch / "new", scratch / "old"
+        new.mkdir()
+        yield new
         if path.exists():
-            old = temporary.with_name(temporary.name + "-old")
             path.rename(old)
-            temporary.rename(path)
-            shutil.rmtree(old)
-        else:
-            temporary.rename(path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+        try:
+            new.rename(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)
+            raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def write_whole(path, text):
