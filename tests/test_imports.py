@@ -31,8 +31,14 @@ ARROWS = {
     "__main__": ["cli"],
 }
 
-# The rest runs on every backend. In the last two it is a choice at run time.
-IMPORT_TENSORFLOW = ("export", "serving", "decoding.search", "training.trainer")
+# The rest runs on every backend. In the last three it is a choice at run time.
+IMPORT_TENSORFLOW = (
+    "export",
+    "serving",
+    "decoding.search",
+    "layers.cache",
+    "training.trainer",
+)
 
 
 def reachable(part):

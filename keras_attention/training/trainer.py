@@ -165,6 +165,7 @@ class Trainer:
             f"{len(corpus.test):,} test; {model.count_params():,} parameters; "
             f"{len(batches.shapes)} batch shapes (rows×source×target): {shapes}",
             highlight=False,
+            soft_wrap=True,
         )
 
     def _compile(self, model):
@@ -219,7 +220,9 @@ class Trainer:
         pace.memory.update(memory["pace"])
         validation.memory.update(memory["validation"])
         batches.first_step = pace.step
-        self.console.print(f"resuming after step {pace.step:,}", highlight=False)
+        self.console.print(
+            f"resuming after step {pace.step:,}", highlight=False, soft_wrap=True
+        )
         return memory["round"]
 
     def _finished(self, pace, validation):
@@ -266,6 +269,7 @@ class Trainer:
                 f"stopped at step {pace.step:,}; --resume goes on from the last "
                 f"validation, with the same result as if nothing had happened",
                 highlight=False,
+                soft_wrap=True,
             )
             raise
         finally:
@@ -284,6 +288,7 @@ class Trainer:
             f"mean of the last {len(paths)} rounds: {validation.metric} "
             f"{averaged:.2f}, best round: {memory['best']:.2f}",
             highlight=False,
+            soft_wrap=True,
         )
         if averaged < memory["best"]:
             load_weights(model, folder / f"step-{memory['best_step']}.npz")
