@@ -122,11 +122,10 @@ def evaluate(
     output: Path = typer.Option(None, "--output", help="Write the translations here."),
 ):
     """Score a bundle on a parallel corpus: BLEU and chrF with their signatures."""
-    from rich.console import Console
-
     from keras_attention.data.report import SkipReport
     from keras_attention.data.translations import read_pairs
     from keras_attention.evaluation.translation import score, tokenize_for
+    from keras_attention.training.console import plain_console
     from keras_attention.training.final import translate_with_bar
 
     report = SkipReport()
@@ -141,7 +140,7 @@ def evaluate(
     options = {} if length_penalty is None else {"length_penalty": length_penalty}
     if beam is not None:
         options["beam"] = beam
-    console = Console(stderr=True)
+    console = plain_console()
     texts = translate_with_bar(translator, sources, console, "translating", **options)
     if output is not None:
         output.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")

@@ -38,12 +38,11 @@ def prepare(
     changes: list[str] = Set,
 ):
     """Train the tokenizer and tokenise a recipe's corpus, without training."""
-    from rich.console import Console
-
+    from keras_attention.training.console import plain_console
     from keras_attention.training.corpus import prepare_corpus
     from keras_attention.training.recipe import load_recipe
 
-    corpus = prepare_corpus(load_recipe(recipe, changes), folder, Console(stderr=True))
+    corpus = prepare_corpus(load_recipe(recipe, changes), folder, plain_console())
     print(
         f"{folder}: {len(corpus.train):,} training pairs, {len(corpus.valid):,} "
         f"validation, {len(corpus.test):,} test"

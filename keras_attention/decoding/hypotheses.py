@@ -19,7 +19,9 @@ class Hypotheses(NamedTuple):
     lengths: Any  # int (B, n), the end token included
     scores: Any  # float32 (B, n): log-probability with the penalties
     log_probs: Any  # float32 (B, n)
-    attention_scores: Any  # (B, n, T, S): where each token looked; or () if not asked
+    attention_scores: (
+        Any  # float32 (B, n, T, S): where each token looked; or () if not asked
+    )
 
 
 class History(NamedTuple):
@@ -81,7 +83,7 @@ class History(NamedTuple):
         if isinstance(self.attention_scores, tuple):
             return token_ids, ()
         scores = pick_steps(self.attention_scores, path)
-        scores = ops.transpose(scores, (1, 2, 0, 3))
+        scores = ops.cast(ops.transpose(scores, (1, 2, 0, 3)), "float32")
         # Steps after the end token looked somewhere too, but said nothing.
         spoken = ops.cast(ops.not_equal(token_ids, PAD_ID), scores.dtype)
         return token_ids, scores * spoken[..., None]

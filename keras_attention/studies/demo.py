@@ -5,7 +5,8 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
+
+from keras_attention.training.console import plain_console
 
 SENTENCES = (
     "Click OK to close the dialog.",
@@ -29,14 +30,13 @@ def run_demo(folder, minutes, resume=False, force=False):
         ValueError: if the folder is in use.
         RuntimeError: if REST, gRPC and this process do not give the same.
     """
-    folder, console = Path(folder), Console()
+    folder, console = Path(folder), plain_console(stderr=False)
     _claim(folder, resume, force)
     say = _Chapters(console)
 
     say("Training a small Transformer, English to German")
     console.print(
         f"{minutes:g} minutes of training (--minutes); Ctrl-C stops, --resume goes on.",
-        highlight=False,
     )
     translator = _train(folder / "run", minutes, console)
     _show_scores(translator.metrics, console)
@@ -44,17 +44,17 @@ def run_demo(folder, minutes, resume=False, force=False):
     say("Some translations")
     translations = translator.translate(list(SENTENCES), return_attention=True)
     for translation in translations:
-        console.print(f"  en  {translation.source}", highlight=False)
-        console.print(f"  de  {translation.text}", highlight=False)
+        console.print(f"  en  {translation.source}")
+        console.print(f"  de  {translation.text}")
 
     say("Where it looks")
     picture = folder / "attention.png"
     _draw(translations[0], picture)
-    console.print(f"heat map of the first sentence: {picture}", highlight=False)
+    console.print(f"heat map of the first sentence: {picture}")
 
     say("Exporting a SavedModel: tokenizer and beam search inside")
     version = _export(translator, folder / "saved_models")
-    console.print(f"{version}", highlight=False)
+    console.print(f"{version}")
 
     say("Serving it on free ports, and asking over REST and gRPC")
     answers = _serve_and_ask(version.parent, console)
@@ -71,7 +71,7 @@ class _Chapters:
 
     def __call__(self, title):
         self.number += 1
-        self.console.print(f"\n[bold]{self.number}. {title}[/bold]", highlight=False)
+        self.console.print(f"\n{self.number}. {title}", style="bold")
 
 
 def _claim(folder, resume, force):
@@ -112,7 +112,6 @@ def _show_scores(metrics, console):
         f"{metrics['sentences']} unseen sentences; copying the source scores BLEU "
         f"{copied['bleu']:.1f}, chrF {copied['chrf']:.1f}\n"
         f"{model['bleu_signature']}",
-        highlight=False,
     )
 
 
@@ -149,7 +148,6 @@ def _serve_and_ask(model, console):
         console.print(
             f"REST at 127.0.0.1:{server.rest_port}, gRPC at "
             f"127.0.0.1:{server.grpc_port}",
-            highlight=False,
         )
         return {
             transport: client.translate(
@@ -180,7 +178,6 @@ def _compare(translations, answers, console):
     console.print(
         "In this process, over REST and over gRPC: the same texts, scores and "
         f"attention for {len(translations)} sentences.",
-        highlight=False,
     )
 
 
@@ -198,6 +195,4 @@ def _farewell(folder, console):
   keras-attention serve {folder / "saved_models" / MODEL}
   keras-attention train help-en-de-small    longer, better
   keras-attention train my.toml             your own data: see docs/training.md""",
-        highlight=False,
-        soft_wrap=True,
     )

@@ -4,7 +4,6 @@ import csv
 import time
 
 import keras
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -13,6 +12,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from keras_attention.training.console import plain_console
 from keras_attention.training.state import save_state
 
 
@@ -127,7 +127,7 @@ class Bar(keras.callbacks.Callback):
     def __init__(self, pace, console=None):
         super().__init__()
         self.pace = pace
-        self.console = console or Console(stderr=True)
+        self.console = console or plain_console()
         self.progress = None
 
     def on_train_begin(self, logs=None):
@@ -167,9 +167,7 @@ class Bar(keras.callbacks.Callback):
             f"{name} {float(logs[name]):.2f}" for name in names if name in logs
         )
         speed = f"{logs.get('tokens_per_second', 0):,.0f} tokens/s"
-        self.console.print(
-            f"step {self.pace.step:,}  {figures}  {speed}", highlight=False
-        )
+        self.console.print(f"step {self.pace.step:,}  {figures}  {speed}")
 
     def on_train_end(self, logs=None):
         self.close()

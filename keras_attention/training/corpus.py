@@ -73,7 +73,7 @@ def prepare_corpus(recipe, folder, console):
             progress=lambda done: progress.update(task, done=done),
         )
     if report.num_skipped or report.notes:
-        console.print(report.summary(), highlight=False, soft_wrap=True)
+        console.print(report.summary())
     if not len(corpus.valid):
         raise ValueError(
             f"no validation pair among {report.num_good} good ones; raise "

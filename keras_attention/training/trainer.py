@@ -15,7 +15,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import keras
-from rich.console import Console
 
 from keras_attention.data.batching import TokenBatches
 from keras_attention.files import write_whole
@@ -23,6 +22,7 @@ from keras_attention.models.transformer import PRESETS, Transformer
 from keras_attention.tasks.translation import Translator
 from keras_attention.training.callbacks import Bar, History, Pace, Saver
 from keras_attention.training.config import unknown
+from keras_attention.training.console import plain_console
 from keras_attention.training.corpus import prepare_corpus
 from keras_attention.training.final import final_scores
 from keras_attention.training.losses import LabelSmoothedCrossEntropy
@@ -48,7 +48,7 @@ class Trainer:
     def __init__(self, recipe, folder, console=None):
         self.recipe = load_recipe(recipe) if isinstance(recipe, str) else recipe
         self.folder = Path(folder)
-        self.console = console or Console(stderr=True)
+        self.console = console or plain_console()
 
     def run(self, resume=False, force=False):
         """Trains, validates, scores, and writes `bundle/`.
@@ -164,8 +164,6 @@ class Trainer:
             f"{len(corpus.train):,} training pairs, {len(corpus.valid):,} validation, "
             f"{len(corpus.test):,} test; {model.count_params():,} parameters; "
             f"{len(batches.shapes)} batch shapes (rows×source×target): {shapes}",
-            highlight=False,
-            soft_wrap=True,
         )
 
     def _compile(self, model):
@@ -220,9 +218,7 @@ class Trainer:
         pace.memory.update(memory["pace"])
         validation.memory.update(memory["validation"])
         batches.first_step = pace.step
-        self.console.print(
-            f"resuming after step {pace.step:,}", highlight=False, soft_wrap=True
-        )
+        self.console.print(f"resuming after step {pace.step:,}")
         return memory["round"]
 
     def _finished(self, pace, validation):
@@ -268,8 +264,6 @@ class Trainer:
             self.console.print(
                 f"stopped at step {pace.step:,}; --resume goes on from the last "
                 f"validation, with the same result as if nothing had happened",
-                highlight=False,
-                soft_wrap=True,
             )
             raise
         finally:
@@ -287,8 +281,6 @@ class Trainer:
         self.console.print(
             f"mean of the last {len(paths)} rounds: {validation.metric} "
             f"{averaged:.2f}, best round: {memory['best']:.2f}",
-            highlight=False,
-            soft_wrap=True,
         )
         if averaged < memory["best"]:
             load_weights(model, folder / f"step-{memory['best_step']}.npz")
