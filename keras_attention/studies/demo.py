@@ -75,11 +75,15 @@ class _Chapters:
 
 
 def _claim(folder, resume, force):
+    from keras_attention.training.folder import delete_run
+
     if not folder.exists() or not any(folder.iterdir()):
         return
     ours = (folder / "run" / "recipe.toml").exists()
     if force and ours:
-        shutil.rmtree(folder)
+        delete_run(folder / "run")
+        (folder / "attention.png").unlink(missing_ok=True)
+        shutil.rmtree(folder / "saved_models" / MODEL, ignore_errors=True)
     elif not (resume and ours):
         hint = (
             "pass --resume to go on with it, --force to delete it and begin anew, or"

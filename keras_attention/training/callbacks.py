@@ -12,6 +12,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from keras_attention.files import write_whole
 from keras_attention.training.console import plain_console
 from keras_attention.training.state import save_state
 
@@ -90,25 +91,41 @@ class Saver(keras.callbacks.Callback):
 
 
 class History(keras.callbacks.Callback):
-    """Appends the logs of each round to a CSV file, whose columns stay fixed."""
+    """Appends the logs of each round to a CSV file, whose columns stay fixed.
+
+    Args:
+        path: path of the file.
+        pace: `Pace`.
+    """
 
     COLUMNS = (
         "step loss accuracy val_loss val_accuracy val_bleu val_chrf val_exact "
         "learning_rate tokens_per_second waiting_share validation_seconds"
     ).split()
 
-    def __init__(self, path):
+    def __init__(self, path, pace):
         super().__init__()
         self.path = path
+        self.pace = pace
+
+    def on_train_begin(self, logs=None):
+        """Drops the rounds that a kill has undone: they will be told again."""
+        rows = [self.COLUMNS]
+        if self.path.exists():
+            with self.path.open(newline="", encoding="utf-8") as file:
+                rows += [row for row in csv.reader(file) if self._stands(row)]
+        write_whole(self.path, "".join(",".join(row) + "\r\n" for row in rows))
+
+    def _stands(self, row):
+        whole = len(row) == len(self.COLUMNS) and row[0].isdecimal()
+        return whole and int(row[0]) <= self.pace.step
 
     def on_epoch_end(self, epoch, logs=None):
-        new = not self.path.exists()
+        row = {key: _number(value) for key, value in (logs or {}).items()}
+        row["step"] = str(self.pace.step)
+        row["learning_rate"] = _number(self.model.optimizer.learning_rate)
         with self.path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, self.COLUMNS, extrasaction="ignore")
-            if new:
-                writer.writeheader()
-            row = {key: _number(value) for key, value in (logs or {}).items()}
-            row["learning_rate"] = _number(self.model.optimizer.learning_rate)
             writer.writerow(row)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import json
 import typing
 
 
@@ -16,21 +17,26 @@ def from_table(config_class, table, where):
     Raises:
         ValueError: for an unknown key or a value of another type.
     """
-    if not isinstance(table, dict):
-        raise ValueError(f"[{where}] must be a table of keys and values; got {table!r}")
     kinds = typing.get_type_hints(config_class)
     known = [field.name for field in dataclasses.fields(config_class)]
     values = {}
-    for key, value in table.items():
+    for key, value in checked_table(table, where).items():
         if key not in known:
             raise ValueError(unknown(f"key {key!r} in [{where}]", key, known))
         values[key] = _checked(value, kinds[key], f"{where}.{key}")
     return config_class(**values)
 
 
+def checked_table(table, where):
+    """The table as it is; ValueError if TOML holds something else in its place."""
+    if not isinstance(table, dict):
+        raise ValueError(f"[{where}] must be a table of keys and values; got {table!r}")
+    return table
+
+
 def unknown(what, name, known):
     """An error text for a name that is not among those known."""
-    close = difflib.get_close_matches(name, known, n=1)
+    close = difflib.get_close_matches(str(name), known, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     return f"unknown {what}; {hint}known are: {', '.join(known)}"
 
@@ -40,6 +46,8 @@ def _checked(value, kind, where):
         return float(value)
     if kind is int and isinstance(value, float) and value.is_integer():
         return int(value)
+    if kind is str and isinstance(value, bool):
+        return str(value).lower()  # a word like "auto" can be, without quotes
     wrong_bool = isinstance(value, bool) and kind is not bool
     if not isinstance(value, kind) or wrong_bool:
         raise ValueError(
@@ -69,5 +77,5 @@ def _toml_value(value):
         return repr(value)
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_toml_value(item) for item in value) + "]"
-    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
+    # JSON's escapes are TOML's, but for one character that only TOML escapes.
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

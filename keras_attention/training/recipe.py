@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from keras_attention.decoding.options import DecodingOptions
-from keras_attention.training.config import from_table, to_toml, unknown
+from keras_attention.training.config import checked_table, from_table, to_toml, unknown
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -128,6 +128,25 @@ class TrainingConfig:
     """Of weights, dropout and the order of batches."""
 
 
+_LEAST = {
+    "max_steps": 1,
+    "max_minutes": 0,
+    "batch_tokens": 1,
+    "max_shapes": 1,
+    "learning_rate": 0,
+    "warmup_steps": 0,
+    "weight_decay": 0,
+    "clip_norm": 0,
+    "accumulation_steps": 1,
+    "average_checkpoints": 1,
+    "validate_every": 1,
+    "validation_sentences": 1,
+    "test_sentences": 0,
+    "patience": 0,
+    "seed": 0,
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Recipe:
     """One experiment: data, tokenizer, model, training, decoding."""
@@ -177,12 +196,20 @@ class Recipe:
                 "data.corpus is missing: name a shipped corpus, a toy task or a file, "
                 "as in --set data.corpus=pairs.tsv"
             )
-        for name in ("max_steps", "batch_tokens", "validate_every", "max_shapes"):
-            if getattr(self.training, name) < 1:
-                value = getattr(self.training, name)
-                raise ValueError(f"training.{name} must be positive; received {value}")
+        for name, least in _LEAST.items():
+            value = getattr(self.training, name)
+            if value < least:
+                raise ValueError(
+                    f"training.{name} must be at least {least}; received {value}"
+                )
+        for name in ("label_smoothing", "ema_momentum", "beta_1", "beta_2"):
+            value = getattr(self.training, name)
+            if not 0 <= value < 1:
+                raise ValueError(
+                    f"training.{name} must be at least 0 and below 1; received {value}"
+                )
         # SavedModels and bundles are folders of this name.
-        if not self.name or any(c in self.name for c in "/\\ \t\n"):
+        if not self.name.strip(".") or any(c in self.name for c in "/\\ \t\r\n"):
             raise ValueError(
                 "name must be a folder name without spaces or slashes; received "
                 f"{self.name!r}"
@@ -191,7 +218,6 @@ class Recipe:
     @classmethod
     def from_tables(cls, tables):
         """Builds a recipe from nested dicts, as TOML gives them."""
-        tables = {key: value for key, value in tables.items()}
         sections = {
             "data": DataConfig,
             "tokenizer": TokenizerConfig,
@@ -203,7 +229,7 @@ class Recipe:
             if key in sections:
                 values[key] = from_table(sections[key], table, key)
             elif key == "model":
-                table = dict(table)
+                table = dict(checked_table(table, key))
                 family = table.pop("family", ModelConfig.family)
                 preset = table.pop("preset", ModelConfig.preset)
                 values[key] = ModelConfig(family, preset, table)

@@ -28,6 +28,9 @@ def save_state(folder, step, model, memory):
     """
     folder = Path(folder)
     older = list(_states(folder))
+    # What a kill left half-written.
+    for path in folder.glob(f".{KIND}*"):
+        shutil.rmtree(path)
     with whole_folder(folder / f"{KIND}{step}", overwrite=True) as new:
         arrays = {name: _portable(v) for name, v in _variables(model)}
         np.savez(new / "variables.npz", **arrays)

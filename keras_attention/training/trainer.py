@@ -1,23 +1,13 @@
-"""`Trainer`: a recipe and a folder in, a bundle out, by `compile` and `fit`.
+"""`Trainer`: a recipe and a folder in, a bundle out, by `compile` and `fit`."""
 
-<folder>/recipe.toml      what was asked for
-         data/            tokenizers and tokenised corpus
-         state/           where to go on after a kill
-         weights/         best and last weights
-         logs/            TensorBoard
-         history.csv      scores of each round
-         bundle/          the result; see `keras_attention.tasks.bundle`
-"""
-
+import inspect
 import math
-import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
 import keras
 
 from keras_attention.data.batching import TokenBatches
-from keras_attention.files import write_whole
 from keras_attention.models.transformer import PRESETS, Transformer
 from keras_attention.tasks.translation import Translator
 from keras_attention.training.callbacks import Bar, History, Pace, Saver
@@ -25,6 +15,7 @@ from keras_attention.training.config import unknown
 from keras_attention.training.console import plain_console
 from keras_attention.training.corpus import prepare_corpus
 from keras_attention.training.final import final_scores
+from keras_attention.training.folder import claim_folder
 from keras_attention.training.losses import LabelSmoothedCrossEntropy
 from keras_attention.training.recipe import load_recipe
 from keras_attention.training.schedules import WarmupSchedule
@@ -46,7 +37,8 @@ class Trainer:
     """
 
     def __init__(self, recipe, folder, console=None):
-        self.recipe = load_recipe(recipe) if isinstance(recipe, str) else recipe
+        by_name = isinstance(recipe, (str, Path))
+        self.recipe = load_recipe(recipe) if by_name else recipe
         self.folder = Path(folder)
         self.console = console or plain_console()
 
@@ -64,11 +56,12 @@ class Trainer:
         Raises:
             ValueError: if the folder is in use, or of another recipe.
         """
-        self._claim_folder(resume, force)
+        options = self._model_options()
+        claim_folder(self.folder, self.recipe, resume, force)
         training = self.recipe.training
         keras.utils.set_random_seed(training.seed)
         corpus = prepare_corpus(self.recipe, self.folder / "data", self.console)
-        translator = self._translator(corpus)
+        translator = self._translator(corpus, options)
         model = translator.model
         batches = TokenBatches(
             corpus.train,
@@ -93,48 +86,25 @@ class Trainer:
         translator.save(self.folder / "bundle", overwrite=True)
         return translator
 
-    def _claim_folder(self, resume, force):
-        kept = self.folder / "recipe.toml"
-        if self.folder.exists() and any(self.folder.iterdir()):
-            if not kept.exists():
-                raise ValueError(
-                    f"{self.folder} holds something else than a training run; choose "
-                    "another folder"
-                )
-            if force:
-                shutil.rmtree(self.folder)
-            elif not resume:
-                raise ValueError(
-                    f"{self.folder} holds a run already; pass --resume to go on with "
-                    "it, --force to delete it and begin anew, or choose another folder"
-                )
-            else:
-                self._same_recipe(load_recipe(str(kept)))
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(kept, self.recipe.to_toml())
+    def _model_options(self):
+        """What the recipe says of the model, checked before anything slow begins."""
+        config = self.recipe.model
+        if config.preset not in PRESETS:
+            what = f"model.preset {config.preset!r}"
+            raise ValueError(unknown(what, config.preset, list(PRESETS)))
+        known = set(inspect.signature(Transformer.__init__).parameters)
+        # The tokenizers say the sizes of vocabularies.
+        known -= {"self", "kwargs", "source_vocabulary_size", "target_vocabulary_size"}
+        for key in config.options:
+            if key not in known:
+                known = ["family", "preset", *sorted(known)]
+                raise ValueError(unknown(f"key {key!r} in [model]", key, known))
+        options = {**PRESETS[config.preset], **config.options}
+        options.setdefault("share_embeddings", self.recipe.tokenizer.shared)
+        return options
 
-    def _same_recipe(self, began):
-        ours, theirs = self.recipe.fingerprint(), began.fingerprint()
-        for table, values in ours.items():
-            if values != theirs[table]:
-                keys = (
-                    [k for k in values if values[k] != theirs[table].get(k)]
-                    if isinstance(values, dict)
-                    else []
-                )
-                raise ValueError(
-                    f"{self.folder} was begun with another recipe: [{table}] differs "
-                    f"in {', '.join(keys) or 'its value'}; resume with the recipe that "
-                    f"began it, {self.folder / 'recipe.toml'}, or choose another folder"
-                )
-
-    def _translator(self, corpus):
+    def _translator(self, corpus, options):
         recipe = self.recipe
-        if recipe.model.preset not in PRESETS:
-            preset = recipe.model.preset
-            raise ValueError(unknown(f"preset {preset!r}", preset, list(PRESETS)))
-        options = {**PRESETS[recipe.model.preset], **recipe.model.options}
-        options.setdefault("share_embeddings", recipe.tokenizer.shared)
         try:
             model = Transformer(
                 corpus.source_tokenizer.vocabulary_size,
@@ -168,9 +138,13 @@ class Trainer:
 
     def _compile(self, model):
         training = self.recipe.training
-        updates = max(training.max_steps // training.accumulation_steps, 1)
+        # Keras counts batches, not updates, in its schedules.
+        accumulated = training.accumulation_steps
         rate = WarmupSchedule(
-            training.learning_rate, training.warmup_steps, training.schedule, updates
+            training.learning_rate,
+            training.warmup_steps * accumulated,
+            training.schedule,
+            training.max_steps,
         )
         options = {
             "learning_rate": rate,
@@ -181,9 +155,10 @@ class Trainer:
             "use_ema": training.ema_momentum > 0,
         }
         if training.ema_momentum:
-            options["ema_momentum"] = training.ema_momentum
-        if training.accumulation_steps > 1:
-            options["gradient_accumulation_steps"] = training.accumulation_steps
+            # It also moves the average after each batch.
+            options["ema_momentum"] = training.ema_momentum ** (1 / accumulated)
+        if accumulated > 1:
+            options["gradient_accumulation_steps"] = accumulated
         if training.optimizer == "adamw":
             options["weight_decay"] = training.weight_decay
             optimizer = keras.optimizers.AdamW(**options)
@@ -252,7 +227,7 @@ class Trainer:
                 callbacks=[
                     pace,
                     validation,
-                    History(self.folder / "history.csv"),
+                    History(self.folder / "history.csv", pace),
                     bar,
                     *_tensorboard(self.folder / "logs", self.console),
                     # Last: what it saves, all others have done.

@@ -57,7 +57,13 @@ class FreeRunningValidation(keras.callbacks.Callback):
     def scores(self):
         """BLEU, chrF and exact matches of the model as it is, greedily decoded."""
         translations = self.translator.translate(
-            self.sources, beam=1, n_best=1, batch_size=64
+            self.sources,
+            beam=1,
+            n_best=1,
+            batch_size=64,
+            temperature=0.0,
+            top_k=0,
+            top_p=1.0,
         )
         texts = [translation.text for translation in translations]
         language = self.translator.target_language
@@ -67,11 +73,13 @@ class FreeRunningValidation(keras.callbacks.Callback):
 
     def _show_averaged_weights(self):
         """With EMA, puts the averages into the model; returns what was there."""
-        if not getattr(self.model.optimizer, "use_ema", False):
+        optimizer = self.model.optimizer
+        # In float16, Keras wraps the optimizer into one that scales the loss.
+        if not getattr(optimizer, "inner_optimizer", optimizer).use_ema:
             return None
         variables = self.model.trainable_variables
         trained = [np.array(variable) for variable in variables]
-        self.model.optimizer.finalize_variable_values(variables)
+        optimizer.finalize_variable_values(variables)
         return trained
 
     def _keep(self, step, value):
