@@ -1,0 +1,150 @@
+"""The contract that all models share, checked on whatever backend runs."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from tests.support import TOLERANCES, save_and_load, to_numpy
+
+
+def check_model(model_class, config, inputs, tolerance=1e-4):
+    """Asserts what every model of this package keeps.
+
+    Stepping equals teacher forcing, also for beams that share the memory of their
+    row and change places; padding of the source, and the rest of the batch, change
+    nothing; configuration and `.keras` round trips give the same numbers; lower
+    precision stays finite and near.
+
+    Args:
+        model_class: the `EncoderDecoder` to check.
+        config: dict. Arguments of its constructor.
+        inputs: dict of arrays, `target_ids` `(B, T)` and what the model encodes.
+        tolerance: float. Of numbers that are computed in two ways.
+
+    Returns:
+        The model, built, for more checks.
+    """
+    model = model_class(**config)
+    expected = teacher_forced(model, inputs)
+    assert_close([to_numpy(model(inputs))], expected[:1], tolerance)
+    check_steps(model, inputs, expected, tolerance)
+    check_beams(model, inputs, tolerance)
+    check_rows(model, inputs, expected, tolerance)
+    if "source_ids" in inputs:
+        check_padding(model, inputs, expected, tolerance)
+    check_round_trips(model, inputs, expected)
+    check_precision(model, inputs, expected)
+    return model
+
+
+def teacher_forced(model, inputs):
+    """`(logits, attention_scores)` of `call`, as NumPy arrays."""
+    logits, scores = model(inputs, return_attention_scores=True)
+    return to_numpy(logits), to_numpy(scores)
+
+
+def steps(model, inputs, num_steps=None):
+    """The same, step by step."""
+    token_ids = inputs["target_ids"]
+    memory, state = model.encode(inputs, num_steps or token_ids.shape[1])
+    logits, scores = [], []
+    for column in token_ids.T:
+        step, state = model.step(ops.convert_to_tensor(column), state, memory)
+        logits.append(to_numpy(step))
+        scores.append(to_numpy(state.attention_scores))
+    return np.stack(logits, axis=1), np.stack(scores, axis=1)
+
+
+def assert_close(actual, expected, tolerance):
+    for one, other in zip(actual, expected, strict=True):
+        scale = max(1.0, np.abs(other).max())
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance * scale)
+
+
+def check_steps(model, inputs, expected, tolerance):
+    """Stepping equals teacher forcing, however much room is left in the caches."""
+    num_steps = inputs["target_ids"].shape[1]
+    for room in (num_steps, num_steps + 3):
+        assert_close(steps(model, inputs, room), expected, tolerance)
+
+
+def check_beams(model, inputs, tolerance, beams=3):
+    """Hypotheses go on from one another within a row, and read one memory."""
+    rng = np.random.default_rng(0)
+    batch_size, num_steps = inputs["target_ids"].shape
+    num_rows = batch_size * beams
+    first = (np.arange(num_rows) // beams * beams)[:, None]
+    token_ids = rng.integers(1, model.target_vocabulary_size, (num_rows, num_steps))
+    token_ids = token_ids.astype("int32")
+
+    memory, state = model.encode(inputs, num_steps)
+    state = model.repeat_state(state, beams)
+    said = np.zeros((num_rows, 0), "int32")
+    for t in range(num_steps):
+        column = token_ids[:, t]
+        said = np.concatenate([said, column[:, None]], axis=1)
+        logits, state = model.step(ops.convert_to_tensor(column), state, memory)
+        parents = (first + rng.integers(0, beams, (num_rows, 1)))[:, 0]
+        said, logits = said[parents], to_numpy(logits)[parents]
+        state = model.gather_state(state, ops.convert_to_tensor(parents, "int32"))
+        alone = {name: np.repeat(x, beams, axis=0) for name, x in inputs.items()}
+        expected = teacher_forced(model, {**alone, "target_ids": said})
+        actual = logits, to_numpy(state.attention_scores)
+        assert_close(actual, [x[:, -1] for x in expected], tolerance)
+
+
+def check_rows(model, inputs, expected, tolerance):
+    """A batch gives what its rows give alone."""
+    for row in range(len(inputs["target_ids"])):
+        alone = {name: x[row : row + 1] for name, x in inputs.items()}
+        logits, scores = teacher_forced(model, alone)
+        assert_close((logits[0], scores[0]), [x[row] for x in expected], tolerance)
+
+
+def check_padding(model, inputs, expected, tolerance, padding=4):
+    """Padding is not looked at, and changes nothing; nor does a row without source."""
+    ids = np.pad(inputs["source_ids"], ((0, 0), (0, padding)))
+    logits, scores = teacher_forced(model, {**inputs, "source_ids": ids})
+    assert not scores[..., -padding:].any()
+    assert not (scores * (ids == 0)[:, None]).any()
+    assert_close((logits, scores[..., :-padding]), expected, tolerance)
+
+    ids = ids.copy()
+    ids[0] = 0
+    logits, scores = teacher_forced(model, {**inputs, "source_ids": ids})
+    assert np.isfinite(logits).all() and not scores[0].any()
+    assert_close(
+        (logits[1:], scores[1:, :, :-padding]), [x[1:] for x in expected], tolerance
+    )
+    stepped = steps(model, {**inputs, "source_ids": ids})
+    assert_close(stepped, (logits, scores), tolerance)
+
+
+def check_round_trips(model, inputs, expected):
+    """Configuration, weights and `.keras` files give the same model again."""
+    config = keras.saving.serialize_keras_object(model)
+    twin = keras.saving.deserialize_keras_object(config)
+    assert keras.saving.serialize_keras_object(twin)["config"] == config["config"]
+    twin(inputs)
+    copy_weights(model, twin)
+    assert_close(teacher_forced(twin, inputs), expected, 1e-5)
+    assert_close(teacher_forced(save_and_load(model), inputs), expected, 1e-5)
+
+
+def check_precision(model, inputs, expected):
+    """In lower precision numbers stay finite and near, and steps equal the call."""
+    for policy in ("mixed_float16", "mixed_bfloat16"):
+        lower = type(model).from_config({**model.get_config(), "dtype": policy})
+        lower(inputs)
+        copy_weights(model, lower)
+        tolerance = 2 * TOLERANCES[lower.compute_dtype]
+        logits = lower(inputs)
+        assert keras.backend.standardize_dtype(logits.dtype) == "float32"
+        assert_close([to_numpy(logits)], expected[:1], tolerance)
+        assert_close(teacher_forced(lower, inputs), expected, tolerance)
+        assert_close(steps(lower, inputs), expected, tolerance)
+
+
+def copy_weights(model, twin):
+    for weight, original in zip(twin.weights, model.weights, strict=True):
+        weight.assign(original)
