@@ -78,7 +78,7 @@ class FreeRunningValidation(keras.callbacks.Callback):
         if not getattr(optimizer, "inner_optimizer", optimizer).use_ema:
             return None
         variables = self.model.trainable_variables
-        trained = [np.array(variable) for variable in variables]
+        trained = [np.copy(np.asarray(variable)) for variable in variables]
         optimizer.finalize_variable_values(variables)
         return trained
 

@@ -1,0 +1,320 @@
+"""`Trainer` learns, resumes exactly, and leaves what it promises."""
+
+import csv
+import dataclasses
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention.tasks.translation import Translator
+from keras_attention.training import trainer as trainer_module
+from keras_attention.training.callbacks import History
+from keras_attention.training.recipe import load_recipe
+from keras_attention.training.state import save_state
+from keras_attention.training.trainer import Trainer
+from keras_attention.training.validation import FreeRunningValidation, load_weights
+from tests.training.support import assert_equal_weights, quiet, tiny_recipe, weights
+
+# With all that a state must remember: dropout's seeds, moving averages, rounds.
+EXACT = {"ema_momentum": 0.9, "average_checkpoints": 2}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """`(translator, folder, what was said)` of a run that was left alone."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    console = quiet()
+    translator = Trainer(tiny_recipe(**EXACT), folder, console).run()
+    return translator, folder, console.file.getvalue()
+
+
+def rows(folder):
+    with (folder / "history.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_loss_falls(run):
+    losses = [float(row["val_loss"]) for row in rows(run[1])]
+    assert losses[-1] < losses[0] < np.log(30)
+
+
+def test_history_has_a_row_for_each_round(run):
+    found = rows(run[1])
+    assert [row["step"] for row in found] == ["8", "16", "20"]
+    assert list(found[0]) == History.COLUMNS
+    for row in found:
+        assert all(np.isfinite(float(value)) for value in row.values())
+
+
+def test_tensorboard_has_its_logs(run):
+    for kind in ("train", "validation"):
+        assert list((run[1] / "logs" / kind).glob("events.out.tfevents.*"))
+
+
+def test_says_what_it_does(run):
+    said = run[2]
+    assert "174 training pairs, 22 validation, 4 test; 6,112 parameters" in said
+    assert "batch shapes (rows×source×target)" in said
+    assert [line[:7] for line in said.splitlines() if line.startswith("step")] == [
+        "step 8 ",
+        "step 16",
+        "step 20",
+    ]
+
+
+def test_the_bundle_is_what_was_returned(run):
+    translator, folder, _ = run
+    loaded = Translator.load(folder / "bundle")
+    assert_equal_weights(loaded, translator)
+    assert (
+        loaded.metrics
+        == translator.metrics
+        == json.loads((folder / "bundle" / "metrics.json").read_text())
+    )
+    assert loaded.training["steps"] == 20
+    assert loaded.training["recipe"]["data"]["corpus"] == "copy"
+    assert loaded.metrics["split"] == "test"
+    assert loaded.metrics["copying_the_source"]["exact_match_percent"] == 100
+
+
+def test_a_finished_run_resumed_is_the_same_run(run, tmp_path):
+    translator, folder, _ = run
+    shutil.copytree(folder, tmp_path / "run")
+    again = Trainer(tiny_recipe(**EXACT), tmp_path / "run", quiet()).run(resume=True)
+    assert_equal_weights(again, translator)
+    assert rows(tmp_path / "run") == rows(folder)
+
+
+@pytest.mark.parametrize("better", [True, False])
+def test_the_mean_of_rounds_is_taken_if_it_scores_better(
+    run, tmp_path, monkeypatch, better
+):
+    folder = run[1]
+    shutil.copytree(folder, tmp_path / "run")
+    memory = json.loads((folder / "state/state-20/memory.json").read_text())
+    best = memory["validation"]["best"]
+    monkeypatch.setattr(
+        FreeRunningValidation,
+        "scores",
+        lambda self: {"bleu": best + (1 if better else -1)},
+    )
+    # The scores of the result are another test's.
+    monkeypatch.setattr(trainer_module, "final_scores", lambda *_: {})
+    console = quiet()
+    trainer = Trainer(tiny_recipe(**EXACT), tmp_path / "run", console)
+    averaged = trainer.run(resume=True)
+    assert "mean of the last 2 rounds: bleu" in console.file.getvalue()
+
+    steps = [memory["validation"]["best_step"]]
+    if better:
+        steps = memory["validation"]["recent"]
+        assert len(steps) == 2
+    expected = Translator.load(folder / "bundle")
+    load_weights(
+        expected.model, *(folder / "weights" / f"step-{step}.npz" for step in steps)
+    )
+    assert_equal_weights(averaged, expected)
+
+
+class Killed(BaseException):
+    """What no handler catches, as SIGKILL."""
+
+
+def test_a_run_killed_and_resumed_ends_as_one_left_alone(run, tmp_path, monkeypatch):
+    """Killed when all of a round is done but its state; resumed with more steps."""
+    translator, folder, _ = run
+    mine = tmp_path / "run"
+
+    def save_or_die(folder, step, *rest):
+        if step == 16:
+            raise Killed
+        save_state(folder, step, *rest)
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr("keras_attention.training.callbacks.save_state", save_or_die)
+        Trainer(tiny_recipe(**EXACT, max_steps=16), mine, quiet()).run()
+    assert [row["step"] for row in rows(mine)] == ["8", "16"]
+
+    console = quiet()
+    resumed = Trainer(tiny_recipe(**EXACT), mine, console).run(resume=True)
+    assert "resuming after step 8" in console.file.getvalue()
+    same_memory(mine, folder)
+    assert_equal_weights(resumed, translator)
+    assert resumed.metrics == translator.metrics
+    timeless = [
+        key for key in History.COLUMNS if "second" not in key and "waiting" not in key
+    ]
+    for one, other in zip(rows(mine), rows(folder), strict=True):
+        assert [one[key] for key in timeless] == [other[key] for key in timeless]
+
+
+def same_memory(one, other):
+    """The last states agree in every array, and in all that is not a time."""
+    with (
+        np.load(one / "state/state-20/variables.npz") as mine,
+        np.load(other / "state/state-20/variables.npz") as theirs,
+    ):
+        assert mine.files == theirs.files
+        for name in mine.files:
+            np.testing.assert_array_equal(mine[name], theirs[name])
+    memories = [
+        json.loads((folder / "state/state-20/memory.json").read_text())
+        for folder in (one, other)
+    ]
+    for memory in memories:
+        del memory["pace"]["seconds"], memory["pace"]["waiting"]
+    assert memories[0] == memories[1]
+
+
+def test_mixed_float16_with_all_options_stays_finite(tmp_path):
+    recipe = tiny_recipe(
+        precision="mixed_float16",
+        optimizer="adamw",
+        weight_decay=0.01,
+        accumulation_steps=2,
+        ema_momentum=0.5,
+        schedule="cosine",
+        warmup_steps=1,
+        max_steps=4,
+    )
+    translator = Trainer(recipe, tmp_path, quiet()).run()
+    assert all(np.all(np.isfinite(weight)) for weight in weights(translator))
+    assert float(rows(tmp_path)[0]["loss"]) < 4
+    # At its end a cosine is zero, accumulation or not.
+    assert float(rows(tmp_path)[0]["learning_rate"]) == pytest.approx(0, abs=1e-8)
+    assert Translator.load(tmp_path / "bundle").model.dtype_policy.name == (
+        "mixed_float16"
+    )
+
+
+def accumulating(tmp_path, steps):
+    """A model without dropout, compiled by a trainer, and its first weights."""
+    keras.utils.set_random_seed(3)
+    model = keras.Sequential(
+        [keras.Input((None,)), keras.layers.Embedding(7, 5), keras.layers.Dense(7)]
+    )
+    recipe = tiny_recipe(
+        accumulation_steps=steps, ema_momentum=0.8, max_steps=8 * steps
+    )
+    Trainer(recipe, tmp_path, quiet())._compile(model)
+    return model
+
+
+def test_two_halves_accumulated_are_one_whole(tmp_path):
+    rng = np.random.default_rng(0)
+    inputs, labels = rng.integers(7, size=(2, 8, 3))
+    weight = np.ones((8, 3), "float32")
+    whole, halves = accumulating(tmp_path, 1), accumulating(tmp_path, 2)
+    for _ in range(3):
+        whole.train_on_batch(inputs, labels, weight)
+        for half in (slice(0, 4), slice(4, 8)):
+            halves.train_on_batch(inputs[half], labels[half], weight[half])
+    for a, b in zip(whole.get_weights(), halves.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+    # The next half batch moves the average once more towards what the update gave.
+    halves.train_on_batch(inputs[:4], labels[:4], weight[:4])
+    for model in (whole, halves):
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+    for a, b in zip(whole.get_weights(), halves.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_layer": 1}, r"key 'num_layer' in \[model\]; did you mean 'num_layers'"),
+        (
+            {"source_vocabulary_size": 9},
+            "unknown key 'source_vocabulary_size'",
+        ),
+    ],
+)
+def test_a_wrong_model_is_refused_before_anything_is_written(
+    tmp_path, options, message
+):
+    recipe = tiny_recipe()
+    recipe = dataclasses.replace(
+        recipe, model=dataclasses.replace(recipe.model, options=options)
+    )
+    with pytest.raises(ValueError, match=message):
+        Trainer(recipe, tmp_path / "run").run()
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_wrong_preset_is_refused(tmp_path):
+    recipe = tiny_recipe()
+    recipe = dataclasses.replace(
+        recipe, model=dataclasses.replace(recipe.model, preset="smal")
+    )
+    with pytest.raises(ValueError, match="model.preset 'smal'; did you mean 'small'"):
+        Trainer(recipe, tmp_path / "run").run()
+
+
+def test_a_size_that_does_not_fit_is_the_recipes_fault(tmp_path):
+    recipe = tiny_recipe()
+    options = {**recipe.model.options, "num_heads": 3}
+    recipe = dataclasses.replace(
+        recipe, model=dataclasses.replace(recipe.model, options=options)
+    )
+    with pytest.raises(ValueError, match=r"\[model\] does not describe a model: "):
+        Trainer(recipe, tmp_path / "run", quiet()).run()
+
+
+def test_a_recipe_may_be_named(tmp_path):
+    assert Trainer("reverse", tmp_path).recipe == load_recipe("reverse")
+    path = tmp_path / "mine.toml"
+    path.write_text(tiny_recipe().to_toml())
+    assert Trainer(path, tmp_path).recipe == tiny_recipe()
+
+
+def test_without_validation_pairs_there_is_nothing_to_go_by(tmp_path):
+    recipe = tiny_recipe()
+    recipe = dataclasses.replace(
+        recipe, data=dataclasses.replace(recipe.data, valid_share=0.0)
+    )
+    with pytest.raises(ValueError, match="no validation pair .* raise data.valid_sha"):
+        Trainer(recipe, tmp_path / "run", quiet()).run()
+
+
+@pytest.mark.slow
+def test_a_real_kill_changes_nothing(run, tmp_path):
+    """SIGKILL as soon as the first state is being written, then after the second."""
+    translator, folder, _ = run
+    recipe = tmp_path / "tiny.toml"
+    recipe.write_text(tiny_recipe(**EXACT).to_toml())
+    mine = tmp_path / "run"
+    command = [sys.executable, "-m", "keras_attention", "train", str(recipe)]
+    command += ["--out", str(mine)]
+
+    kill_when(command, lambda: any(mine.glob("state/.state-8-*")))
+    kill_when([*command, "--resume"], lambda: (mine / "state/state-16").exists())
+    result = subprocess.run([*command, "--resume"], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "bundle: " in result.stdout
+
+    if (mine / "state/state-20").exists():
+        same_memory(mine, folder)
+    assert_equal_weights(Translator.load(mine / "bundle"), translator)
+    assert not list(mine.glob("state/.state-*"))
+
+
+def kill_when(command, condition):
+    """Starts a process and kills it when the condition holds, unless it has ended."""
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 250
+    while process.poll() is None and not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.001)
+    if process.poll() is None:
+        os.kill(process.pid, signal.SIGKILL)
+    process.wait()
