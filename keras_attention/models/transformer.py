@@ -89,8 +89,8 @@ class Transformer(EncoderDecoder):
         share_embeddings: bool. One table for source and target, whose vocabularies
             must then be the same. Target embeddings always serve as output weights.
         alignment_layer: int. Decoder block whose scores, averaged over heads, are
-            `attention_scores`; negative counts from the last. The last but one
-            aligns best (Garg et al., 2019, section 4.1).
+            `attention_scores`; negative counts from the last. In stacks of six the
+            last but one aligns best (Garg et al., 2019, section 4.1).
         max_steps: int. Room in the caches where `encode` is not told.
         **kwargs: `name`, `dtype` and the like, for `keras.Model`.
 
@@ -127,7 +127,7 @@ class Transformer(EncoderDecoder):
         activation="relu",
         norm_first=False,
         share_embeddings=False,
-        alignment_layer=-2,
+        alignment_layer=-1,
         max_steps=256,
         **kwargs,
     ):
