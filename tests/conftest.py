@@ -20,3 +20,11 @@ def seed():
         sys.modules["keras"].utils.set_random_seed(0)
     else:
         random.seed(0)
+
+
+@pytest.fixture(scope="session")
+def translator():
+    """An untrained `Translator` with one tokenizer for both languages; left as it is."""
+    from tests.translators import make_translator
+
+    return make_translator()

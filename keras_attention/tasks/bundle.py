@@ -17,13 +17,22 @@ from keras_attention.files import whole_folder
 from keras_attention.tasks.model_card import model_card
 
 FORMAT = 1
+KEYS = (
+    "model decoding max_source_length shared_tokenizer source_language target_language "
+    "training"
+).split()
 
 
 def write_bundle(path, translator, overwrite=False):
     """Writes a bundle folder, whole or not at all.
 
+    Args:
+        path: the folder.
+        translator: `Translator`.
+        overwrite: bool. Replace a bundle that is there; anything else stays.
+
     Raises:
-        FileExistsError: if it exists and may not be overwritten.
+        FileExistsError: if it exists and may not be overwritten, or is no bundle.
     """
     import keras
 
@@ -45,6 +54,11 @@ def write_bundle(path, translator, overwrite=False):
         "target_language": translator.target_language,
         "training": translator.training,
     }
+    path = Path(path)
+    if overwrite and path.exists() and not (path / "config.json").exists():
+        raise FileExistsError(
+            f"{path} is not a bundle, and is not overwritten: choose another place"
+        )
     with whole_folder(path, overwrite) as folder:
         (folder / "config.json").write_text(_json(config), encoding="utf-8")
         (folder / "metrics.json").write_text(_json(translator.metrics), "utf-8")
@@ -66,30 +80,19 @@ def read_bundle(path, dtype=None):
         dict of the arguments of `Translator`.
 
     Raises:
-        ValueError: if the folder is missing, incomplete or of another format.
+        ValueError: if the folder is missing, incomplete, damaged or of another format.
     """
-    import keras
-
     import keras_attention.models.transformer  # noqa: F401  registers the class
 
     path = Path(path)
     config = _read_config(path)
-    model_class = keras.saving.get_registered_object(config["model"]["class_name"])
-    if model_class is None:
-        raise ValueError(
-            f"{path} holds a {config['model']['class_name']}, which this version of "
-            "keras-attention-models does not know; update it"
-        )
-    dtype = {} if dtype is None else {"dtype": dtype}
-    model = model_class.from_config({**config["model"]["config"], **dtype})
-    model.build()
-    model.built = True
-    model.load_weights(path / "model.weights.h5")
+    model = _read_model(
+        path, config["model"], {} if dtype is None else {"dtype": dtype}
+    )
     source_tokenizer = Tokenizer.load(path / "source.model")
     target_tokenizer = source_tokenizer
     if not config["shared_tokenizer"]:
         target_tokenizer = Tokenizer.load(path / "target.model")
-    metrics = json.loads((path / "metrics.json").read_text(encoding="utf-8"))
     return {
         "model": model,
         "source_tokenizer": source_tokenizer,
@@ -99,8 +102,36 @@ def read_bundle(path, dtype=None):
         "source_language": config["source_language"],
         "target_language": config["target_language"],
         "training": config["training"],
-        "metrics": metrics,
+        "metrics": _read_json(path / "metrics.json"),
     }
+
+
+def _read_model(path, described, dtype):
+    import keras
+
+    try:
+        name, config = described["class_name"], {**described["config"], **dtype}
+        model_class = keras.saving.get_registered_object(name)
+        if model_class is None:
+            raise ValueError(
+                f"{path} holds a {name}, which this version of keras-attention-models "
+                "does not know; update it"
+            )
+        model = model_class.from_config(config)
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path / 'config.json'} is damaged, it does not describe a model: {error!r}"
+        ) from error
+    model.build()
+    model.built = True
+    weights = path / "model.weights.h5"
+    try:
+        model.load_weights(weights)
+    except (OSError, KeyError, ValueError) as error:
+        raise ValueError(
+            f"{weights} is damaged, or of another model than config.json says: {error}"
+        ) from error
+    return model
 
 
 def _read_config(path):
@@ -112,16 +143,30 @@ def _read_config(path):
         inside = path / "bundle"
         hint = f"; did you mean {inside}?" if (inside / "config.json").exists() else ""
         raise ValueError(f"{path} is not a bundle: it lacks {', '.join(missing)}{hint}")
-    try:
-        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path / 'config.json'} is damaged: {error}") from None
+    config = _read_json(path / "config.json")
     if config.get("format") != FORMAT:
         raise ValueError(
             f"{path} is a bundle of format {config.get('format')}; this version reads "
             f"format {FORMAT}. Update keras-attention-models, or write it anew"
         )
+    missing = [key for key in KEYS if key not in config]
+    if missing:
+        raise ValueError(
+            f"{path / 'config.json'} is damaged: it lacks {', '.join(missing)}"
+        )
+    if not config["shared_tokenizer"] and not (path / "target.model").exists():
+        raise ValueError(f"{path} is not a bundle: it lacks target.model")
     return config
+
+
+def _read_json(path):
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"{path} is damaged: expected an object, received {value!r}")
+    return value
 
 
 def _json(value):

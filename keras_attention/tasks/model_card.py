@@ -11,7 +11,7 @@ def model_card(translator, config):
     lines = [
         f"# {name}: {source} → {target}",
         "",
-        f"A {config['model']['class_name']} with "
+        f"A {type(translator.model).__name__} with "
         f"{translator.model.count_params():,} parameters, made with "
         f"keras-attention-models {config['package_version']}.",
         "",

@@ -156,7 +156,8 @@ class Translator:
             return_attention: bool. Whether hypotheses carry their attention.
             prefixes: list of str, optional. What each translation must begin with.
             batch_size: int. Texts decoded at once.
-            seed: int. Of sampling.
+            seed: int. Of sampling; the same text gets the same samples, in whatever
+                batch it comes.
             progress: function of the number of texts done, called after each batch.
             **options: other fields of `DecodingOptions`, as `length_penalty=1.0`,
                 `temperature=0.8` or `no_repeat_ngram=3`.
@@ -196,7 +197,7 @@ class Translator:
                 prefix_ids and [prefix_ids[i] for i in rows],
                 options,
                 return_attention,
-                seed + start,
+                seed,
             )
             for row, i in enumerate(rows):
                 results[i] = self._translation(

@@ -1,0 +1,229 @@
+"""A bundle comes back bit for bit, on either backend, and is whole or not there."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention.tasks.translation import Translator
+from tests.translators import TEXTS, make_translator
+
+
+@pytest.fixture(scope="module")
+def bundle(translator, tmp_path_factory):
+    path = tmp_path_factory.mktemp("bundles") / "tiny"
+    translator.save(path)
+    return path
+
+
+@pytest.fixture
+def copy(bundle, tmp_path):
+    return shutil.copytree(bundle, tmp_path / "copy")
+
+
+def weights(translator):
+    return [np.asarray(weight) for weight in translator.model.weights]
+
+
+def test_everything_comes_back(bundle, translator):
+    loaded = Translator.load(bundle)
+    for one, other in zip(weights(loaded), weights(translator), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert loaded.model.get_config() == translator.model.get_config()
+    for name in (
+        "source_tokenizer target_tokenizer options max_source_length source_language "
+        "target_language training metrics"
+    ).split():
+        assert getattr(loaded, name) == getattr(translator, name), name
+    assert loaded.source_tokenizer is loaded.target_tokenizer
+
+
+def test_translates_as_before(bundle, translator):
+    before = translator.translate([TEXTS[0]], return_attention=True)[0]
+    after = Translator.load(bundle).translate([TEXTS[0]], return_attention=True)[0]
+    assert (after.text, after.score) == (before.text, before.score)
+    np.testing.assert_array_equal(after.attention, before.attention)
+
+
+def test_tokenizers_of_their_own(tmp_path):
+    translator = make_translator(shared=False)
+    translator.save(tmp_path / "two")
+    assert (tmp_path / "two" / "target.model").exists()
+    loaded = Translator.load(tmp_path / "two")
+    assert loaded.source_tokenizer == translator.source_tokenizer
+    assert loaded.target_tokenizer == translator.target_tokenizer
+    assert loaded.source_tokenizer != loaded.target_tokenizer
+
+    (tmp_path / "two" / "target.model").unlink()
+    with pytest.raises(ValueError, match="two is not a bundle: it lacks target.model"):
+        Translator.load(tmp_path / "two")
+
+
+def test_may_be_loaded_in_lower_precision(bundle):
+    loaded = Translator.load(bundle, dtype="bfloat16")
+    assert loaded.model.dtype_policy.name == "bfloat16"
+    assert {str(w.dtype) for w in loaded.model.weights} == {"bfloat16"}
+
+
+def test_is_readable_by_people(bundle):
+    config = json.loads((bundle / "config.json").read_text())
+    assert config["model"]["class_name"] == "keras_attention>Transformer"
+    assert config["decoding"]["beam"] == 3
+    assert config["keras_version"] == keras.version()
+    assert (bundle / "source.model").stat().st_mode & 0o044 == 0o044  # by servers too
+
+
+def test_the_model_card_says_what_is_known(bundle, translator):
+    card = (bundle / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("# tiny: en → de\n")
+    parameters = f"{translator.model.count_params():,}"
+    assert f"A Transformer with {parameters} parameters, made with keras-att" in card
+    assert "Translator.load(" in card
+    for row in (
+        "| model.bleu | 0.125 |",
+        "| num_layers | 1 |",
+        "| beam | 3 |",
+        "| corpus | none |",
+    ):
+        assert row in card
+    assert "## Limits" in card
+
+
+def test_the_model_card_admits_what_is_not_known(tmp_path, translator):
+    bare = Translator(translator.model, translator.source_tokenizer)
+    bare.save(tmp_path / "bare")
+    card = (tmp_path / "bare" / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("# translator: source → target\n")
+    assert "| not measured |  |" in card
+    assert "## Training" not in card
+
+
+def test_nothing_is_overwritten_unasked(copy, translator):
+    (copy / "config.json").write_text("mine")
+    with pytest.raises(FileExistsError, match="exists already and is left as it is"):
+        translator.save(copy)
+    assert (copy / "config.json").read_text() == "mine"
+    translator.save(copy, overwrite=True)
+    assert Translator.load(copy).training == translator.training
+
+
+def test_what_is_no_bundle_is_never_overwritten(tmp_path, translator):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="is not a bundle, and is not overwritt"):
+        translator.save(tmp_path, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_failure_while_writing_leaves_what_was_there(copy, translator):
+    broken = Translator(
+        translator.model, translator.source_tokenizer, metrics={"bleu": object()}
+    )
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        broken.save(copy, overwrite=True)
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        broken.save(copy.parent / "new")
+    assert [path.name for path in copy.parent.iterdir()] == ["copy"]
+    assert Translator.load(copy).training == translator.training
+
+
+def edit(path, **changes):
+    config = json.loads((path / "config.json").read_text())
+    config.update(changes)
+    config = {key: value for key, value in config.items() if value is not None}
+    (path / "config.json").write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda p: shutil.rmtree(p), "there is no bundle at .*copy: a bundle is a fo"),
+        (
+            lambda p: (p / "source.model").unlink(),
+            "not a bundle: it lacks source.model",
+        ),
+        (
+            lambda p: (p / "config.json").write_text("{"),
+            "config.json is damaged: Expec",
+        ),
+        (lambda p: (p / "config.json").write_bytes(b"\xff"), "config.json is damaged"),
+        (lambda p: (p / "config.json").write_text("[]"), "damaged: expected an object"),
+        (lambda p: edit(p, format=99), "is a bundle of format 99; .* reads format 1"),
+        (lambda p: edit(p, decoding=None), "config.json is damaged: it lacks decoding"),
+        (
+            lambda p: edit(p, model={}),
+            "damaged, it does not describe a model: KeyError",
+        ),
+        (
+            lambda p: edit(p, model={"class_name": "x>Y", "config": {}}),
+            "holds a x>Y, which this version .* does not know; update it",
+        ),
+        (
+            lambda p: edit(p, model={"class_name": "x>Y"}),
+            "damaged, it does not describe a model",
+        ),
+        (lambda p: (p / "metrics.json").write_text(""), "metrics.json is damaged"),
+        (
+            lambda p: (p / "model.weights.h5").write_bytes(b"half"),
+            "model.weights.h5 is damaged, or of another model",
+        ),
+        (
+            lambda p: (p / "source.model").write_bytes(b"half"),
+            "source.model: expected the bytes of a SentencePiece model",
+        ),
+    ],
+)
+def test_damage_is_named(copy, damage, message):
+    damage(copy)
+    with pytest.raises(ValueError, match=message):
+        Translator.load(copy)
+
+
+def test_weights_of_another_size_are_named(copy):
+    config = json.loads((copy / "config.json").read_text())["model"]
+    config["config"]["model_dim"] = 32
+    edit(copy, model=config)
+    with pytest.raises(ValueError, match="weights.h5 is damaged, or of another model"):
+        Translator.load(copy)
+
+
+def test_the_folder_of_a_run_points_to_its_bundle(bundle, tmp_path):
+    shutil.copytree(bundle, tmp_path / "run" / "bundle")
+    with pytest.raises(ValueError, match="did you mean .*run/bundle?"):
+        Translator.load(tmp_path / "run")
+
+
+SAY = """
+import json, sys
+from keras_attention import Translator
+translator = Translator.load(sys.argv[1])
+translation = translator.translate([sys.argv[2]], return_attention=True)[0]
+translator.save(sys.argv[3])
+print(json.dumps(translation.as_dict()))
+"""
+
+
+@pytest.mark.slow
+def test_moves_between_backends(bundle, translator, tmp_path):
+    other = "jax" if keras.backend.backend() == "tensorflow" else "tensorflow"
+    result = subprocess.run(
+        [sys.executable, "-c", SAY, str(bundle), TEXTS[0], str(tmp_path / "back")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "KERAS_BACKEND": other},
+    )
+    assert result.returncode == 0, result.stderr
+    there = json.loads(result.stdout)
+    here = translator.translate([TEXTS[0]], return_attention=True)[0].as_dict()
+    for one, other in zip(there["n_best"], here["n_best"], strict=True):
+        assert one["text"] == other["text"]
+        assert one["score"] == pytest.approx(other["score"], rel=1e-4)
+        np.testing.assert_allclose(one["attention"], other["attention"], atol=1e-4)
+
+    back = Translator.load(tmp_path / "back")
+    for one, two in zip(weights(back), weights(translator), strict=True):
+        np.testing.assert_array_equal(one, two)

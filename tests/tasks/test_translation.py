@@ -1,0 +1,223 @@
+"""`Translator` answers in order, whatever the batch, and says what it was asked."""
+
+import json
+
+import numpy as np
+import pytest
+
+from keras_attention.tasks.translation import Translator, pad_to_bucket
+from tests.translators import OPTIONS, TEXTS
+
+CUT = "ignore:.*were cut:UserWarning"  # two of the texts are too long
+
+
+@pytest.fixture(scope="module")
+def translations(translator):
+    with pytest.warns(UserWarning, match="2 of 7 texts have more than 39 tokens and"):
+        return translator.translate(TEXTS, return_attention=True)
+
+
+def test_order_is_kept(translations, translator):
+    assert [translation.source for translation in translations] == list(TEXTS)
+    again = translator.translate(TEXTS[3:1:-1], return_attention=True)
+    assert [str(t) for t in again] == [translations[3].text, translations[2].text]
+    assert again[0].text != again[1].text
+
+
+def test_one_string_will_do(translations, translator):
+    (alone,) = translator.translate(TEXTS[2], return_attention=True)
+    assert alone.text == translations[2].text
+
+
+def test_nothing_gives_nothing(translator):
+    assert translator.translate([]) == []
+
+
+@pytest.mark.parametrize("index", [1, 4])
+def test_an_empty_text_has_an_empty_translation(translations, index):
+    empty = translations[index]
+    assert (empty.text, empty.score, empty.tokens) == ("", 0.0, [])
+    assert empty.source_tokens == []
+    assert len(empty.hypotheses) == 1
+    assert not empty.truncated
+
+
+def test_only_empty_texts(translator):
+    assert [t.text for t in translator.translate(["", " \n"])] == ["", ""]
+
+
+def test_a_long_text_is_cut_and_says_so(translations):
+    assert [t.truncated for t in translations] == [False] * 5 + [True] * 2
+    for long in translations[5:]:
+        assert len(long.source_tokens) == 40
+        assert long.source_tokens[-1] == "</s>"
+
+
+def test_a_text_that_just_fits_is_not_cut(translator, recwarn):
+    tokenizer = translator.source_tokenizer
+    text = " ".join(["Save"] * 60)
+    count = next(n for n in range(60) if len(tokenizer.encode([text[: 5 * n]])[0]) > 39)
+    fits = text[: 5 * (count - 1)].strip()
+    (translation,) = translator.translate([fits], return_attention=True)
+    assert len(translation.source_tokens) <= 40
+    assert not translation.truncated
+    assert not recwarn.list
+
+
+def test_the_best_comes_first(translations):
+    for translation in translations:
+        scores = [hypothesis.score for hypothesis in translation.hypotheses]
+        assert scores == sorted(scores, reverse=True)
+        assert translation.score == scores[0]
+    assert {len(t.hypotheses) for t in translations if t.text} == {2}
+
+
+def test_scores_are_penalised_log_probabilities(translations):
+    for hypothesis in translations[0].hypotheses:
+        length = len(hypothesis.tokens)
+        expected = hypothesis.log_prob / ((5 + length) / 6) ** OPTIONS.length_penalty
+        assert hypothesis.score == pytest.approx(expected, rel=1e-5)
+        assert hypothesis.log_prob < 0
+
+
+def test_attention_has_a_row_for_each_token_and_each_row_sums_to_one(translations):
+    for translation in translations:
+        for hypothesis in translation.hypotheses if translation.text else []:
+            shape = (len(hypothesis.tokens), len(translation.source_tokens))
+            assert hypothesis.attention.shape == shape
+            np.testing.assert_allclose(hypothesis.attention.sum(axis=1), 1, rtol=1e-5)
+            assert np.all(hypothesis.attention >= 0)
+
+
+def test_tokens_spell_the_text(translations, translator):
+    for hypothesis in translations[0].hypotheses:
+        assert hypothesis.tokens[-1] == "</s>"
+        spelt = "".join(hypothesis.tokens[:-1]).replace("▁", " ").strip()
+        assert spelt == hypothesis.text
+
+
+@pytest.mark.filterwarnings(CUT)
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_the_batch_changes_nothing(translations, translator, batch_size):
+    done = []
+    alone = translator.translate(
+        TEXTS, return_attention=True, batch_size=batch_size, progress=done.append
+    )
+    assert done == sorted(done)
+    assert done[-1] == len(TEXTS)
+    for one, other in zip(alone, translations, strict=True):
+        assert [h.text for h in one.hypotheses] == [h.text for h in other.hypotheses]
+        for a, b in zip(one.hypotheses, other.hypotheses, strict=True):
+            assert a.score == pytest.approx(b.score, rel=1e-4)
+            if a.attention is not None:
+                np.testing.assert_allclose(a.attention, b.attention, atol=1e-4)
+
+
+def test_attention_is_there_only_if_asked_for(translator):
+    (translation,) = translator.translate([TEXTS[0]], beam=1)
+    assert translation.attention is None
+    assert len(translation.hypotheses) == 1
+
+
+def test_a_translation_begins_with_its_prefix(translator):
+    prefixes = ["Die Datei", ""]
+    first, second = translator.translate(
+        [TEXTS[0]] * 2, prefixes=prefixes, return_attention=True
+    )
+    assert all(h.text.startswith("Die Datei") for h in first.hypotheses)
+    (free,) = translator.translate([TEXTS[0]], return_attention=True)
+    assert second.text == free.text
+    assert not second.text.startswith("Die Datei")
+
+
+def sampled(translator, **options):
+    options = {"temperature": 1.5, "n_best": 3, **options}
+    return [
+        [h.text for h in translation.hypotheses]
+        for translation in translator.translate([TEXTS[0], TEXTS[2]], **options)
+    ]
+
+
+def test_samples_depend_on_their_seed_and_on_no_batch(translator):
+    first = sampled(translator, seed=1)
+    assert [len(texts) for texts in first] == [3, 3]
+    assert sampled(translator, seed=1, batch_size=1) == first
+    assert sampled(translator, seed=2) != first
+
+
+def test_asking_for_more_widens_the_beam(translator):
+    changed = translator._options(None, 5, {})
+    assert (changed.beam, changed.n_best) == (5, 5)
+    assert translator._options(None, 1, {}).beam == 3
+    assert translator._options(None, None, {}) == OPTIONS
+    # One hypothesis cannot be the best two.
+    assert translator._options(1, None, {}).n_best == 1
+    assert translator._options(8, None, {"length_penalty": 1.0}).n_best == 2
+    assert translator._options(None, 9, {"temperature": 1.0}).beam == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"beam": 2, "n_best": 3}, "n_best=3 hypotheses cannot come out of beam=2"),
+        ({"beams": 2}, "unknown decoding option 'beams'; the options are beam, n_best"),
+        ({"top_p": 0.5}, "need.* temperature > 0"),
+        ({"prefixes": ["a"]}, "one prefix for each text .* 2 texts and 1 prefixes"),
+    ],
+)
+def test_wrong_options_are_refused(translator, options, message):
+    with pytest.raises(ValueError, match=message):
+        translator.translate(["a", "b"], **options)
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["a", None], r"texts\[1\] is of type NoneType: None"),
+        ([b"a"], r"texts\[0\] is of type bytes: b'a'"),
+        ([["a"]], r"texts\[0\] is of type list"),
+    ],
+)
+def test_only_strings_are_texts(translator, texts, message):
+    with pytest.raises(ValueError, match=message):
+        translator.translate(texts)
+
+
+def test_json_holds_it_all(translations):
+    loaded = json.loads(json.dumps([t.as_dict() for t in translations]))
+    first = loaded[0]
+    assert first["source"] == TEXTS[0]
+    assert first["text"] == first["n_best"][0]["text"] == translations[0].text
+    assert np.shape(first["n_best"][1]["attention"]) == (
+        len(first["n_best"][1]["tokens"]),
+        len(first["source_tokens"]),
+    )
+    assert loaded[1]["n_best"] == [
+        {"text": "", "score": 0.0, "log_prob": 0.0, "tokens": [], "attention": None}
+    ]
+    assert [item["truncated"] for item in loaded] == [False] * 5 + [True] * 2
+
+
+def test_self_attention_shows_each_layer_and_head(translator):
+    tokens, scores = translator.self_attention(TEXTS[0])
+    assert tokens[-1] == "</s>"
+    assert scores.shape == (1, 2, len(tokens), len(tokens))
+    np.testing.assert_allclose(scores.sum(axis=-1), 1, rtol=1e-5)
+    with pytest.raises(ValueError, match="nothing to attend to in an empty text"):
+        translator.self_attention(" ")
+
+
+def test_a_model_without_self_attention_says_so(translator):
+    without = Translator(object(), translator.source_tokenizer)
+    with pytest.raises(ValueError, match="a object has no self attention to show"):
+        without.self_attention("a")
+
+
+@pytest.mark.parametrize(
+    ("longest", "width"), [(1, 8), (8, 8), (9, 16), (100, 112), (128, 128), (129, 160)]
+)
+def test_lengths_are_padded_to_one_of_few(longest, width):
+    padded = pad_to_bucket([[7] * longest, [5]], 4)
+    assert padded.shape == (4, width)
+    assert padded.dtype == np.int32
+    assert padded.sum() == 7 * longest + 5

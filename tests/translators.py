@@ -1,0 +1,66 @@
+"""Translators that were never trained, but say different things of different texts."""
+
+import numpy as np
+
+from keras_attention.data.corpora import corpus_path
+from keras_attention.data.tokenizer import Tokenizer
+from keras_attention.data.translations import read_pairs
+from keras_attention.decoding.options import DecodingOptions
+from keras_attention.models.transformer import Transformer
+from keras_attention.tasks.translation import Translator
+
+TEXTS = (
+    "Click the button to open the dialog.",
+    "",
+    "Save",
+    "Sélectionnez « 中文 » \U0001f600 naïve",
+    "   ",
+    "The table holds numbers, dates and text; choose one and press Enter.",
+    "a" * 120,
+)
+OPTIONS = DecodingOptions(beam=3, n_best=2, max_length=12, max_length_ratio=1.0)
+
+
+def make_translator(shared=True, seed=0, **sizes):
+    """A tiny Transformer with real tokenizers; its logits are sharp."""
+    import keras
+
+    pairs = list(read_pairs(corpus_path("help-en-de")))[:300]
+    sides = [[pair.source for pair in pairs], [pair.target for pair in pairs]]
+    if shared:
+        tokenizers = [Tokenizer.train(sides[0] + sides[1], 420)] * 2
+    else:
+        tokenizers = [
+            Tokenizer.train(side, 400 + 20 * i) for i, side in enumerate(sides)
+        ]
+    keras.utils.set_random_seed(seed)
+    sizes = {"num_layers": 1, "model_dim": 16, "num_heads": 2, **sizes}
+    model = Transformer(
+        *(tokenizer.vocabulary_size for tokenizer in tokenizers),
+        feed_forward_dim=32,
+        dropout=0.0,
+        norm_first=True,
+        share_embeddings=shared,
+        **sizes,
+    )
+    model.build()
+    model.built = True
+    rng = np.random.default_rng(seed)
+    for weight in model.weights:
+        # Biases and norms too, so that nothing is saved right by chance.
+        noise = rng.normal(size=weight.shape).astype("float32")
+        weight.assign(2 * np.asarray(weight) + 0.3 * noise)
+    # Bytes are the first pieces after the special ones; few should be said.
+    table = np.copy(np.asarray(model.target_embedding.embeddings))
+    table[4:260] *= 0.5
+    model.target_embedding.embeddings.assign(table)
+    return Translator(
+        model,
+        *tokenizers,
+        options=OPTIONS,
+        max_source_length=40,
+        source_language="en",
+        target_language="de",
+        training={"name": "tiny", "corpus": "none", "steps": 0},
+        metrics={"model": {"bleu": 0.125}},
+    )
