@@ -24,7 +24,7 @@ def seed():
 
 @pytest.fixture(scope="session")
 def translator():
-    """An untrained `Translator` with one tokenizer for both languages; left as it is."""
+    """An untrained `Translator`, one tokenizer for both languages; left as it is."""
     from tests.translators import make_translator
 
     return make_translator()

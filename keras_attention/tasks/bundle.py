@@ -86,9 +86,8 @@ def read_bundle(path, dtype=None):
 
     path = Path(path)
     config = _read_config(path)
-    model = _read_model(
-        path, config["model"], {} if dtype is None else {"dtype": dtype}
-    )
+    changes = {} if dtype is None else {"dtype": dtype}
+    model = _read_model(path, config["model"], changes)
     source_tokenizer = Tokenizer.load(path / "source.model")
     target_tokenizer = source_tokenizer
     if not config["shared_tokenizer"]:
@@ -106,11 +105,11 @@ def read_bundle(path, dtype=None):
     }
 
 
-def _read_model(path, described, dtype):
+def _read_model(path, described, changes):
     import keras
 
     try:
-        name, config = described["class_name"], {**described["config"], **dtype}
+        name, config = described["class_name"], {**described["config"], **changes}
         model_class = keras.saving.get_registered_object(name)
         if model_class is None:
             raise ValueError(
@@ -120,7 +119,7 @@ def _read_model(path, described, dtype):
         model = model_class.from_config(config)
     except (KeyError, TypeError) as error:
         raise ValueError(
-            f"{path / 'config.json'} is damaged, it does not describe a model: {error!r}"
+            f"{path / 'config.json'} is damaged, it describes no model: {error!r}"
         ) from error
     model.build()
     model.built = True

@@ -156,7 +156,7 @@ def edit(path, **changes):
         (lambda p: edit(p, decoding=None), "config.json is damaged: it lacks decoding"),
         (
             lambda p: edit(p, model={}),
-            "damaged, it does not describe a model: KeyError",
+            "damaged, it describes no model: KeyError",
         ),
         (
             lambda p: edit(p, model={"class_name": "x>Y", "config": {}}),
@@ -164,7 +164,7 @@ def edit(path, **changes):
         ),
         (
             lambda p: edit(p, model={"class_name": "x>Y"}),
-            "damaged, it does not describe a model",
+            "damaged, it describes no model",
         ),
         (lambda p: (p / "metrics.json").write_text(""), "metrics.json is damaged"),
         (
