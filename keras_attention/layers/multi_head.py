@@ -389,7 +389,7 @@ class MultiHeadCrossAttention(MultiHeadAttention):
         values = self._split(self.value_dense(value))
         return ops.transpose(keys, (0, 2, 3, 1)), ops.transpose(values, (0, 2, 1, 3))
 
-    def step(self, query, source, value_mask=None):
+    def step(self, query, source, value_mask=None, beams=None):
         """Feeds one target position; several rows may share one source row.
 
         Args:
@@ -398,13 +398,14 @@ class MultiHeadCrossAttention(MultiHeadAttention):
                 that the source is never copied.
             source: what `project_source` returned.
             value_mask: bool `(B, S)`.
+            beams: int, optional. `N / B`, where the caller knows it.
 
         Returns:
             `(context, attention_scores)`, `(N, output_dim)` and `(N, H, S)`.
         """
         keys, values = source
         batch, num_heads = ops.shape(keys)[0], self.num_heads
-        beams = ops.shape(query)[0] // batch
+        beams = ops.shape(query)[0] // batch if beams is None else beams
         query = by_head(self.query_dense(query), num_heads, beams)
         query = ops.reshape(query, (batch, num_heads, -1, self.key_dim))
         mask = _for_heads(value_mask, None)

@@ -263,7 +263,10 @@ class TransformerDecoderBlock(TransformerBlock):
 
         norm = self.cross_attention_norm
         context, scores = self.cross_attention.step(
-            self._before(norm, features), source, value_mask
+            self._before(norm, features),
+            source,
+            value_mask,
+            beams=None if visible is None else visible.shape[1],
         )
         features = self._after(norm, features, context)
         return self._feed_forward(features), scores, cache
