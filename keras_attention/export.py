@@ -120,6 +120,9 @@ def served_translator(translator, options=None):
             is_empty = tf.equal(tokens.row_lengths(), 0)
             ends = tf.fill([tf.shape(text)[0], 1], END_ID)
             source_ids = tf.concat([tokens, ends], axis=1).to_tensor(PAD_ID)
+            # Without rows there are no columns, but a search wants one.
+            shape = tf.shape(source_ids)
+            source_ids = tf.reshape(source_ids, [shape[0], tf.maximum(shape[1], 1)])
             hypotheses = search(
                 model,
                 {"source_ids": source_ids},
@@ -165,7 +168,7 @@ def served_translator(translator, options=None):
             # Of an empty text nothing is said, and nothing looked at.
             source_ids = tf.where(is_empty[:, None], PAD_ID, source_ids)
             token_ids = tf.where(is_empty[:, None], PAD_ID, hypotheses.token_ids[:, 0])
-            longest = tf.reduce_max(hypotheses.lengths[:, 0])
+            longest = tf.maximum(tf.reduce_max(hypotheses.lengths[:, 0]), 0)
             token_ids = token_ids[:, :longest]
             scores = hypotheses.attention_scores[:, 0, :longest]
             scores = tf.cast(scores, tf.float32)
@@ -184,7 +187,13 @@ def _graph_tokenizer(tokenizer):
     import tensorflow as tf
     import tensorflow_text as tf_text
 
-    return tf_text.SentencepieceTokenizer(model=tokenizer.model, out_type=tf.int32)
+    # Python processes that load SavedModels share what has one name: with the default
+    # name, all their tokenizers would become the first (tensorflow/text issue 1304).
+    return tf_text.SentencepieceTokenizer(
+        model=tokenizer.model,
+        out_type=tf.int32,
+        name=f"sentencepiece_{tokenizer.fingerprint}",
+    )
 
 
 def _pieces(tokenizer, ids):

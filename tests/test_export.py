@@ -1,0 +1,340 @@
+"""What is exported answers as in process, over REST and gRPC, and runs anywhere."""
+
+import json
+import shutil
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention.cli import main
+from keras_attention.decoding.options import DecodingOptions
+from keras_attention.export import export, next_version
+from keras_attention.serving.client import Client
+from keras_attention.serving.repository import run_warmup
+from keras_attention.serving.server import Server
+from keras_attention.serving.warmup import read_warmup
+from tests.translators import OPTIONS, TEXTS, make_translator
+
+tf = pytest.importorskip("tensorflow")
+pytestmark = [
+    pytest.mark.skipif(
+        keras.backend.backend() != "tensorflow", reason="SavedModels are TensorFlow's"
+    ),
+    pytest.mark.filterwarnings("ignore:.*were cut:UserWarning"),
+]
+
+# Words that TensorFlow's own and tensorflow-text's kernels know, and the official
+# image of TensorFlow Serving links both.
+TEXT_OPS = {
+    "SentencepieceOp",
+    "SentencepieceTokenizeOp",
+    "SentencepieceDetokenizeOp",
+    "SentencepieceIdToStringOp",
+}
+STRINGS, FLOATS = tf.string, tf.float32
+OUTPUTS = {
+    "serving_default": {
+        "text": (STRINGS, 1),
+        "score": (FLOATS, 1),
+        "n_best_text": (STRINGS, 2),
+        "n_best_score": (FLOATS, 2),
+    },
+    "greedy": {"text": (STRINGS, 1), "score": (FLOATS, 1)},
+    "attend": {
+        "text": (STRINGS, 1),
+        "score": (FLOATS, 1),
+        "source_tokens": (STRINGS, 2),
+        "target_tokens": (STRINGS, 2),
+        "attention_scores": (FLOATS, 3),
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def translators(translator):
+    return {"shared": translator, "separate": make_translator(shared=False)}
+
+
+@pytest.fixture(scope="module")
+def saved_models(translators, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved_models")
+    for name, translator in translators.items():
+        assert export(translator, folder, name) == folder / name / "1"
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(saved_models):
+    models = {name: saved_models / name for name in ("shared", "separate")}
+    with Server(models, grpc_port=0, rest_port=0, poll_seconds=0.1) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    rest_url = f"http://127.0.0.1:{server.rest_port}"
+    with Client(rest_url, f"127.0.0.1:{server.grpc_port}") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def modules(saved_models):
+    names = ("shared", "separate")
+    return {n: tf.saved_model.load(str(saved_models / n / "1")) for n in names}
+
+
+@pytest.fixture
+def loaded(modules):
+    return modules["shared"]
+
+
+def test_signatures_take_texts_and_give_what_is_promised(loaded):
+    assert set(loaded.signatures) == set(OUTPUTS)
+    for name, signature in loaded.signatures.items():
+        _, inputs = signature.structured_input_signature
+        assert list(inputs) == ["text"]
+        assert (inputs["text"].dtype, inputs["text"].shape.as_list()) == (
+            STRINGS,
+            [None],
+        )
+        outputs = signature.structured_outputs
+        assert {key: (o.dtype, o.shape.rank) for key, o in outputs.items()} == (
+            OUTPUTS[name]
+        )
+    best = loaded.signatures["serving_default"].structured_outputs["n_best_text"]
+    assert best.shape.as_list() == [None, OPTIONS.n_best]
+
+
+def answers(loaded, name):
+    """The outputs of a signature, strings decoded."""
+    outputs = loaded.signatures[name](text=tf.constant(TEXTS))
+    outputs = {key: value.numpy() for key, value in outputs.items()}
+    for key, value in outputs.items():
+        if value.dtype == object:
+            outputs[key] = np.vectorize(lambda b: b.decode(), otypes=[object])(value)
+    return outputs
+
+
+@pytest.fixture(scope="module")
+def in_process(translators):
+    return {
+        name: translator.translate(TEXTS, return_attention=True)
+        for name, translator in translators.items()
+    }
+
+
+@pytest.mark.parametrize("name", ["shared", "separate"])
+class TestParity:
+    """In process, as a SavedModel, over REST and over gRPC.
+
+    Both models are served by one process, each with tokenizers of its own.
+    """
+
+    def test_n_best(self, client, modules, in_process, name):
+        outputs = answers(modules[name], "serving_default")
+        rest, grpc = (
+            client.translate(list(TEXTS), name, transport=transport)
+            for transport in ("rest", "grpc")
+        )
+        for i, translation in enumerate(in_process[name]):
+            found = [(h.text, h.score) for h in translation.hypotheses]
+            found += [("", 0.0)] * (2 - len(found))  # of empty texts
+            saved = list(
+                zip(outputs["n_best_text"][i], outputs["n_best_score"][i], strict=True)
+            )
+            for served in (saved, rest[i].n_best, grpc[i].n_best):
+                assert [text for text, _ in served] == [text for text, _ in found]
+                scores = [score for _, score in served]
+                np.testing.assert_allclose(scores, [s for _, s in found], rtol=1e-4)
+            for served in (rest[i], grpc[i]):
+                assert served.text == outputs["text"][i] == translation.text
+                assert served.score == pytest.approx(translation.score, rel=1e-4)
+                assert served.score == pytest.approx(outputs["score"][i], rel=1e-6)
+
+    def test_attention(self, client, modules, in_process, name):
+        outputs = answers(modules[name], "attend")
+        rest, grpc = (
+            client.translate(list(TEXTS), name, transport=transport, attention=True)
+            for transport in ("rest", "grpc")
+        )
+        for i, translation in enumerate(in_process[name]):
+            for served in (rest[i], grpc[i]):
+                assert served.text == outputs["text"][i] == translation.text
+                assert served.source_tokens == translation.source_tokens
+                assert served.target_tokens == translation.tokens
+                assert served.score == pytest.approx(translation.score, rel=1e-4)
+                attention = translation.attention
+                if attention is None:
+                    attention = np.zeros((0, 0))
+                np.testing.assert_allclose(
+                    served.attention_scores, attention, atol=1e-4
+                )
+                height, width = attention.shape
+                scores = outputs["attention_scores"][i]
+                np.testing.assert_allclose(
+                    served.attention_scores, scores[:height, :width], atol=1e-6
+                )
+                assert not scores[height:].any()
+                assert not scores[:, width:].any()
+
+    def test_greedy(self, client, modules, translators, name):
+        greedy = translators[name].translate(TEXTS, beam=1)
+        found = [answers(modules[name], "greedy")]
+        found += [
+            client.predict(name, {"text": list(TEXTS)}, "greedy", transport=transport)
+            for transport in ("rest", "grpc")
+        ]
+        for outputs in found:
+            assert list(outputs["text"]) == [t.text for t in greedy]
+            scores = [t.score for t in greedy]
+            np.testing.assert_allclose(outputs["score"], scores, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_a_batch_of_none_is_no_error(loaded, name):
+    outputs = loaded.signatures[name](text=tf.constant([], tf.string))
+    assert {key: value.shape[0] for key, value in outputs.items()} == dict.fromkeys(
+        OUTPUTS[name], 0
+    )
+
+
+def test_bytes_that_are_no_text_are_answered(loaded):
+    outputs = loaded.signatures["attend"](text=tf.constant([b"\xff\xfe", b"a\x00b"]))
+    assert all(isinstance(text.decode(), str) for text in outputs["text"].numpy())
+
+
+def nodes(version):
+    """All nodes of a SavedModel's graph and functions."""
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    saved = SavedModel.FromString((version / "saved_model.pb").read_bytes())
+    for meta in saved.meta_graphs:
+        yield from meta.graph_def.node
+        for function in meta.graph_def.library.function:
+            yield from function.node_def
+            compiled = function.attr.get("_XlaMustCompile")
+            assert compiled is None or not compiled.b, function.signature.name
+
+
+def test_every_op_is_one_that_the_official_image_links(saved_models):
+    functions = set()
+    for node in nodes(saved_models / "shared" / "1"):
+        assert not node.op.startswith(("Xla", "Py", "EagerPy")), node.name
+        assert not node.attr["_XlaMustCompile"].b, node.name
+        assert not node.attr["jit_compile"].b, node.name
+        functions.add(node.op)
+    assert "While" in functions or "StatelessWhile" in functions
+    assert "SentencepieceTokenizeOp" in functions
+    # `tf.raw_ops` holds TensorFlow's own, whatever else has been loaded.
+    assert {op for op in functions if not hasattr(tf.raw_ops, op)} <= TEXT_OPS
+
+
+def test_no_constant_hides_the_weights_twice(saved_models):
+    """The graph is small: weights and vocabularies are beside it or in it once."""
+    version = saved_models / "shared" / "1"
+    weights = (version / "variables" / "variables.data-00000-of-00001").stat().st_size
+    model = sum(np.prod(w.shape) for w in make_translator().model.weights) * 4
+    assert model <= weights < 1.5 * model + 10_000
+
+
+def test_warm_up_requests_are_there_and_run(saved_models, monkeypatch):
+    version = saved_models / "shared" / "1"
+    requests = read_warmup(version)
+    assert {signature for signature, _, _ in requests} == set(OUTPUTS)
+    assert all(list(inputs) == ["text"] for _, inputs, _ in requests)
+
+    ran = []
+
+    def spy(model):
+        ran.append(run_warmup(model))
+        return ran[-1]
+
+    monkeypatch.setattr("keras_attention.serving.repository.run_warmup", spy)
+    with Server({"shared": saved_models / "shared"}, grpc_port=None, rest_port=0):
+        assert ran == [len(requests)]
+
+
+def test_versions_count_up(tmp_path):
+    assert next_version(tmp_path / "none") == 1
+    for name in ("1", "9", "10", ".11-half", "notes"):
+        (tmp_path / name).mkdir()
+    assert next_version(tmp_path) == 11
+
+
+def test_a_version_that_is_there_is_left_alone(saved_models, translators):
+    before = (saved_models / "shared" / "1" / "saved_model.pb").stat()
+    with pytest.raises(FileExistsError, match="shared/1 exists already and is left"):
+        export(translators["shared"], saved_models, "shared", version=1)
+    after = (saved_models / "shared" / "1" / "saved_model.pb").stat()
+    assert (after.st_mtime_ns, after.st_ino) == (before.st_mtime_ns, before.st_ino)
+
+
+def test_an_interrupted_export_leaves_nothing(tmp_path, translator, monkeypatch):
+    seen = []
+
+    def interrupted(module, path, signatures):
+        tf.io.write_file(f"{path}/saved_model.pb", b"half")
+        seen.extend(child.name for child in (tmp_path / "tiny").iterdir())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tf.saved_model, "save", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export(translator, tmp_path, "tiny")
+    assert len(seen) == 1
+    assert not seen[0].isdecimal()  # a server that looked then saw no version
+    assert list((tmp_path / "tiny").iterdir()) == []
+
+
+def test_what_samples_is_not_exported(tmp_path, translator):
+    options = DecodingOptions(temperature=1.0)
+    with pytest.raises(ValueError, match="cannot sample; export with temperature=0"):
+        export(translator, tmp_path, "tiny", options=options)
+    assert not (tmp_path / "tiny").exists()
+
+
+def test_another_backend_is_told_how(tmp_path, translator, monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match="export with KERAS_BACKEND=tensorflow"):
+        export(translator, tmp_path, "tiny")
+
+
+def test_a_server_takes_over_a_new_version(
+    saved_models, client, translators, tmp_path, capsys
+):
+    """Exported by the command line from a bundle, while requests go on."""
+    other = make_translator(seed=1)
+    other.save(tmp_path / "bundle")
+    text = TEXTS[0]
+    expected = other.translate([text])[0].text
+    assert client.translate([text], "shared")[0].text != expected
+
+    command = ["export", str(tmp_path / "bundle"), "--out", str(saved_models)]
+    assert main([*command, "--name", "shared"]) == 0
+    version = saved_models / "shared" / "2"
+    printed = capsys.readouterr().out
+    assert f"SavedModel: {version}" in printed
+    assert f"try: keras-attention serve {version.parent}" in printed
+
+    deadline = time.monotonic() + 60
+    while client.translate([text], "shared")[0].text != expected:
+        assert time.monotonic() < deadline, "version 2 never answered"
+        time.sleep(0.05)
+    assert client.status("shared")[0].version == 2
+    # Taken away, the server goes back to what is left.
+    shutil.rmtree(version)
+    while client.translate([text], "shared")[0].text == expected:
+        assert time.monotonic() < deadline, "version 1 never came back"
+        time.sleep(0.05)
+
+
+def test_json_over_http_is_what_the_documents_say(server):
+    """As any program would ask, without this package's client."""
+    import httpx
+
+    url = f"http://127.0.0.1:{server.rest_port}/v1/models/shared:predict"
+    answer = httpx.post(url, content=json.dumps({"instances": [TEXTS[0]]})).json()
+    (prediction,) = answer["predictions"]
+    assert set(prediction) == set(OUTPUTS["serving_default"])
+    assert prediction["n_best_text"][0] == prediction["text"]
