@@ -1,0 +1,107 @@
+"""Documentation runs: blocks, docstrings, commands and links are what they say."""
+
+import doctest
+import importlib
+import re
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+
+from keras_attention.cli.app import app
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "serving/README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+# A block of ```python no-run``` needs what a page cannot make, such as a server.
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)")
+COMMAND = re.compile(r"^(?: {4}|[$] )(?:.*\| *)?keras-attention +(\S.*)$", re.MULTILINE)
+WITH_EXAMPLES = [
+    path
+    for path in sorted((ROOT / "keras_attention").rglob("*.py"))
+    if ">>>" in path.read_text(encoding="utf-8")
+]
+
+
+def name_of(path):
+    return str(path.relative_to(ROOT))
+
+
+def blocks(page):
+    return BLOCK.findall(page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    # What operators read needs their server.
+    "page",
+    [p for p in PAGES if blocks(p) and p.parent.name != "serving"],
+    ids=name_of,
+)
+def test_python_on_a_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in blocks(page):
+        exec(compile(block, name_of(page), "exec"), names)
+
+
+@pytest.mark.parametrize("path", WITH_EXAMPLES, ids=name_of)
+def test_examples_in_docstrings_run(path):
+    import keras
+
+    from keras_attention.decoding.options import DecodingOptions
+    from keras_attention.models.transformer import PRESETS, Transformer
+
+    # What examples take for granted.
+    names = {"np": np, "keras": keras, "ops": keras.ops}
+    names |= {"Transformer": Transformer, "PRESETS": PRESETS}
+    names["DecodingOptions"] = DecodingOptions
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    module = importlib.import_module(name.removesuffix(".__init__"))
+    failed, tried = doctest.testmod(
+        module,
+        extraglobs=names,
+        optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS,
+    )
+    assert tried and not failed
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page):
+    links = LINK.findall(page.read_text(encoding="utf-8"))
+    assert not [link for link in links if not (page.parent / link).exists()]
+
+
+def test_commands_on_pages_exist():
+    commands = typer.main.get_command(app).commands
+    wrong = []
+    for page in PAGES:
+        for line in COMMAND.findall(page.read_text(encoding="utf-8")):
+            name, *words = line.split(" #")[0].split()
+            if not name.islower():  # COMMAND, in the page of all of them
+                continue
+            options = {o for p in commands[name].params for o in p.opts} | {"--help"}
+            wrong += [
+                f"{name_of(page)}: {name} {word}"
+                for word in words
+                if word.startswith("--") and word.split("=")[0] not in options
+            ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("name", ["cli.md", "recipes.md"])
+def test_generated_pages_are_fresh(name):
+    pages = runpy.run_path(str(ROOT / "tools/write_docs.py"))["PAGES"]
+    written = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert written == pages[name](), "run `make docs`, and commit what it writes"
+
+
+def test_every_page_is_linked_from_the_readme():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert not [p.name for p in (ROOT / "docs").glob("*.md") if p.name not in readme]

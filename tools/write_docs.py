@@ -1,0 +1,173 @@
+"""Writes docs/cli.md and docs/recipes.md from the code. `make docs` runs it.
+
+A test compares the pages with what this would write.
+"""
+
+import ast
+import dataclasses
+import inspect
+import re
+from pathlib import Path
+
+import typer
+
+from keras_attention.cli.app import app
+from keras_attention.decoding.options import DecodingOptions
+from keras_attention.models.transformer import PRESETS, Transformer
+from keras_attention.training import recipe
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+CLI = """\
+# Command line
+
+Written by `make docs` from the commands themselves; `keras-attention COMMAND --help`
+says the same.
+"""
+
+RECIPES = """\
+# Recipes
+
+Written by `make docs` from the recipes and their definition. How to use them is in
+[training.md](training.md).
+
+## Those that come with the package
+
+    keras-attention train NAME
+    keras-attention recipes NAME > my.toml
+
+"""
+
+KEYS = """
+## Every key
+
+Each can be given in the file or by `--set TABLE.KEY=VALUE`. Outside of the tables a
+recipe may have a `name`, which names the run's folder and the exported model.
+"""
+
+# Said by the tokenizer, and by what is decoded.
+NOT_IN_RECIPES = (
+    "source_vocabulary_size",
+    "target_vocabulary_size",
+    "share_embeddings",
+    "max_steps",
+)
+
+TABLES = {
+    "data": recipe.DataConfig,
+    "tokenizer": recipe.TokenizerConfig,
+    "model": recipe.ModelConfig,
+    "training": recipe.TrainingConfig,
+    "decoding": DecodingOptions,
+}
+
+
+def cli_page():
+    """The text of docs/cli.md."""
+    group = typer.main.get_command(app)
+    parts = [CLI, *(_command(name, group.commands[name]) for name in group.commands)]
+    return "\n".join(parts)
+
+
+def _command(name, command):
+    parameters = [p for p in command.params if p.name != "help"]
+    arguments = [p for p in parameters if p.param_type_name == "argument"]
+    options = [p for p in parameters if p.param_type_name == "option"]
+    usage = [name, *map(_argument, arguments)] + ["[OPTIONS]"] * bool(options)
+    lines = [f"## {name}", "", f"    keras-attention {' '.join(usage)}", ""]
+    lines += [inspect.cleandoc(command.help), ""]
+    if parameters:
+        lines += ["| | | default |", "|---|---|---|"]
+        lines += [_row(_argument(p), p.help, "", p) for p in arguments]
+        lines += [_row(", ".join(p.opts), p.help, p.default, p) for p in options]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _argument(parameter):
+    name = parameter.name.upper()
+    name += "..." if parameter.nargs == -1 else ""
+    return name if parameter.required else f"[{name}]"
+
+
+def _row(name, text, default, parameter):
+    if parameter.required or default is False or default in (None, "", [], ()):
+        default = ""
+    return f"| `{name}` | {_cell(text)} | {f'`{default}`' if default != '' else ''} |"
+
+
+def recipes_page():
+    """The text of docs/recipes.md."""
+    lines = ["| recipe | |", "|---|---|"]
+    for name in recipe.shipped_recipes():
+        first = (recipe.RECIPES / f"{name}.toml").read_text(encoding="utf-8")
+        lines.append(f"| `{name}` | {_cell(first.splitlines()[0].lstrip('# '))} |")
+    parts = [RECIPES + "\n".join(lines) + "\n", KEYS]
+    for name, config in TABLES.items():
+        parts.append(_table(name, config))
+        if name == "model":
+            parts += [_arguments(Transformer), _presets()]
+    return "".join(parts)
+
+
+def _arguments(model):
+    """Arguments of a model, without their defaults: presets say them."""
+    arguments = inspect.cleandoc(model.__doc__).split("Args:\n")[1].split("\n\n")[0]
+    lines = ["", "| key of the Transformer | |", "|---|---|"]
+    for name, text in re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", arguments, re.M):
+        if name not in NOT_IN_RECIPES:
+            lines.append(f"| `{name}` | {_cell(text)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _presets():
+    names = list(next(iter(PRESETS.values())))
+    lines = ["", f"| preset | {' | '.join(f'`{name}`' for name in names)} |"]
+    lines.append("|---" * (len(names) + 1) + "|")
+    for preset, values in PRESETS.items():
+        cells = [str(values.get(name, "")) for name in names]
+        lines.append(f"| `{preset}` | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _table(name, config):
+    lines = [f"\n### [{name}]\n", inspect.cleandoc(config.__doc__).split("\n\n")[0]]
+    lines += ["", "| key | | default |", "|---|---|---|"]
+    sentences = _sentences(config)
+    for field in dataclasses.fields(config):
+        if field.default is dataclasses.MISSING:  # `options`: keys of the model itself
+            continue
+        default = field.default
+        if isinstance(default, bool):
+            default = str(default).lower()
+        default = f"`{default}`" if default != "" else ""
+        lines.append(
+            f"| `{field.name}` | {_cell(sentences.get(field.name, ''))} | {default} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _sentences(config):
+    """What is written under each field, by the field's name."""
+    (tree,) = ast.parse(inspect.getsource(config)).body
+    sentences, name = {}, None
+    for node in tree.body:
+        if isinstance(node, ast.AnnAssign):
+            name = node.target.id
+        elif name and isinstance(node, ast.Expr):
+            sentences[name] = node.value.value
+        else:
+            name = None
+    return sentences
+
+
+def _cell(text):
+    return " ".join((text or "").split()).replace("|", "\\|").replace("<", "\\<")
+
+
+PAGES = {"cli.md": cli_page, "recipes.md": recipes_page}
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page(), encoding="utf-8")
+        print(f"docs/{name}")
