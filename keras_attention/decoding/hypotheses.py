@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from keras_attention.decoding.constraints import FORBIDDEN
+from keras_attention.layers.cache import write_rows
 from keras_attention.special_tokens import PAD_ID
 
 
@@ -55,7 +56,7 @@ class History(NamedTuple):
         kept = self.attention_scores
         if not isinstance(kept, tuple):
             scores = ops.reshape(attention_scores, ops.shape(kept)[1:])
-            kept = ops.scatter_update(kept, place, scores[None])
+            kept = write_rows(kept, place, scores[None])
         return History(
             ops.scatter_update(self.token_ids, place, token_ids[None]),
             ops.scatter_update(self.parents, place, parents[None]),

@@ -13,8 +13,8 @@ def write_rows(cache, places, rows):
     old cache, and copies if somebody does. Other backends know by themselves.
 
     Args:
-        cache: `(A, B, …)`.
-        places: int `(M, 2)`, where along the first two axes; each place once.
+        cache: a tensor of at least `k` axes.
+        places: int `(M, k)`, where along the first `k` axes; each place once.
         rows: `(M, …)`.
 
     Returns:
