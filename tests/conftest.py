@@ -28,3 +28,11 @@ def translator():
     from tests.translators import make_translator
 
     return make_translator()
+
+
+@pytest.fixture(scope="session")
+def bundle(translator, tmp_path_factory):
+    """The folder of a bundle of `translator`; left as it is."""
+    path = tmp_path_factory.mktemp("bundles") / "tiny"
+    translator.save(path)
+    return path

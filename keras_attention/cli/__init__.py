@@ -3,7 +3,6 @@
 Commands import what they need when they run: `keras-attention --help` is instant.
 """
 
-import os
 import sys
 
 
@@ -19,9 +18,6 @@ def main(argv=None):
         app(args=argv, prog_name="keras-attention")
     except SystemExit as end:  # how a command line's own errors and help end
         return end.code if isinstance(end.code, int) else 1
-    except BrokenPipeError:
-        # Whoever reads has had enough, as in `| head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import warnings
 from pathlib import Path
 
 import typer
@@ -32,7 +33,9 @@ def translate(
     top_p: float = typer.Option(None, help="Sample from this much probability."),
     seed: int = typer.Option(0, help="Of sampling."),
     prefix: str = typer.Option(None, help="What every translation begins with."),
-    batch_size: int = typer.Option(32, min=1, help="Lines translated at once."),
+    batch_size: int = typer.Option(
+        32, min=1, help="Lines translated at once; 1 answers each as it comes."
+    ),
 ):
     """Translate lines of text; standard input to standard output."""
     translator = _load(bundle)
@@ -47,26 +50,38 @@ def translate(
     }
     options = {key: value for key, value in options.items() if value is not None}
     # Lines are sorted by length within a chunk: large enough to fill batches, small
-    # enough that a stream is answered while it flows.
-    for chunk in _chunks(_lines(files), batch_size * (1 if _typed(files) else 16)):
-        translations = translator.translate(
-            chunk,
-            beam=beam,
-            n_best=n_best,
-            return_attention=as_json,
-            prefixes=[prefix] * len(chunk) if prefix else None,
-            batch_size=batch_size,
-            seed=seed,
-            **options,
-        )
-        for translation in translations:
+    # enough that a stream is answered while it flows. Who types is answered at once.
+    at_once = batch_size == 1 or (not files and sys.stdin.isatty())
+    for chunk in _chunks(_lines(files), 1 if at_once else 16 * batch_size):
+        with warnings.catch_warnings():
+            # It would count from the chunk's first line; below, it counts from the
+            # file's.
+            warnings.filterwarnings("ignore", ".*were cut", UserWarning)
+            translations = translator.translate(
+                [text for _, text in chunk],
+                beam=beam,
+                n_best=n_best,
+                return_attention=as_json,
+                prefixes=[prefix] * len(chunk) if prefix else None,
+                batch_size=batch_size,
+                seed=seed,
+                **options,
+            )
+        for (place, _), translation in zip(chunk, translations, strict=True):
+            if translation.truncated:
+                most = translator.max_source_length - 1
+                print(
+                    f"warning: {place} has more than {most} tokens and was cut; split "
+                    "long texts into sentences",
+                    file=sys.stderr,
+                )
             if as_json:
                 print(json.dumps(translation.as_dict(), ensure_ascii=False))
             elif n_best and n_best > 1:
                 for hypothesis in translation.hypotheses:
-                    print(f"{hypothesis.score:.4f}\t{hypothesis.text}")
+                    print(f"{hypothesis.score:.4f}\t{_one_line(hypothesis.text)}")
             else:
-                print(translation.text)
+                print(_one_line(translation.text))
         sys.stdout.flush()
 
 
@@ -77,28 +92,31 @@ def _load(bundle):
     return Translator.load(bundle)
 
 
-def _typed(files):
-    return not files and sys.stdin.isatty()
-
-
 def _lines(files):
-    streams = [path.open("rb") for path in files] if files else [sys.stdin.buffer]
-    for stream in streams:
-        for number, line in enumerate(stream, 1):
-            try:
-                yield line.decode("utf-8").rstrip("\r\n")
-            except UnicodeDecodeError as error:
-                name = getattr(stream, "name", "standard input")
-                raise ValueError(
-                    f"line {number} of {name} is not UTF-8: {error}"
-                ) from None
+    """Yields `(place, text)` of each line, to name and to translate."""
+    if not files:
+        yield from _decoded(sys.stdin.buffer, "standard input")
+    for path in files or ():
+        with path.open("rb") as stream:
+            yield from _decoded(stream, path)
+
+
+def _decoded(stream, name):
+    for number, line in enumerate(stream, 1):
+        place = f"line {number} of {name}"
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{place} is not UTF-8: {error}") from None
+        yield place, text.rstrip("\r\n")
+
+
+def _one_line(text):
+    """A model may say a line break, which would put all that follows out of step."""
+    return " ".join(text.splitlines())
 
 
 def _chunks(lines, size):
-    if size < 1:
-        raise ValueError(f"a chunk has at least one line; received {size}")
-    if sys.stdin.isatty():
-        size = 1  # answer somebody who types at once
     chunk = []
     for line in lines:
         chunk.append(line)
@@ -143,7 +161,8 @@ def evaluate(
     console = plain_console()
     texts = translate_with_bar(translator, sources, console, "translating", **options)
     if output is not None:
-        output.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+        lines = "".join(f"{_one_line(text)}\n" for text in texts)
+        output.write_text(lines, encoding="utf-8")
     tokenize = tokenize_for(translator.target_language)
     scores = score(texts, references, tokenize)
     copied = score(sources, references, tokenize)

@@ -14,13 +14,6 @@ from keras_attention.tasks.translation import Translator
 from tests.translators import TEXTS, make_translator
 
 
-@pytest.fixture(scope="module")
-def bundle(translator, tmp_path_factory):
-    path = tmp_path_factory.mktemp("bundles") / "tiny"
-    translator.save(path)
-    return path
-
-
 @pytest.fixture
 def copy(bundle, tmp_path):
     return shutil.copytree(bundle, tmp_path / "copy")

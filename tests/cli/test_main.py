@@ -1,0 +1,123 @@
+"""Exit codes, help and errors of the command line, before TensorFlow is there."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from keras_attention import __version__
+from keras_attention.cli import main
+from keras_attention.training.recipe import RECIPES, shipped_recipes
+
+COMMANDS = "recipes prepare train translate evaluate attend export serve demo".split()
+
+
+def test_help_names_every_command(capsys):
+    assert main(["--help"]) == 0
+    printed = capsys.readouterr()
+    for command in COMMANDS:
+        assert command in printed.out
+    assert not printed.err
+
+
+def test_without_arguments_help_is_shown(capsys):
+    main([])
+    printed = capsys.readouterr()
+    assert "Usage: keras-attention" in printed.out + printed.err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help(command, capsys):
+    assert main([command, "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert f"Usage: keras-attention {command}" in printed
+    options = [line.split() for line in printed.splitlines() if "--" in line]
+    assert ["--help"] in [words[:1] for words in options]
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"{__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "message"),
+    [
+        (["trian", "copy"], 2, "No such command 'trian'"),
+        (["train"], 2, "Missing argument"),
+        (["train", "copy", "--stes", "1"], 2, "No such option"),
+        (["translate", "x", "--beam", "0"], 2, "Invalid value for '--beam'"),
+        (["train", "cpoy"], 1, "unknown recipe 'cpoy'; did you mean 'copy'?"),
+        (["recipes", "cpoy"], 1, "unknown recipe 'cpoy'; did you mean 'copy'?"),
+        (
+            ["train", "copy", "--set", "training.max_step=1"],
+            1,
+            "did you mean 'max_steps'?",
+        ),
+        (
+            ["train", "copy", "--resume", "--force"],
+            1,
+            "--resume goes on and --force begins anew; give one of them",
+        ),
+        (["train", "none.toml"], 1, "there is no recipe file none.toml"),
+        (["attend", "nowhere", "  "], 1, "nothing to attend to in an empty text"),
+        (["evaluate", "nowhere", "none.tsv"], 1, "none.tsv"),
+    ],
+)
+def test_errors_are_one_line_and_a_code(
+    argv, code, message, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(argv) == code
+    printed = capsys.readouterr()
+    assert message in printed.err
+    assert "Traceback" not in printed.err
+    assert not printed.out
+    assert not list(tmp_path.iterdir())
+    if code == 1:
+        assert printed.err.startswith("error: ")
+
+
+def test_recipes_are_listed_with_their_titles(capsys):
+    assert main(["recipes"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == shipped_recipes()
+    assert all(line.endswith(".") for line in lines)
+
+
+def test_a_recipe_is_printed_as_it_is(capsys):
+    assert main(["recipes", "copy"]) == 0
+    assert capsys.readouterr().out == (RECIPES / "copy.toml").read_text()
+
+
+SCRIPT = """
+import sys
+from keras_attention.cli import main
+code = main(["train", "copy", "--set", "training.schedule=cosin"])
+heavy = {"tensorflow", "keras", "jax"} & set(sys.modules)
+sys.exit(f"imported {heavy}" if heavy else code)
+"""
+
+
+def test_a_wrong_recipe_is_refused_before_tensorflow_is_imported():
+    result = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: unknown training.schedule 'cosin'")
+
+
+def test_a_reader_who_has_had_enough_is_no_error():
+    """`keras-attention recipes copy | true`"""
+    reading, writing = os.pipe()
+    os.close(reading)
+    result = subprocess.run(
+        [sys.executable, "-m", "keras_attention", "recipes", "copy"],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(writing)
+    assert result.stderr == ""
+    assert result.returncode in (0, 1)
