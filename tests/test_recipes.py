@@ -3,7 +3,7 @@
 import pytest
 
 from keras_attention.data.corpora import shipped_corpora
-from keras_attention.data.toy import TASKS
+from keras_attention.data.toy import TASKS, toy_alignment, toy_pairs
 from keras_attention.training.recipe import RECIPES, load_recipe, shipped_recipes
 
 
@@ -38,3 +38,28 @@ class TestRecipe:
     def test_fits_its_decoding_to_its_lengths(self, name):
         recipe = load_recipe(name)
         assert recipe.decoding.max_length >= recipe.data.max_target_length
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("task", ["copy", "reverse", "sort"])
+def test_toy_tasks_are_mastered_on_a_cpu(task, tmp_path):
+    """99 % of unseen strings exactly, and attention where the symbols come from."""
+    from keras_attention.training.trainer import Trainer
+
+    translator = Trainer(task, tmp_path).run()
+    assert translator.metrics["split"] == "test"
+    assert translator.metrics["model"]["exact_match_percent"] >= 99
+
+    sources = [source for source, _ in toy_pairs(task, 50, 12, seed=99)]
+    found = total = 0
+    for translation in translator.translate(sources, return_attention=True):
+        expected = toy_alignment(task, translation.source)
+        looked_at = translation.attention[:-1].argmax(axis=1)
+        found += sum(
+            # Of equal symbols, any will do.
+            translation.source_tokens[a] == translation.source_tokens[b]
+            for a, b in zip(looked_at, expected, strict=False)
+        )
+        total += len(expected)
+    assert found / total > 0.9
