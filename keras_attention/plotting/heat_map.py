@@ -199,7 +199,13 @@ def _save(figure, path):
     with warnings.catch_warnings():
         # `font_families` has said it already, once.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(picture, format=path.suffix[1:] or "png", dpi=DOTS_PER_INCH)
+        figure.savefig(
+            picture,
+            format=path.suffix[1:] or "png",
+            dpi=DOTS_PER_INCH,
+            # The layout leaves too little room for long tokens in a grid.
+            bbox_inches="tight",
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
