@@ -1,206 +1,16 @@
 """Multi-head attention: within a sequence, and from one sequence to another."""
 
-import math
-
 import keras
 from keras import ops
 
 from keras_attention.layers.cache import write_rows
+from keras_attention.layers.heads import (
+    MultiHeadAttention,
+    by_beam,
+    by_head,
+    mask_for_heads,
+)
 from keras_attention.layers.masking import causal_mask, combine_masks, masked_softmax
-
-
-class MultiHeadAttention(keras.layers.Layer):
-    """What self and cross attention share: projections, heads, softmax, output.
-
-        head_i = softmax(scale · Q W_i^Q (K W_i^K)ᵀ) V W_i^V
-        output = [head_1; …; head_h] W^O
-
-    Projections are `Dense` layers whose columns are ordered head by head.
-    """
-
-    def __init__(
-        self,
-        num_heads,
-        key_dim,
-        value_dim=None,
-        output_dim=None,
-        scale=None,
-        dropout=0.0,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        if num_heads < 1 or key_dim < 1:
-            raise ValueError(
-                "num_heads and key_dim must be positive; "
-                f"received num_heads={num_heads}, key_dim={key_dim}"
-            )
-        self.num_heads = num_heads
-        self.key_dim = key_dim
-        self.value_dim = value_dim
-        self.output_dim = output_dim
-        self.scale = scale
-        self.dropout = dropout
-        self.use_bias = use_bias
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.query_dense = self._dense(num_heads * key_dim, "query_dense")
-        self.key_dense = self._dense(num_heads * key_dim, "key_dense")
-        self.value_dense = self._dense(
-            num_heads * (value_dim or key_dim), "value_dense"
-        )
-        # Its width may be the query's, which `build` sees first.
-        self.output_dense = None
-        self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
-        self.supports_masking = True
-
-    def _dense(self, units, name):
-        return keras.layers.Dense(
-            units,
-            use_bias=self.use_bias,
-            kernel_initializer=self.kernel_initializer.__class__.from_config(
-                self.kernel_initializer.get_config()
-            ),
-            dtype=self.dtype_policy,
-            name=name,
-        )
-
-    def _build_projections(self, query_shape, key_shape, value_shape):
-        self.query_dense.build(query_shape)
-        self.key_dense.build(key_shape)
-        self.value_dense.build(value_shape)
-        self.output_dense = self._dense(
-            self.output_dim or query_shape[-1], "output_dense"
-        )
-        heads_dim = self.num_heads * (self.value_dim or self.key_dim)
-        self.output_dense.build((*query_shape[:-1], heads_dim))
-
-    def _split(self, projected):
-        """`(…, heads · dim)` → `(…, heads, dim)`."""
-        shape = ops.shape(projected)
-        dim = projected.shape[-1] // self.num_heads
-        return ops.reshape(projected, (*shape[:-1], self.num_heads, dim))
-
-    def _merge(self, heads):
-        """`(…, heads, dim)` → `(…, heads · dim)`, projected to the output."""
-        shape = ops.shape(heads)
-        dim = heads.shape[-2] * heads.shape[-1]
-        return self.output_dense(ops.reshape(heads, (*shape[:-2], dim)))
-
-    def _scale(self):
-        return 1.0 / math.sqrt(self.key_dim) if self.scale is None else self.scale
-
-    def _attend(self, query, key, value, mask, return_attention_scores, training):
-        """Heads apart: query `(B, T, H, key_dim)`, key and value `(B, S, H, …)`."""
-        plain = not return_attention_scores and not (training and self.dropout)
-        if plain and _fits_kernel(key, value):
-            return self._attend_fused(query, key, value, mask), None
-        query = ops.transpose(query, (0, 2, 1, 3))  # (B, H, T, key_dim)
-        key = ops.transpose(key, (0, 2, 3, 1))  # (B, H, key_dim, S)
-        value = ops.transpose(value, (0, 2, 1, 3))  # (B, H, S, value_dim)
-        heads, scores = self._attend_transposed(query, key, value, mask, training)
-        return ops.transpose(heads, (0, 2, 1, 3)), scores
-
-    def _attend_transposed(self, query, key, value, mask, training=False):
-        # The query is scaled before the product, which float16 could not hold.
-        scores = ops.matmul(query * self._scale(), key)  # (B, H, T, S)
-        attention_scores = masked_softmax(scores, mask)
-        weights = self.dropout_layer(attention_scores, training=training)
-        return ops.matmul(weights, value), attention_scores
-
-    def _attend_fused(self, query, key, value, mask):
-        """The same numbers from the backend's own kernel, without the scores."""
-        heads = ops.dot_product_attention(
-            query, key, value, mask=mask, scale=self._scale()
-        )
-        if mask is None:
-            return heads
-        # Kernels spread a fully masked row evenly; here it looks at nothing.
-        some = ops.any(mask, axis=-1)  # (B, 1, T)
-        some = ops.transpose(some, (0, 2, 1))[..., None]
-        return heads * ops.cast(some, heads.dtype)
-
-    def _result(self, query, heads, attention_scores, return_attention_scores):
-        context = self._merge(heads)
-        if return_attention_scores:
-            return context, attention_scores
-        return context
-
-    def _output_spec(self, query, source_length, return_attention_scores):
-        batch, length, dim = query.shape
-        context = keras.KerasTensor(
-            (batch, length, self.output_dim or dim), dtype=self.compute_dtype
-        )
-        if not return_attention_scores:
-            return context
-        shape = (batch, self.num_heads, length, source_length)
-        return context, keras.KerasTensor(shape, dtype=self.compute_dtype)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "num_heads": self.num_heads,
-            "key_dim": self.key_dim,
-            "value_dim": self.value_dim,
-            "output_dim": self.output_dim,
-            "scale": self.scale,
-            "dropout": self.dropout,
-            "use_bias": self.use_bias,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-        }
-
-
-def _fits_kernel(key, value):
-    """Whether the backend has a fused kernel for such keys and values."""
-    if value.shape[-1] != key.shape[-1]:
-        return False
-    if keras.backend.backend() != "jax" or key.dtype != "float16":
-        return True
-    # It multiplies float16 with float32 sums, which XLA does not compile for CPUs.
-    devices = keras.distribution.list_devices()
-    return not all(device.startswith("cpu") for device in devices)
-
-
-def by_head(rows, num_heads, beams):
-    """`(B · beams, H · dim)` → `(B · H, beams, dim)`."""
-    dim = rows.shape[-1] // num_heads
-    rows = ops.reshape(rows, (-1, dim))
-    return ops.reshape(_swap(rows, beams, num_heads), (-1, beams, dim))
-
-
-def by_beam(heads, num_heads):
-    """`(B · H, beams, dim)` → `(B · beams, H · dim)`."""
-    _, beams, dim = ops.shape(heads)
-    rows = ops.reshape(heads, (-1, dim))
-    return ops.reshape(_swap(rows, num_heads, beams), (-1, num_heads * dim))
-
-
-def _swap(rows, first, second):
-    """`(B · first · second, dim)` → `(B · second · first, dim)`.
-
-    Taken by index: of the few rows of a step, a transpose takes ten times as long.
-    """
-    if isinstance(first, int) and isinstance(second, int) and 1 in (first, second):
-        return rows
-    order = ops.reshape(
-        ops.arange(ops.shape(rows)[0], dtype="int32"), (-1, first, second)
-    )
-    order = ops.transpose(order, (0, 2, 1))
-    return ops.take(rows, ops.reshape(order, (-1,)), axis=0)
-
-
-def _for_heads(value_mask, attention_mask):
-    """Brings `(B, S)` and `(B, T, S)` masks to one `(B, 1, T or 1, S)`."""
-    if value_mask is not None:
-        value_mask = ops.cast(value_mask, "bool")[:, None, None, :]
-    if attention_mask is not None:
-        attention_mask = ops.cast(attention_mask, "bool")
-        attention_mask = (
-            attention_mask[None, None]
-            if len(attention_mask.shape) == 2
-            else attention_mask[:, None]
-        )
-    return combine_masks(value_mask, attention_mask)
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -259,7 +69,7 @@ class MultiHeadSelfAttention(MultiHeadAttention):
         return_attention_scores=False,
         training=None,
     ):
-        visible = _for_heads(combine_masks(value_mask, mask), attention_mask)
+        visible = mask_for_heads(combine_masks(value_mask, mask), attention_mask)
         if use_causal_mask:
             visible = combine_masks(
                 visible, causal_mask(ops.shape(value)[1])[None, None]
@@ -372,7 +182,7 @@ class MultiHeadCrossAttention(MultiHeadAttention):
             self._split(self.query_dense(query)),
             self._split(self.key_dense(value if key is None else key)),
             self._split(self.value_dense(value)),
-            _for_heads(value_mask, attention_mask),
+            mask_for_heads(value_mask, attention_mask),
             return_attention_scores,
             training,
         )
@@ -408,7 +218,7 @@ class MultiHeadCrossAttention(MultiHeadAttention):
         beams = ops.shape(query)[0] // batch if beams is None else beams
         query = by_head(self.query_dense(query), num_heads, beams)
         query = ops.reshape(query, (batch, num_heads, -1, self.key_dim))
-        mask = _for_heads(value_mask, None)
+        mask = mask_for_heads(value_mask, None)
         heads, scores = self._attend_transposed(query, keys, values, mask)
         heads = ops.reshape(heads, (-1, beams, values.shape[-1]))
         scores = ops.transpose(scores, (0, 2, 1, 3))  # (B, beams, H, S)
