@@ -174,9 +174,13 @@ def same_memory(one, other):
     assert memories[0] == memories[1]
 
 
-def test_mixed_float16_with_all_options_stays_finite(tmp_path):
+@pytest.mark.parametrize(
+    "precision",
+    ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)],
+)
+def test_mixed_precision_with_all_options_stays_finite(tmp_path, precision):
     recipe = tiny_recipe(
-        precision="mixed_float16",
+        precision=precision,
         optimizer="adamw",
         weight_decay=0.01,
         accumulation_steps=2,
@@ -190,9 +194,8 @@ def test_mixed_float16_with_all_options_stays_finite(tmp_path):
     assert float(rows(tmp_path)[0]["loss"]) < 4
     # At its end a cosine is zero, accumulation or not.
     assert float(rows(tmp_path)[0]["learning_rate"]) == pytest.approx(0, abs=1e-8)
-    assert Translator.load(tmp_path / "bundle").model.dtype_policy.name == (
-        "mixed_float16"
-    )
+    loaded = Translator.load(tmp_path / "bundle")
+    assert loaded.model.dtype_policy.name == precision
 
 
 def accumulating(tmp_path, steps):
