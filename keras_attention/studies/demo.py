@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -187,6 +188,10 @@ def _compare(translations, answers, console):
 
 def _farewell(folder, console):
     bundle = folder / "run" / "bundle"
+    # As it can be typed here: `make demo` puts it in an environment of its own.
+    command = "keras-attention"
+    if shutil.which(command) is None and Path(sys.argv[0]).name == command:
+        command = sys.argv[0]
     console.print(
         f"""  {folder / "attention.png"}    open it: each row is a German piece
   {bundle}    the model; README.md in it is its card
@@ -194,9 +199,9 @@ def _farewell(folder, console):
   {folder / "run" / "logs"}    for tensorboard --logdir
   {folder / "saved_models"}    for TensorFlow Serving
 
-  echo "Save the file." | keras-attention translate {bundle}
-  keras-attention attend {bundle} "The text is too long for the cell."
-  keras-attention serve {folder / "saved_models" / MODEL}
-  keras-attention train help-en-de-small    longer, better
-  keras-attention train my.toml             your own data: see docs/training.md""",
+  echo "Save the file." | {command} translate {bundle}
+  {command} attend {bundle} "The text is too long for the cell."
+  {command} serve {folder / "saved_models" / MODEL}
+  {command} train help-en-de-small    longer, better
+  {command} train my.toml             your own data: see docs/training.md""",
     )
