@@ -153,13 +153,14 @@ def test_memory_goes_on_after_a_resume(tmp_path):
 def test_moving_averages_are_validated_and_saved_and_taken_away(tmp_path, scaled):
     """`scaled`: as Keras wraps the optimizer in mixed float16."""
     model = dense_model(1.0)
-    optimizer = keras.optimizers.SGD(1.0, use_ema=True, ema_momentum=0.5)
+    inner = optimizer = keras.optimizers.SGD(1.0, use_ema=True, ema_momentum=0.5)
     if scaled:
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=1.0)
+        optimizer = keras.optimizers.LossScaleOptimizer(inner)
     model.compile(optimizer)
+    optimizer.build(model.trainable_variables)
     ones = [np.ones(weight.shape, "float32") for weight in model.weights]
-    optimizer.apply(ones, model.trainable_variables)  # 0, and so is the average
-    optimizer.apply(ones, model.trainable_variables)  # -1, the average -0.5
+    inner.apply(ones, model.trainable_variables)  # 0, and so is the average
+    inner.apply(ones, model.trainable_variables)  # -1, the average -0.5
 
     parrot = Parrot(HALF)
     seen = []
