@@ -231,12 +231,18 @@ def test_every_op_is_one_that_the_official_image_links(saved_models):
     assert {op for op in functions if not hasattr(tf.raw_ops, op)} <= TEXT_OPS
 
 
-def test_no_constant_hides_the_weights_twice(saved_models):
-    """The graph is small: weights and vocabularies are beside it or in it once."""
+def test_weights_are_saved_once(saved_models):
+    """Not by each signature, nor as constants of the graph."""
     version = saved_models / "shared" / "1"
     weights = (version / "variables" / "variables.data-00000-of-00001").stat().st_size
     model = sum(np.prod(w.shape) for w in make_translator().model.weights) * 4
     assert model <= weights < 1.5 * model + 10_000
+    constants = [
+        node.attr["value"].tensor.ByteSize()
+        for node in nodes(version)
+        if node.op == "Const"
+    ]
+    assert max(constants) < 10_000
 
 
 def test_warm_up_requests_are_there_and_run(saved_models, monkeypatch):

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -124,10 +125,6 @@ def test_the_mean_of_rounds_is_taken_if_it_scores_better(
     assert_equal_weights(averaged, expected)
 
 
-class Killed(BaseException):
-    """What no handler catches, as SIGKILL."""
-
-
 def test_a_run_killed_and_resumed_ends_as_one_left_alone(run, tmp_path, monkeypatch):
     """Killed when all of a round is done but its state; resumed with more steps."""
     translator, folder, _ = run
@@ -135,12 +132,14 @@ def test_a_run_killed_and_resumed_ends_as_one_left_alone(run, tmp_path, monkeypa
 
     def save_or_die(folder, step, *rest):
         if step == 16:
-            raise Killed
+            raise KeyboardInterrupt
         save_state(folder, step, *rest)
 
-    with monkeypatch.context() as patch, pytest.raises(Killed):
+    console = quiet()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("keras_attention.training.callbacks.save_state", save_or_die)
-        Trainer(tiny_recipe(**EXACT, max_steps=16), mine, quiet()).run()
+        Trainer(tiny_recipe(**EXACT, max_steps=16), mine, console).run()
+    assert "stopped at step 16; --resume goes on" in console.file.getvalue()
     assert [row["step"] for row in rows(mine)] == ["8", "16"]
 
     console = quiet()
@@ -196,6 +195,25 @@ def test_mixed_precision_with_all_options_stays_finite(tmp_path, precision):
     assert float(rows(tmp_path)[0]["learning_rate"]) == pytest.approx(0, abs=1e-8)
     loaded = Translator.load(tmp_path / "bundle")
     assert loaded.model.dtype_policy.name == precision
+
+
+@pytest.mark.parametrize(
+    ("limits", "finished"),
+    [
+        ({"max_steps": 20}, True),
+        ({"max_steps": 21}, False),
+        ({"max_steps": 21, "max_minutes": 2.0}, True),
+        ({"max_steps": 21, "max_minutes": 2.1}, False),
+        ({"max_steps": 21, "patience": 3}, True),
+        ({"max_steps": 21, "patience": 4}, False),
+    ],
+)
+def test_a_run_is_over_when_one_of_its_limits_is_reached(tmp_path, limits, finished):
+    """Resumed with the same limits, it does not go on."""
+    trainer = Trainer(tiny_recipe(**limits), tmp_path, quiet())
+    pace = SimpleNamespace(step=20, memory={"seconds": 120.0})
+    validation = SimpleNamespace(memory={"waited": 3})
+    assert trainer._finished(pace, validation) is finished
 
 
 def accumulating(tmp_path, steps):
