@@ -21,7 +21,7 @@ FITS := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.10 python3 \
 	python; do "$$name" -c '$(FITS)' >/dev/null 2>&1 && echo "$$name" && break; done)
 RUN := TF_CPP_MIN_LOG_LEVEL=2 $(BIN)/python -m
-PARITY := $(wildcard tests/layers tests/models tests/decoding)
+PARITY := tests/layers tests/models tests/decoding tests/training tests/tasks
 
 help:
 	@sed -n 's/^#     //p' Makefile

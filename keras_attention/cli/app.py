@@ -2,6 +2,8 @@
 
 import typer
 
+from keras_attention.cli import demo, models, serving, training
+
 app = typer.Typer(
     help="Train attention models on your own data, see where they look, serve them.",
     no_args_is_help=True,
@@ -24,5 +26,15 @@ def root(
         print(context.get_help())
 
 
-# Each module adds its commands to `app`.
-from keras_attention.cli import demo, models, serving, training  # noqa: E402, F401
+for command in (
+    demo.demo,
+    training.recipes,
+    training.prepare,
+    training.train,
+    models.translate,
+    models.evaluate,
+    models.attend,
+    models.export,
+    serving.serve,
+):
+    app.command()(command)

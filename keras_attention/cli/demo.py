@@ -4,11 +4,9 @@ from pathlib import Path
 
 import typer
 
-from keras_attention.cli.app import app
 from keras_attention.cli.quiet import load_backend
 
 
-@app.command()
 def demo(
     minutes: float = typer.Option(7.0, "--minutes", min=0.05, help="Of training."),
     folder: Path = typer.Option("demo", "--out", help="Where everything is written."),

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import typer
 
-from keras_attention.cli.app import app
 from keras_attention.cli.quiet import load_backend
 
 Bundle = typer.Argument(..., help="A bundle's folder, as train leaves it.")
@@ -15,7 +14,6 @@ Beam = typer.Option(None, "--beam", min=1, help="Hypotheses kept; 1 is greedy.")
 LengthPenalty = typer.Option(None, "--length-penalty", help="GNMT's alpha.")
 
 
-@app.command()
 def translate(
     bundle: Path = Bundle,
     files: list[Path] = typer.Argument(None, help="Texts; standard input by default."),
@@ -127,7 +125,6 @@ def _chunks(lines, size):
         yield chunk
 
 
-@app.command()
 def evaluate(
     bundle: Path = Bundle,
     pairs: str = typer.Argument(
@@ -178,7 +175,6 @@ def evaluate(
         print(f"copying the source: BLEU {copied.bleu:.1f}, chrF {copied.chrf:.1f}")
 
 
-@app.command()
 def attend(
     bundle: Path = Bundle,
     text: str = typer.Argument(..., help="One sentence."),
@@ -218,7 +214,6 @@ def attend(
     print(f"heat map: {output}")
 
 
-@app.command()
 def export(
     bundle: Path = Bundle,
     saved_models: Path = typer.Option(

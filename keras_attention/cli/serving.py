@@ -2,11 +2,9 @@
 
 import typer
 
-from keras_attention.cli.app import app
 from keras_attention.cli.quiet import load_backend
 
 
-@app.command()
 def serve(
     models: list[str] = typer.Argument(
         ..., help="saved_models/<name>, name=path, or a models.config file."

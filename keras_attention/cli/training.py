@@ -4,7 +4,6 @@ from pathlib import Path
 
 import typer
 
-from keras_attention.cli.app import app
 from keras_attention.cli.quiet import load_backend
 
 Set = typer.Option(
@@ -15,7 +14,6 @@ Set = typer.Option(
 )
 
 
-@app.command()
 def recipes(
     name: str = typer.Argument("", help="Print this recipe; all names without it."),
 ):
@@ -31,7 +29,6 @@ def recipes(
         print(f"{recipe:24} {text.splitlines()[0].lstrip('# ')}")
 
 
-@app.command()
 def prepare(
     recipe: str = typer.Argument(..., help="A recipe's name, or a .toml file."),
     folder: Path = typer.Option(..., "--out", help="Where the corpus is written."),
@@ -49,7 +46,6 @@ def prepare(
     )
 
 
-@app.command()
 def train(
     recipe: str = typer.Argument(..., help="A recipe's name, or a .toml file."),
     changes: list[str] = Set,

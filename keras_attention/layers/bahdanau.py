@@ -88,4 +88,7 @@ class BahdanauAttention(Attention):
 def additive_score(query, key, score_dense):
     """Compares `(B, T, units)` with `(B, S, units)` in a tanh layer; `(B, T, S)`."""
     hidden = ops.tanh(query[:, :, None, :] + key[:, None, :, :])  # (B, T, S, units)
-    return ops.squeeze(score_dense(hidden), axis=-1)
+    # Two axes, since Keras 3.12 multiplies four by broadcasting, and TensorFlow
+    # 2.21 then writes past its memory on CPUs if T = 1 (tensorflow issue 117700).
+    scores = score_dense(ops.reshape(hidden, (-1, ops.shape(hidden)[-1])))
+    return ops.reshape(scores, ops.shape(hidden)[:-1])
