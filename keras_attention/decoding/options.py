@@ -28,8 +28,11 @@ class DecodingOptions:
     coverage_penalty: float = 0.0
     """β of GNMT: adds β Σ_s log(min(Σ_t attention_ts, 1)) to the score."""
     max_length: int = 256
+    """No hypothesis gets longer, whatever its source."""
     max_length_ratio: float = 2.0
+    """Tokens allowed for each source token."""
     max_length_offset: int = 10
+    """Tokens allowed beyond that."""
     min_length: int = 1
     """The end token is not chosen earlier, unless the limit says so."""
     no_repeat_ngram: int = 0
