@@ -212,33 +212,3 @@ class TokenBatches(keras.utils.PyDataset):
     def __setstate__(self, state):
         self.__dict__.update(state)
         self._lock = threading.Lock()
-
-
-def pad_batch(ids, length=None, multiple=1):
-    """Frames sources for a model: tokens, END, padding.
-
-    Args:
-        ids: list of lists of int, without special ids.
-        length: int, optional. Positions to give, END counted; by default those of
-            the longest.
-        multiple: int. Rounds that default up, so that few shapes arise.
-
-    Returns:
-        int32 `(len(ids), length)`.
-
-    Raises:
-        ValueError: a list is longer than `length - 1`.
-    """
-    longest = max(map(len, ids), default=0) + 1
-    if length is None:
-        length = -(-longest // multiple) * multiple
-    if longest > length:
-        raise ValueError(
-            f"length must be at least {longest}, END counted; received {length}: "
-            "shorten the sentence, or give more room"
-        )
-    batch = np.full((len(ids), length), PAD_ID, "int32")
-    for row, row_ids in zip(batch, ids, strict=True):
-        row[: len(row_ids)] = row_ids
-        row[len(row_ids)] = END_ID
-    return batch

@@ -9,8 +9,8 @@ from keras_attention.decoding.hypotheses import (
     History,
     Hypotheses,
     best,
-    coverage_score,
     length_normaliser,
+    penalised,
     pick,
 )
 from keras_attention.decoding.paths import write_column
@@ -75,13 +75,9 @@ def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores
     first_rows = ops.arange(batch_size, dtype="int32")[:, None] * beam
 
     def score(beams):
-        scores = beams.log_probs / length_normaliser(
-            beams.lengths, options.length_penalty
+        scores = penalised(
+            beams.log_probs, beams.lengths, beams.coverage, memory.mask, options
         )
-        if options.coverage_penalty:
-            scores = scores + coverage_score(
-                beams.coverage, memory.mask, options.coverage_penalty
-            )
         done = ops.logical_and(beams.finished, is_possible(beams.log_probs))
         return ops.where(done, scores, 2 * FORBIDDEN)
 

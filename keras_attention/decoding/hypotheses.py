@@ -126,6 +126,19 @@ def coverage_score(coverage, source_mask, beta):
     return beta * ops.sum(ops.where(source_mask[:, None], received, 0.0), axis=-1)
 
 
+def penalised(log_probs, lengths, coverage, source_mask, options):
+    """GNMT's score of hypotheses: `(B, K)` from log-probabilities `(B, K)`.
+
+    `coverage` is `(B, K, S)`, and not looked at without a coverage penalty.
+    """
+    scores = log_probs / length_normaliser(lengths, options.length_penalty)
+    if options.coverage_penalty:
+        scores = scores + coverage_score(
+            coverage, source_mask, options.coverage_penalty
+        )
+    return scores
+
+
 def best(scores, count):
     """Slots `(B, count)` and scores of the best hypotheses, best first."""
     scores, slots = ops.top_k(scores, count)

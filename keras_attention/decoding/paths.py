@@ -9,8 +9,7 @@ from keras_attention.decoding.hypotheses import (
     History,
     Hypotheses,
     best,
-    coverage_score,
-    length_normaliser,
+    penalised,
     pick,
 )
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
@@ -124,13 +123,16 @@ def follow_paths(
         maximum_iterations=num_steps,
     )
 
-    scores = paths.log_probs / length_normaliser(paths.lengths, options.length_penalty)
-    scores = ops.reshape(scores, (-1, num_paths))
+    coverage = paths.coverage
     if options.coverage_penalty:
-        coverage = ops.reshape(paths.coverage, (batch_size, num_paths, -1))
-        scores = scores + coverage_score(
-            coverage, memory.mask, options.coverage_penalty
-        )
+        coverage = ops.reshape(coverage, (batch_size, num_paths, -1))
+    scores = penalised(
+        ops.reshape(paths.log_probs, (-1, num_paths)),
+        ops.reshape(paths.lengths, (-1, num_paths)),
+        coverage,
+        memory.mask,
+        options,
+    )
     order, scores = best(scores, num_paths)
     token_ids, attention_scores = paths.history.read(order, paths.index)
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention.data.batching import TokenBatches, pad_batch
+from keras_attention.data.batching import TokenBatches
 from keras_attention.data.mixing import mixed_order
 from keras_attention.data.store import Sentences, TokenisedCorpus
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
@@ -230,15 +230,3 @@ def test_errors_say_what_to_do():
         TokenBatches(make_corpus(0))
     with pytest.raises(ValueError, match="at least 1"):
         TokenBatches(corpus, tokens_per_batch=0)
-
-
-def test_pad_batch_frames_sources():
-    assert pad_batch([[5], [6, 7, 8]]).tolist() == [
-        [5, END_ID, 0, 0],
-        [6, 7, 8, END_ID],
-    ]
-    assert pad_batch([[5]], multiple=4).shape == (1, 4)
-    assert pad_batch([[5], []], length=3).tolist() == [[5, END_ID, 0], [END_ID, 0, 0]]
-    assert pad_batch([]).shape == (0, 1)
-    with pytest.raises(ValueError, match="at least 4"):
-        pad_batch([[5, 6, 7]], length=3)
