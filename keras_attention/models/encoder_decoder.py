@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops, tree
 
+from keras_attention.layers.alignment_loss import alignment_loss
+
 
 class Memory(NamedTuple):
     """The encoded source, as attention reads it."""
@@ -20,9 +22,25 @@ class EncoderDecoder(keras.Model):
     Calling the model runs teacher forcing and returns logits, `(B, T, vocabulary)`,
     and with `return_attention_scores=True` also scores `(B, T, S)`. Decoding, plots
     and export use what stands below and nothing else.
+
+    Attributes:
+        guided_alignment: float. Weight of the loss that draws attention to the
+            `alignments` of a batch, `(B, T, S)`, where it has them: row `t` says how
+            much label `t` belongs to each source position. For training only, and
+            no part of the configuration.
     """
 
     target_vocabulary_size: int
+    guided_alignment = 0.0
+
+    def guide(self, inputs, attention_scores):
+        """Adds the loss of attention `(B, T, S)`, if the batch says how it should be.
+
+        For `call` in training; see `alignment_loss`.
+        """
+        if self.guided_alignment and "alignments" in inputs:
+            loss = alignment_loss(inputs["alignments"], attention_scores)
+            self.add_loss(self.guided_alignment * loss)
 
     def encode(self, inputs, num_steps=None):
         """Reads the source.

@@ -260,8 +260,10 @@ class Transformer(EncoderDecoder):
         value, mask = self._encode(inputs["source_ids"], training)
         features = self._embed(self.target_embedding, inputs["target_ids"], training)
         attention_scores = None
+        guided = training and self.guided_alignment and "alignments" in inputs
+        wanted = return_attention_scores or guided
         for i, block in enumerate(self.decoder_blocks):
-            aligns = return_attention_scores and i == self._aligning_block
+            aligns = wanted and i == self._aligning_block
             result = block(
                 features,
                 value,
@@ -273,9 +275,11 @@ class Transformer(EncoderDecoder):
             if aligns:
                 features, attention_scores = result
         logits = self._logits(self.decoder_norm(features))
-        if return_attention_scores:
-            return logits, ops.mean(attention_scores, axis=1)
-        return logits
+        if wanted:
+            attention_scores = ops.mean(attention_scores, axis=1)
+        if guided:
+            self.guide(inputs, attention_scores)
+        return (logits, attention_scores) if return_attention_scores else logits
 
     @property
     def _aligning_block(self):

@@ -82,7 +82,7 @@ def read_bundle(path, dtype=None):
     Raises:
         ValueError: if the folder is missing, incomplete, damaged or of another format.
     """
-    import keras_attention.models.transformer  # noqa: F401  registers the class
+    import keras_attention.models.families  # noqa: F401  registers the classes
 
     path = Path(path)
     config = _read_config(path)

@@ -67,7 +67,7 @@ class ModelConfig:
     """Which model; keys of the family's class, such as `norm_first`, go here too."""
 
     family: str = "transformer"
-    """Only "transformer" for now."""
+    """"transformer" or "recurrent"."""
     preset: str = "small"
     """Named sizes of the family: "tiny", "small", "base", "big"."""
     options: dict = dataclasses.field(default_factory=dict)
@@ -122,6 +122,16 @@ class TrainingConfig:
     """"bleu", "chrf" or "exact": what decides the best checkpoint."""
     patience: int = 0
     """Stop after so many validations without a better score; 0 never does."""
+    guided_alignment: float = 0.0
+    """Weight of the loss that draws attention to given alignments (Chen et al., 2016;
+    Garg et al., 2019); 0 is off."""
+    scheduled_sampling: str = "none"
+    """"linear", "exponential" or "inverse_sigmoid": how fast a recurrent model is made
+    to go on from its own words in training (Bengio et al., 2015); "none" is never."""
+    sampling_half_steps: int = 2000
+    """Steps after which half of the words it is shown are its own."""
+    sampling_least: float = 0.0
+    """The share of right words does not fall below this."""
     jit_compile: str = "auto"
     """"auto", "true" or "false": whether `fit` compiles with XLA."""
     seed: int = 1
@@ -139,6 +149,8 @@ _LEAST = {
     "clip_norm": 0,
     "accumulation_steps": 1,
     "average_checkpoints": 1,
+    "guided_alignment": 0,
+    "sampling_half_steps": 1,
     "validate_every": 1,
     "validation_sentences": 1,
     "test_sentences": 0,
@@ -164,7 +176,7 @@ class Recipe:
     def __post_init__(self):
         checks = [
             ("task", self.task, ("translation",)),
-            ("model.family", self.model.family, ("transformer",)),
+            ("model.family", self.model.family, ("transformer", "recurrent")),
             ("tokenizer.type", self.tokenizer.type, ("unigram", "bpe", "char", "word")),
             ("training.optimizer", self.training.optimizer, ("adam", "adamw")),
             (
@@ -176,6 +188,11 @@ class Recipe:
                 "training.precision",
                 self.training.precision,
                 ("float32", "mixed_bfloat16", "mixed_float16"),
+            ),
+            (
+                "training.scheduled_sampling",
+                self.training.scheduled_sampling,
+                ("none", "linear", "exponential", "inverse_sigmoid"),
             ),
             (
                 "training.validation_metric",
@@ -202,12 +219,22 @@ class Recipe:
                 raise ValueError(
                     f"training.{name} must be at least {least}; received {value}"
                 )
-        for name in ("label_smoothing", "ema_momentum", "beta_1", "beta_2"):
+        below_one = "label_smoothing ema_momentum beta_1 beta_2 sampling_least"
+        for name in below_one.split():
             value = getattr(self.training, name)
             if not 0 <= value < 1:
                 raise ValueError(
                     f"training.{name} must be at least 0 and below 1; received {value}"
                 )
+        if (
+            self.training.scheduled_sampling != "none"
+            and self.model.family != "recurrent"
+        ):
+            raise ValueError(
+                "training.scheduled_sampling needs a decoder that is trained step by "
+                f'step; received model.family="{self.model.family}". Set '
+                'model.family="recurrent", or leave scheduled_sampling out'
+            )
         # SavedModels and bundles are folders of this name.
         if not self.name.strip(".") or any(c in self.name for c in "/\\ \t\r\n"):
             raise ValueError(

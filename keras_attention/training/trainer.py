@@ -8,7 +8,8 @@ from pathlib import Path
 import keras
 
 from keras_attention.data.batching import TokenBatches
-from keras_attention.models.transformer import PRESETS, Transformer
+from keras_attention.layers.scheduled_sampling import ScheduledSampling
+from keras_attention.models.families import FAMILIES
 from keras_attention.tasks.translation import Translator
 from keras_attention.training.callbacks import Bar, History, Pace, Saver
 from keras_attention.training.config import unknown
@@ -89,34 +90,55 @@ class Trainer:
     def _model_options(self):
         """What the recipe says of the model, checked before anything slow begins."""
         config = self.recipe.model
-        if config.preset not in PRESETS:
+        model_class, presets = FAMILIES[config.family]
+        if config.preset not in presets:
             what = f"model.preset {config.preset!r}"
-            raise ValueError(unknown(what, config.preset, list(PRESETS)))
-        known = set(inspect.signature(Transformer.__init__).parameters)
+            raise ValueError(unknown(what, config.preset, list(presets)))
+        known = set(inspect.signature(model_class.__init__).parameters)
         # The tokenizers say the sizes of vocabularies.
         known -= {"self", "kwargs", "source_vocabulary_size", "target_vocabulary_size"}
         for key in config.options:
             if key not in known:
                 known = ["family", "preset", *sorted(known)]
                 raise ValueError(unknown(f"key {key!r} in [model]", key, known))
-        options = {**PRESETS[config.preset], **config.options}
-        options.setdefault("share_embeddings", self.recipe.tokenizer.shared)
+        options = {**presets[config.preset], **config.options}
+        shared = self.recipe.tokenizer.shared
+        options.setdefault("share_embeddings", shared)
+        # Without weights yet: combinations that cannot be are found out here.
+        self._model(9, 9 if shared else 8, options)
         return options
 
-    def _translator(self, corpus, options):
-        recipe = self.recipe
+    def _model(self, source_vocabulary_size, target_vocabulary_size, options):
+        family = self.recipe.model.family
+        model_class, _ = FAMILIES[family]
         try:
-            model = Transformer(
-                corpus.source_tokenizer.vocabulary_size,
-                corpus.target_tokenizer.vocabulary_size,
-                dtype=recipe.training.precision,
-                name="transformer",
+            return model_class(
+                source_vocabulary_size,
+                target_vocabulary_size,
+                dtype=self.recipe.training.precision,
+                name=family,
                 **options,
             )
         except (TypeError, ValueError) as error:
             raise ValueError(f"[model] does not describe a model: {error}") from error
+
+    def _translator(self, corpus, options):
+        recipe = self.recipe
+        model = self._model(
+            corpus.source_tokenizer.vocabulary_size,
+            corpus.target_tokenizer.vocabulary_size,
+            options,
+        )
         model.build()
         model.built = True
+        training = recipe.training
+        model.guided_alignment = training.guided_alignment
+        if training.scheduled_sampling != "none":
+            model.scheduled_sampling = ScheduledSampling(
+                training.scheduled_sampling,
+                training.sampling_half_steps,
+                training.sampling_least,
+            )
         return Translator(
             model,
             corpus.source_tokenizer,

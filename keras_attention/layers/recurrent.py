@@ -1,0 +1,220 @@
+"""Stacks of recurrent layers: one that reads the source, one that writes the target."""
+
+import keras
+from keras import ops
+
+CELLS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
+
+
+def recurrent_layer(cell, units, dtype, name):
+    """A Keras layer that returns all outputs and its last state."""
+    if cell not in CELLS:
+        raise ValueError(
+            f"cell must be one of {', '.join(map(repr, CELLS))}; received cell={cell!r}"
+        )
+    return CELLS[cell](
+        units, return_sequences=True, return_state=True, dtype=dtype, name=name
+    )
+
+
+class RecurrentStack(keras.layers.Layer):
+    """What both stacks are made of: layers, norms, residual connections.
+
+    Args:
+        units: int. Width of each layer's output, and of each state.
+        num_layers: int.
+        cell: "gru" or "lstm".
+        residual: bool. From the second layer on, adds a layer's input to its output
+            ([Wu et al., 2016](https://arxiv.org/abs/1609.08144), section 3.1).
+        layer_norm: bool. Normalises each layer's output; states stay as they are,
+            which keeps the fused kernels.
+        bidirectional: bool. Half of the units read forwards, half backwards.
+        **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
+
+    Raises:
+        ValueError: odd units for two directions, an unknown cell, no layer.
+    """
+
+    def __init__(
+        self,
+        units,
+        num_layers=1,
+        cell="gru",
+        residual=False,
+        layer_norm=False,
+        bidirectional=False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if num_layers < 1:
+            raise ValueError(f"num_layers must be positive; received {num_layers}")
+        if bidirectional and units % 2:
+            raise ValueError(
+                "units must be even, to be shared by two directions; received "
+                f"units={units}. Take {units + 1}, or bidirectional=False"
+            )
+        self.units = units
+        self.num_layers = num_layers
+        self.cell = cell
+        self.residual = residual
+        self.layer_norm = layer_norm
+        self.bidirectional = bidirectional
+        self.layers = [self._layer(f"{cell}_{i}") for i in range(num_layers)]
+        self.norms = [
+            keras.layers.LayerNormalization(
+                epsilon=1e-6, dtype=self.dtype_policy, name=f"norm_{i}"
+            )
+            for i in range(num_layers if layer_norm else 0)
+        ]
+
+    def _layer(self, name):
+        dtype = self.dtype_policy
+        if not self.bidirectional:
+            return recurrent_layer(self.cell, self.units, dtype, name)
+        layer = recurrent_layer(self.cell, self.units // 2, dtype, name)
+        return keras.layers.Bidirectional(layer, dtype=dtype, name=name)
+
+    def build(self, input_shape):
+        shape = (None, None, input_shape[-1])
+        for layer in self.layers:
+            layer.build(shape)
+            shape = (None, None, self.units)
+        for norm in self.norms:
+            norm.build(shape)
+
+    def _finish(self, i, features, output):
+        """What layer `i` hands on, of what it was given and what it made of that."""
+        if self.layer_norm:
+            output = self.norms[i](output)
+        return features + output if self.residual and i else output
+
+    def get_config(self):
+        names = "units num_layers cell residual layer_norm".split()
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class RecurrentEncoder(RecurrentStack):
+    """Recurrent layers that read a source, in one direction or in both.
+
+    Args:
+        units: int. Width of the output; even with two directions, which share it.
+        num_layers, cell, residual, layer_norm: as in `RecurrentStack`.
+        bidirectional: bool. Forward and backward at once, concatenated.
+        dropout: float. Between layers; one mask for a whole sentence
+            ([Gal & Ghahramani, 2016](https://arxiv.org/abs/1512.05287)).
+        **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
+
+    Call arguments:
+        features: float `(B, S, dim)`, real tokens first.
+        value_mask: bool `(B, S)`. False at padding, which must be on the right.
+        training: bool.
+
+    Returns:
+        `(value, states)`: `(B, S, units)`, and for each layer the last state, a tuple
+        of one tensor `(B, units)` for GRUs and two for LSTMs. The state of a row that
+        is all padding is zero.
+
+    Raises:
+        ValueError: odd units for two directions, an unknown cell, no layer.
+
+    References:
+        [Schuster & Paliwal, 1997](https://doi.org/10.1109/78.650093);
+        [Bahdanau et al., 2015](https://arxiv.org/abs/1409.0473), section 3.2.
+    """
+
+    def __init__(
+        self,
+        units,
+        num_layers=1,
+        cell="gru",
+        residual=False,
+        layer_norm=False,
+        bidirectional=True,
+        dropout=0.0,
+        **kwargs,
+    ):
+        super().__init__(
+            units, num_layers, cell, residual, layer_norm, bidirectional, **kwargs
+        )
+        self.dropout = dropout
+        self.dropout_layer = keras.layers.Dropout(
+            dropout, noise_shape=(None, 1, None), dtype=self.dtype_policy
+        )
+
+    def call(self, features, value_mask, training=None):
+        first = ops.equal(ops.arange(ops.shape(value_mask)[1]), 0)[None]
+        # Fused kernels refuse an empty row: it reads one padding, and forgets it.
+        mask = ops.logical_or(value_mask, first)
+        real = ops.any(value_mask, axis=1, keepdims=True)  # (B, 1)
+        states = []
+        for i, layer in enumerate(self.layers):
+            if i:
+                features = self.dropout_layer(features, training=training)
+            output, *last = layer(features, mask=mask, training=training)
+            if self.bidirectional:
+                half = len(last) // 2
+                last = [
+                    ops.concatenate(pair, axis=-1)
+                    for pair in zip(last[:half], last[half:], strict=True)
+                ]
+            states.append(
+                tuple(ops.where(real, state, ops.zeros_like(state)) for state in last)
+            )
+            features = self._finish(i, features, output)
+        return features, tuple(states)
+
+    def compute_output_spec(self, features, value_mask, training=None):
+        def spec(*shape):
+            return keras.KerasTensor(shape, dtype=self.compute_dtype)
+
+        state = spec(features.shape[0], self.units)
+        states = (state,) * (2 if self.cell == "lstm" else 1)
+        return spec(*features.shape[:2], self.units), (states,) * self.num_layers
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "bidirectional": self.bidirectional,
+            "dropout": self.dropout,
+        }
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class RecurrentDecoder(RecurrentStack):
+    """Recurrent layers that write a target, all of it at once or step by step.
+
+    Args: as in `RecurrentStack`.
+
+    Call arguments:
+        features: float `(B, T, dim)`, known in advance.
+        initial_states: of each layer, a tuple of tensors `(B, units)`.
+        dropout_masks: of each layer's output, `(B, units)`, or None. They are drawn
+            by the caller, once a sentence, so that stepping can be trained as well.
+
+    Returns:
+        `(B, T, units)`.
+    """
+
+    def call(self, features, initial_states, dropout_masks=None):
+        for i, layer in enumerate(self.layers):
+            output, *_ = layer(features, initial_state=list(initial_states[i]))
+            features = self._finish(i, features, output)
+            if dropout_masks is not None:
+                features = features * dropout_masks[i][:, None]
+        return features
+
+    def step(self, features, states, dropout_masks=None):
+        """Moves by one token: `(N, dim)` in, `((N, units), new states)` out."""
+        new_states = []
+        for i, layer in enumerate(self.layers):
+            output, state = layer.cell(features, list(states[i]))
+            new_states.append(tuple(state))
+            features = self._finish(i, features, output)
+            if dropout_masks is not None:
+                features = features * dropout_masks[i]
+        return features, tuple(new_states)
+
+    def compute_output_spec(self, features, initial_states, dropout_masks=None):
+        shape = (*features.shape[:2], self.units)
+        return keras.KerasTensor(shape, dtype=self.compute_dtype)

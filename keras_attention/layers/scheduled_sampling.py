@@ -1,0 +1,125 @@
+"""Scheduled sampling: a decoder in training learns to go on from its own words."""
+
+import math
+
+import keras
+from keras import ops
+
+SCHEDULES = ("linear", "exponential", "inverse_sigmoid")
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class ScheduledSampling(keras.layers.Layer):
+    """Tosses a coin for each token: shown the right one, or the model's own?
+
+    With probability ε the decoder sees the right token, else one drawn from what it
+    said itself a step before. ε falls with the number `i` of batches seen:
+
+        linear            ε = max(least, 1 − c i)
+        exponential       ε = max(least, k^i)
+        inverse_sigmoid   ε = max(least, k / (k + exp(i / k)))
+
+    c or k are such that ε is one half after `half_steps`, so that schedules can be
+    exchanged. (The third starts at k / (k + 1), not at 1.)
+
+    Args:
+        schedule: "linear", "exponential" or "inverse_sigmoid".
+        half_steps: int. Batches after which half of the tokens are the model's own.
+        least: float. ε does not fall below it.
+        **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
+
+    Call arguments:
+        token_ids: int `(T, B)`, the right tokens.
+
+    Returns:
+        `(shown, uniforms)`, both `(T, B)`: bool, True where the right token is shown;
+        and float32 numbers from 0 to 1 with which to draw from the model. Each call
+        counts as one batch.
+
+    Raises:
+        ValueError: an unknown schedule, or numbers out of range.
+
+    References:
+        [Bengio et al., 2015](https://arxiv.org/abs/1506.03099), section 2.4.
+    """
+
+    def __init__(
+        self, schedule="inverse_sigmoid", half_steps=2000, least=0.0, **kwargs
+    ):
+        super().__init__(**kwargs)
+        if schedule not in SCHEDULES:
+            raise ValueError(
+                f"schedule must be one of {', '.join(SCHEDULES)}; received {schedule!r}"
+            )
+        if half_steps < 1 or not 0 <= least <= 1:
+            raise ValueError(
+                "half_steps must be at least 1 and least from 0 to 1; received "
+                f"half_steps={half_steps}, least={least}"
+            )
+        self.schedule = schedule
+        self.half_steps = half_steps
+        self.least = least
+        self.seed_generator = keras.random.SeedGenerator()
+        self.num_batches = self.add_weight(
+            shape=(), initializer="zeros", trainable=False, name="num_batches"
+        )
+
+    def build(self, input_shape):
+        pass
+
+    def teacher_share(self, num_batches):
+        """ε after so many batches, a float32 scalar tensor or array."""
+        i = ops.cast(num_batches, "float32")
+        if self.schedule == "linear":
+            share = 1 - i / (2 * self.half_steps)
+        elif self.schedule == "exponential":
+            share = ops.power(0.5, i / self.half_steps)
+        else:
+            k = _inverse_sigmoid_constant(self.half_steps)
+            share = ops.sigmoid(math.log(k) - i / k)
+        return ops.maximum(share, self.least)
+
+    def call(self, token_ids):
+        shape = ops.shape(token_ids)
+        coins = keras.random.uniform(shape, seed=self.seed_generator, dtype="float32")
+        uniforms = keras.random.uniform(
+            shape, seed=self.seed_generator, dtype="float32"
+        )
+        shown = coins < self.teacher_share(self.num_batches)
+        self.num_batches.assign_add(1)
+        return shown, uniforms
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "schedule": self.schedule,
+            "half_steps": self.half_steps,
+            "least": self.least,
+        }
+
+
+def _inverse_sigmoid_constant(half_steps):
+    """The k for which ε = k / (k + exp(i / k)) is one half at i = half_steps.
+
+    That is where k ln k = i; Newton's method on it.
+    """
+    k = max(2.0, half_steps / math.log(half_steps + 2))
+    for _ in range(50):
+        k -= (k * math.log(k) - half_steps) / (math.log(k) + 1)
+    return k
+
+
+def draw_tokens(logits, uniforms):
+    """Draws from softmax(logits), by inverting its cumulative sum.
+
+    Args:
+        logits: float `(N, V)`.
+        uniforms: float `(N,)`, from 0 to 1.
+
+    Returns:
+        int32 `(N,)`. No gradient flows back.
+    """
+    probabilities = ops.softmax(ops.cast(ops.stop_gradient(logits), "float32"), axis=-1)
+    below = ops.cumsum(probabilities, axis=-1) < uniforms[:, None]
+    last = ops.shape(logits)[-1] - 1  # Rounding may leave the whole sum below one.
+    return ops.minimum(ops.sum(ops.cast(below, "int32"), axis=-1), last)
