@@ -28,7 +28,7 @@ def test_the_licence_lies_beside_them():
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():
-    assert shipped_corpora() == ["help-en-de", "help-en-zh"]
+    assert shipped_corpora() == ["help-en-de", "help-en-zh", "bible-en-es"]
     with pytest.raises(ValueError, match=r"help-en-de, .*mean 'help-en-de'\?"):
         corpus_path("help-en-dee")
 

@@ -7,6 +7,7 @@ FOLDER = Path(__file__).parent
 FILES = {
     "help-en-de": "libreoffice-help.en-de.tsv.gz",
     "help-en-zh": "libreoffice-help.en-zh.tsv.gz",
+    "bible-en-es": "bible-web-rv1909.en-es.tsv.gz",
 }
 
 
@@ -16,7 +17,7 @@ def shipped_corpora():
     Example:
 
     >>> shipped_corpora()
-    ['help-en-de', 'help-en-zh']
+    ['help-en-de', 'help-en-zh', 'bible-en-es']
     """
     return list(FILES)
 
