@@ -26,6 +26,7 @@ class TokenBatches(keras.utils.PyDataset):
         decoder input START u v w 0 0     (B, T)
         labels        u v w END 0 0       (B, T)
         sample_weight 1 1 1 1   0 0       (B, T)
+        alignments    float               (B, T, S), if asked for
 
     Each batch has one of at most `max_shapes` shapes, so that a compiler meets a
     handful of programs. In one data epoch each pair comes exactly once; rows that
@@ -48,6 +49,10 @@ class TokenBatches(keras.utils.PyDataset):
             corpus. 1 gives a single shape.
         first_step: int. The global step that `self[0]` is; a finished epoch of `fit`
             moves it on.
+        alignments: bool. Whether inputs also hold `alignments`, float32
+            `(B, T, S)`: how much the label at `t` belongs to the source position
+            `s`. A row sums to 1, shared evenly by the positions linked to it, or is
+            zero, where there are none; END belongs to END.
         **kwargs: `workers`, `use_multiprocessing`, `max_queue_size`, for Keras.
 
     Attributes:
@@ -55,7 +60,8 @@ class TokenBatches(keras.utils.PyDataset):
         num_batches_per_data_epoch: int.
 
     Raises:
-        ValueError: an empty corpus, or pairs that fit no bucket.
+        ValueError: an empty corpus, one without the alignments asked for, or pairs
+            that fit no bucket.
 
     Example:
 
@@ -79,6 +85,7 @@ class TokenBatches(keras.utils.PyDataset):
         shuffle=True,
         steps_per_epoch=None,
         first_step=0,
+        alignments=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -89,7 +96,13 @@ class TokenBatches(keras.utils.PyDataset):
                 "tokens_per_batch and max_shapes must be at least 1; "
                 f"received {tokens_per_batch} and {max_shapes}"
             )
+        if alignments and corpus.alignments is None:
+            raise ValueError(
+                "expected a corpus with alignments; received one without: prepare it "
+                "with alignments=…, or leave out alignments=True"
+            )
         self.corpus = corpus
+        self.alignments = alignments
         self.tokens_per_batch = tokens_per_batch
         self.seed = seed
         self.shuffle = shuffle
@@ -133,7 +146,8 @@ class TokenBatches(keras.utils.PyDataset):
 
         Returns:
             `({"source_ids": (B, S), "target_ids": (B, T)}, labels (B, T),
-            sample_weight (B, T))`, int32 but for the weight, which is float32.
+            sample_weight (B, T))`, int32 but for the weight, which is float32. With
+            alignments, the dict has those too, float32 `(B, T, S)`.
         """
         return self._batch(*self._rows_at(step))
 
@@ -200,11 +214,14 @@ class TokenBatches(keras.utils.PyDataset):
         target_ids = np.zeros_like(labels)
         target_ids[: len(rows), 0] = START_ID
         target_ids[:, 1:] = np.where(labels == END_ID, PAD_ID, labels)[:, :-1]
-        return (
-            {"source_ids": source_ids, "target_ids": target_ids},
-            labels,
-            sample_weight,
-        )
+        inputs = {"source_ids": source_ids, "target_ids": target_ids}
+        if self.alignments:
+            sides = self.corpus.source.offsets, self.corpus.target.offsets
+            lengths = [offsets[rows + 1] - offsets[rows] for offsets in sides]
+            inputs["alignments"] = self.corpus.alignments.padded(
+                rows, lengths, (shape.batch_size, labels.shape[1], source_ids.shape[1])
+            )
+        return inputs, labels, sample_weight
 
     def __getstate__(self):
         return {**self.__dict__, "_lock": None, "_plans": {}}

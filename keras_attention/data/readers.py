@@ -81,6 +81,7 @@ def read_pairs(
     format = _resolve_format(path, target_path, format)
     found = False
     for line_number, lines in enumerate(_lines(path, target_path), start=1):
+        report.num_lines = line_number
         try:
             if format == "jsonl":
                 source, target = _split_json(lines[0], source_key, target_key)
@@ -105,6 +106,18 @@ def read_pairs(
             f"one good pair. {report.summary()}\n"
             "Check the format, the columns or keys, and the encoding (UTF-8)."
         )
+
+
+def read_lines(path):
+    """Yields the lines of a file, plain or gzip'd, as bytes without their ends; None
+    for one over `MAX_LINE_BYTES`.
+
+    Raises:
+        ValueError: UTF-16, or a damaged gzip file.
+        OSError: the file cannot be opened.
+    """
+    with _open(path) as file:
+        yield from _file_lines(file, path)
 
 
 def _resolve_format(path, target_path, format):

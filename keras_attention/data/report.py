@@ -8,6 +8,8 @@ EMPTY_SIDE = "empty side"
 TOO_LONG = "over-long sentence"
 BAD_JSON = "bad JSON"
 MISSING_KEY = "missing key"
+BAD_ALIGNMENT = "bad alignment"
+ALIGNMENT_OUTSIDE = "alignment outside of the sentence"
 # A note, not a skip: the pair is used.
 EXTRA_COLUMNS = "more than two columns (the first two were used)"
 
@@ -21,6 +23,7 @@ class SkipReport:
 
     Attributes:
         num_good: int. Pairs that were used.
+        num_lines: int. Lines of the file that was read last, good or not.
         skipped: dict from reason to number of lines.
         lines: dict from reason (or note) to the first 20 line numbers, from 1.
         notes: dict from remark to number of lines; these lines were used.
@@ -37,6 +40,7 @@ class SkipReport:
 
     def __init__(self):
         self.num_good = 0
+        self.num_lines = 0
         self.skipped = Counter()
         self.notes = Counter()
         self.lines = {}

@@ -6,6 +6,7 @@ A prepared folder holds
     train/ valid/ test/  source_tokens.bin     uint16 or int32, sentences end to end
                          source_offsets.bin    int64, where each begins, and the end
                          target_….bin          the same, of the other side
+                         alignment_….bin       the same, of links; see `Links`
                          source.txt target.txt (valid and test) the texts, one a line
 """
 
@@ -15,11 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_attention.data.alignments import piece_links, piece_words
+from keras_attention.data.links import Links
 from keras_attention.data.report import SkipReport
 from keras_attention.special_tokens import END_ID
 
 SPLITS = ("train", "valid", "test")
 SIDES = ("source", "target")
+ALIGNMENT = "alignment"
 META = "meta.json"
 FORMAT_VERSION = 1
 OFFSET_DTYPE = np.dtype("int64")
@@ -117,9 +121,10 @@ class TokenisedCorpus:
         source: `Sentences`.
         target: `Sentences`, as many.
         texts: function that returns `(sources, targets)`, two lists of str; or None.
+        alignments: `Links` between their pieces, or None.
     """
 
-    def __init__(self, source, target, texts=None):
+    def __init__(self, source, target, texts=None, alignments=None):
         if len(source) != len(target):
             raise ValueError(
                 "expected as many sources as targets; "
@@ -127,12 +132,25 @@ class TokenisedCorpus:
             )
         self.source = source
         self.target = target
+        self.alignments = alignments
         self._texts = texts
 
     @classmethod
-    def from_pairs(cls, pairs, source_tokenizer, target_tokenizer):
-        """Tokenises a list of `(source, target)` in memory, for small data."""
+    def from_pairs(cls, pairs, source_tokenizer, target_tokenizer, alignments=None):
+        """Tokenises a list of `(source, target)` in memory, for small data.
+
+        `alignments` are sets of `(source word, target word)`, one for each pair.
+        """
         sources, targets = ([pair[side] for pair in pairs] for side in (-2, -1))
+        if alignments is not None:
+            words = (
+                piece_words(source_tokenizer, sources),
+                piece_words(target_tokenizer, targets),
+            )
+            links = map(piece_links, alignments, *words)
+            flat = [positions.ravel().tolist() for positions in links]
+            longest = max(map(len, chain(*words)), default=0)
+            alignments = Links(Sentences.from_ids(flat, longest))
         return cls(
             Sentences.from_ids(
                 source_tokenizer.encode(sources), source_tokenizer.vocabulary_size
@@ -141,6 +159,7 @@ class TokenisedCorpus:
                 target_tokenizer.encode(targets), target_tokenizer.vocabulary_size
             ),
             _Texts(sources, targets),
+            alignments,
         )
 
     def __len__(self):
@@ -240,10 +259,13 @@ class PreparedCorpus:
 
     def _split(self, split):
         folder = self.folder / split
-        sides = []
-        for side in SIDES:
-            dtype = token_dtype(self.meta[f"{side}_vocabulary_size"])
-            sentences = Sentences.open(folder / side, dtype)
+        dtypes = [token_dtype(self.meta[f"{side}_vocabulary_size"]) for side in SIDES]
+        stems = dict(zip(SIDES, dtypes, strict=True))
+        if self.meta.get("alignment_dtype"):
+            stems[ALIGNMENT] = np.dtype(self.meta["alignment_dtype"])
+        opened = {}
+        for stem, dtype in stems.items():
+            sentences = Sentences.open(folder / stem, dtype)
             expected = self.meta["num_pairs"][split]
             complete = (
                 len(sentences) == expected
@@ -252,8 +274,9 @@ class PreparedCorpus:
             if not complete:
                 raise ValueError(
                     f"{folder} is incomplete: {META} promises {expected:,} pairs, "
-                    f"the {side} files hold {len(sentences):,}: prepare it again"
+                    f"the {stem} files hold {len(sentences):,}: prepare it again"
                 )
-            sides.append(sentences)
+            opened[stem] = sentences
         texts = None if split == "train" else _TextFiles(folder)
-        return TokenisedCorpus(*sides, texts)
+        links = Links(opened[ALIGNMENT]) if ALIGNMENT in opened else None
+        return TokenisedCorpus(opened["source"], opened["target"], texts, links)

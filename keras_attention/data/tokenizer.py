@@ -150,23 +150,18 @@ class Tokenizer:
         Returns:
             A list of lists of int, in the order of `texts`.
         """
-        if isinstance(texts, (str, bytes)):
-            raise ValueError(
-                f"texts must be a list of strings; received the single {texts!r:.40}: "
-                "write [text]"
-            )
-        texts = list(texts)
-        try:
-            return self._processor.encode(texts, num_threads=num_threads)
-        except TypeError:
-            for text in texts:
-                if not isinstance(text, str):
-                    raise ValueError(
-                        "texts must hold strings; received a "
-                        f"{type(text).__name__}: {text!r:.40}"
-                    ) from None
-            texts = [SURROGATES.sub("\ufffd", text) for text in texts]
-            return self._processor.encode(texts, num_threads=num_threads)
+        return self._encode(texts, num_threads=num_threads)
+
+    def offsets(self, texts, num_threads=1):
+        """Where in its text each piece of `encode` was.
+
+        Returns:
+            A list of lists of `(begin, end)`, in characters. A piece takes the spaces
+            before it along. Of a character that became several pieces, the last has
+            it all; the others are empty, and stand where it begins.
+        """
+        options = {"num_threads": num_threads, "return_type": "offset_mapping"}
+        return [mapping["offsets"] for mapping in self._encode(texts, **options)]
 
     def decode(self, ids):
         """Texts of a batch of ids, each up to its first END.
@@ -183,6 +178,25 @@ class Tokenizer:
     def pieces(self, ids):
         """The piece of each id, special ones too, as `["▁He", "llo", "</s>"]`."""
         return self._processor.id_to_piece(self._checked(ids))
+
+    def _encode(self, texts, **options):
+        if isinstance(texts, (str, bytes)):
+            raise ValueError(
+                f"texts must be a list of strings; received the single {texts!r:.40}: "
+                "write [text]"
+            )
+        texts = list(texts)
+        try:
+            return self._processor.encode(texts, **options)
+        except TypeError:
+            for text in texts:
+                if not isinstance(text, str):
+                    raise ValueError(
+                        "texts must hold strings; received a "
+                        f"{type(text).__name__}: {text!r:.40}"
+                    ) from None
+            texts = [SURROGATES.sub("\ufffd", text) for text in texts]
+            return self._processor.encode(texts, **options)
 
     def _content(self, ids):
         ids = self._checked(ids)

@@ -13,6 +13,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from keras_attention.data import report as reasons
+from keras_attention.data.alignment_file import AlignmentFile, usable_links
 from keras_attention.data.pair_files import PairFiles
 from keras_attention.data.readers import Pair, read_pairs
 from keras_attention.data.report import SkipReport
@@ -109,6 +110,7 @@ def prepare(
     max_target_length=256,
     valid_share=VALID_SHARE,
     test_share=TEST_SHARE,
+    alignments=None,
     report=None,
     progress=None,
     overwrite=False,
@@ -130,6 +132,11 @@ def prepare(
         max_target_length: int. The same, of a target.
         valid_share: float. Share of the sources in valid; see `split_of`.
         test_share: float. Share of the sources in test.
+        alignments: optional. Which words of source and target belong together, kept
+            as links between their pieces: `AlignmentFile`, or the path of one, with
+            a line for each line of the corpus; or a function of `(source, target)`
+            that returns a set of `(source word, target word)`. A pair whose links
+            lie outside of it, or cannot be read, is skipped and reported.
         report: `SkipReport` to fill in, optional. Also kept in the folder.
         progress: function called with the number of pairs read so far, optional.
         overwrite: bool. Whether to replace a corpus prepared otherwise.
@@ -138,15 +145,18 @@ def prepare(
         `PreparedCorpus`.
 
     Raises:
-        ValueError: no pair is left for training, shares out of range, or `folder`
-            holds something else.
+        ValueError: no pair is left for training, shares out of range, an alignment
+            file of another length, or `folder` holds something else.
     """
     check_shares(valid_share, test_share)
     folder = Path(folder)
     report = SkipReport() if report is None else report
-    fingerprint = getattr(pairs, "fingerprint", None)
+    if isinstance(alignments, str | os.PathLike):
+        alignments = AlignmentFile(alignments)
+    inputs = [_fingerprint(each) for each in (pairs, alignments)]
     options = {
-        "input": fingerprint() if fingerprint else None,
+        "input": None if None in inputs else inputs[0],
+        "alignments": inputs[1] or None,
         "source_tokenizer": source_tokenizer.fingerprint,
         "target_tokenizer": target_tokenizer.fingerprint,
         "max_source_length": max_source_length,
@@ -161,6 +171,8 @@ def prepare(
 
     tokenizers = (source_tokenizer, target_tokenizer)
     dtypes = [token_dtype(tokenizer.vocabulary_size) for tokenizer in tokenizers]
+    if alignments is not None:
+        dtypes.append(token_dtype(max(max_source_length, max_target_length)))
     with whole_folder(folder, overwrite=True) as unfinished, ExitStack() as stack:
         writers = {
             split: stack.enter_context(
@@ -168,10 +180,13 @@ def prepare(
             )
             for split in SPLITS
         }
+        report.num_lines = 0
         stream = iter(_numbered(pairs(report=report) if callable(pairs) else pairs))
+        if isinstance(alignments, AlignmentFile):
+            stream = alignments.beside(stream, report)
         num_read = 0
         while chunk := list(islice(stream, CHUNK)):
-            _append(chunk, writers, tokenizers, options, report)
+            _append(chunk, writers, tokenizers, alignments, options, report)
             num_read += len(chunk)
             if progress is not None:
                 progress(num_read)
@@ -188,7 +203,8 @@ def prepare(
             "source_vocabulary_size": source_tokenizer.vocabulary_size,
             "target_vocabulary_size": target_tokenizer.vocabulary_size,
             "num_pairs": {name: w.num_pairs for name, w in writers.items()},
-            "num_tokens": {name: w.num_tokens for name, w in writers.items()},
+            "num_tokens": {name: w.num_tokens[:2] for name, w in writers.items()},
+            "alignment_dtype": None if alignments is None else dtypes[2].name,
             "options": options,
             "report": report.to_dict(),
         }
@@ -196,7 +212,10 @@ def prepare(
     return PreparedCorpus.open(folder)
 
 
-def _append(chunk, writers, tokenizers, options, report):
+def _append(chunk, writers, tokenizers, alignments, options, report):
+    lines: tuple = ()
+    if isinstance(alignments, AlignmentFile):
+        chunk, lines = zip(*chunk, strict=True)
     threads = os.cpu_count() or 1
     texts = [[pair[side] for pair in chunk] for side in (1, 2)]
     source_ids, target_ids = (
@@ -205,20 +224,35 @@ def _append(chunk, writers, tokenizers, options, report):
     )
     longest_source = options["max_source_length"]
     longest_target = options["max_target_length"]
-    shares = options["valid_share"], options["test_share"]
-    members = {split: [] for split in SPLITS}
+    good = []
     for i, (source, target) in enumerate(zip(source_ids, target_ids, strict=True)):
         if not source or not target:
             report.skip(reasons.EMPTY_SIDE, chunk[i][0])
         elif len(source) > longest_source or len(target) > longest_target:
             report.skip(reasons.TOO_LONG, chunk[i][0])
         else:
-            members[split_of(chunk[i][1], *shares)].append(i)
+            good.append(i)
+    columns = [source_ids, target_ids]
+    if alignments is not None:
+        links = usable_links(alignments, chunk, lines, good, tokenizers, report)
+        columns.append(links)
+        good = [i for i in good if i in links]
+    shares = options["valid_share"], options["test_share"]
+    members = {split: [] for split in SPLITS}
+    for i in good:
+        members[split_of(chunk[i][1], *shares)].append(i)
     for split, rows in members.items():
         writers[split].append(
-            [[ids[i] for i in rows] for ids in (source_ids, target_ids)],
+            [[column[i] for i in rows] for column in columns],
             [[side_texts[i] for i in rows] for side_texts in texts],
         )
+
+
+def _fingerprint(data):
+    """A short name of what is read, None if it has none."""
+    if data is None:
+        return ""
+    return data.fingerprint() if hasattr(data, "fingerprint") else None
 
 
 def _numbered(pairs):
@@ -251,11 +285,11 @@ def _earlier(folder, options, overwrite):
             f"{folder} holds something else than a prepared corpus, which is not "
             f"overwritten: choose another folder ({error})"
         ) from None
-    if options["input"] is not None and earlier == options:
+    changed = [name for name in options if earlier.get(name) != options[name]]
+    if options["input"] is not None and not changed:
         return corpus
     if overwrite:
         return None
-    changed = [name for name in options if earlier.get(name) != options[name]]
     raise ValueError(
         f"{folder} holds a corpus prepared with other options or from other data "
         f"(compared: {', '.join(changed) or 'unknown input'}): choose another folder, "

@@ -9,6 +9,16 @@ from collections.abc import Set as AbstractSet
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from keras_attention.data.alignments import parse_alignment
+
+__all__ = [
+    "alignment_error_rate",
+    "coverage",
+    "entropy",
+    "hard_alignment",
+    "parse_alignment",
+]
+
 Alignment = AbstractSet[tuple[int, int]]
 """Pairs `(source position, target position)`, both from 0."""
 
@@ -125,24 +135,6 @@ def alignment_error_rate(
     if not total:
         raise ValueError("expected at least one link; all alignments are empty")
     return 1 - hits / total
-
-
-def parse_alignment(line: str) -> set[tuple[int, int]]:
-    """Reads the links of one sentence as aligners write them, `0-0 2-1 1-2`.
-
-    Raises:
-        ValueError: a link that is not two numbers with `-` between.
-    """
-    return {_parse_link(link) for link in line.split()}
-
-
-def _parse_link(link: str) -> tuple[int, int]:
-    source, _, target = link.partition("-")
-    if not (source.isdecimal() and target.isdecimal()):
-        raise ValueError(
-            f"expected links such as 0-0, source position first; received {link!r}"
-        )
-    return int(source), int(target)
 
 
 def _as_scores(attention_scores: ArrayLike | Iterable) -> NDArray:

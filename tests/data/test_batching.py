@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from keras_attention.data.batching import TokenBatches
+from keras_attention.data.links import Links
 from keras_attention.data.mixing import mixed_order
 from keras_attention.data.store import Sentences, TokenisedCorpus
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
@@ -158,6 +159,61 @@ def test_buckets_can_be_given(lengths):
     found = {tuple(shape[1:]) for shape in batches.shapes}
     given = {x if isinstance(x, tuple) else (x, x) for x in lengths}
     assert given <= found <= given | {(50, 51), (42, 43), (41, 41), (21, 21)}
+
+
+def aligned(corpus, seed=0):
+    """The same corpus with a few links for each pair, some twice, some pairs none."""
+    rng = np.random.default_rng(seed)
+    lengths = zip(corpus.source_lengths, corpus.target_lengths, strict=True)
+    flat = [
+        rng.integers(0, ends, (rng.integers(0, 6) if min(ends) else 0, 2)).ravel()
+        for ends in lengths
+    ]
+    links = Links(Sentences.from_ids([row.tolist() for row in flat], 99))
+    return TokenisedCorpus(corpus.source, corpus.target, alignments=links)
+
+
+def test_alignments_share_each_row_among_its_links_and_tie_the_ends():
+    corpus = TokenisedCorpus(
+        Sentences.from_ids([[5, 6, 7], [8], [9]], 10),
+        Sentences.from_ids([[9], [4, 5], [6]], 10),
+        alignments=Links(Sentences.from_ids([[0, 0, 2, 0], [0, 1], []], 10)),
+    )
+    batches = TokenBatches(corpus, 8, [(4, 3)], shuffle=False, alignments=True)
+    assert batches.shapes == [(2, 4, 3)]
+    (first, _, _), (second, _, _) = batches[0], batches[1]
+    assert first["alignments"].dtype == np.float32
+    assert first["alignments"].tolist() == [
+        [[0.5, 0, 0.5, 0], [0, 0, 0, 1], [0, 0, 0, 0]],
+        [[0, 0, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0]],
+    ]
+    # The second batch holds one pair, and padding.
+    assert np.argwhere(second["alignments"]).tolist() == [[0, 1, 1]]
+
+
+def test_alignments_follow_their_pairs_and_change_nothing_else():
+    corpus = aligned(make_corpus())
+    plain = TokenBatches(corpus, 512, seed=3)
+    batches = TokenBatches(corpus, 512, seed=3, first_step=5, alignments=True)
+    for step in range(5, 2 * len(plain)):
+        batch = batches[step - 5]
+        alignments = batch[0].pop("alignments")
+        assert same(batch, plain.batch_at(step))
+        assert alignments.shape == (*batch[1].shape, batch[0]["source_ids"].shape[1])
+        for number, found in zip(numbers(batch), alignments, strict=False):
+            expected = {tuple(link) for link in corpus.alignments[number].tolist()}
+            expected.add((corpus.source_lengths[number], corpus.target_lengths[number]))
+            assert {(s, t) for t, s in np.argwhere(found)} == expected
+            sums = found.sum(axis=1)
+            np.testing.assert_allclose(sums, found.any(axis=1), rtol=1e-6)
+        assert not alignments[len(numbers(batch)) :].any()
+    copy = pickle.loads(pickle.dumps(batches))
+    assert same(copy.batch_at(7), batches.batch_at(7))
+
+
+def test_alignments_must_be_there_to_be_asked_for():
+    with pytest.raises(ValueError, match=r"prepare it with alignments=…"):
+        TokenBatches(make_corpus(), alignments=True)
 
 
 # Keras infers static shapes from the first two batches (see mixed_order).

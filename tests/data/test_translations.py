@@ -7,9 +7,15 @@ import pickle
 import numpy as np
 import pytest
 
-from keras_attention.data.report import EMPTY_SIDE, TOO_LONG
+from keras_attention.data.alignment_file import AlignmentFile
+from keras_attention.data.report import (
+    ALIGNMENT_OUTSIDE,
+    BAD_ALIGNMENT,
+    EMPTY_SIDE,
+    TOO_LONG,
+)
 from keras_attention.data.store import SPLITS, token_dtype
-from keras_attention.data.toy import toy_pairs
+from keras_attention.data.toy import toy_alignment, toy_pairs
 from keras_attention.data.translations import (
     PairFiles,
     PreparedCorpus,
@@ -255,3 +261,112 @@ def test_meta_tells_the_counts(tmp_path, tokenizers):
     assert meta["num_pairs"]["train"] == len(corpus.train)
     assert meta["num_tokens"]["train"][0] == corpus.train.source_lengths.sum()
     assert meta["source_vocabulary_size"] == tokenizers[0].vocabulary_size
+
+
+# Alignments.
+
+
+def links_of(source, target=None):
+    return {(s, t) for t, s in enumerate(toy_alignment("reverse", source))}
+
+
+def write_alignments(path, pairs=PAIRS, swap=False):
+    lines = (sorted(links_of(source)) for source, _ in pairs)
+    order = (lambda s, t: (t, s)) if swap else (lambda s, t: (s, t))
+    text = "".join(
+        " ".join("{}-{}".format(*order(*link)) for link in links) + "\n"
+        for links in lines
+    )
+    path.write_text(text)
+    return path
+
+
+def test_alignments_stay_with_their_pairs(tmp_path, tokenizers, monkeypatch):
+    monkeypatch.setattr("keras_attention.data.translations.CHUNK", 70)
+    monkeypatch.setattr("keras_attention.data.alignment_file.ALIGNED_AT_ONCE", 7)
+    pairs = PairFiles(write_tsv(tmp_path / "c.tsv.gz"))
+    path = write_alignments(tmp_path / "c.align")
+    swapped = write_alignments(tmp_path / "swapped.align", swap=True)
+    given = [path, AlignmentFile(swapped, swap=True), links_of]
+    for number, alignments in enumerate(given):
+        folder = tmp_path / str(number)
+        corpus = run(
+            pairs, folder, tokenizers, alignments=alignments, max_source_length=6
+        )
+        assert corpus.meta["num_pairs"]["train"] > 200
+        assert isinstance(corpus.train.alignments._flat.tokens, np.memmap)
+        for split in SPLITS:
+            tokenised = getattr(corpus, split)
+            assert len(tokenised.alignments) == len(tokenised)
+            for i, length in enumerate(tokenised.source_lengths):
+                expected = [[s, length - 1 - s] for s in range(length)]
+                assert tokenised.alignments[i].tolist() == expected
+    copy = pickle.loads(pickle.dumps(corpus.train))
+    assert copy.alignments[3].tolist() == corpus.train.alignments[3].tolist()
+    assert run(PAIRS, tmp_path / "without", tokenizers).train.alignments is None
+
+
+def test_a_split_without_pairs_has_alignments_without_links(tmp_path, tokenizers):
+    options = {"alignments": links_of, "valid_share": 0, "test_share": 0}
+    corpus = run(PAIRS, tmp_path / "c", tokenizers, **options)
+    assert len(corpus.valid.alignments) == 0
+    in_memory = TokenisedCorpus.from_pairs(
+        PAIRS, *tokenizers, alignments=[links_of(source) for source, _ in PAIRS]
+    )
+    for i in range(len(PAIRS)):
+        np.testing.assert_array_equal(
+            corpus.train.alignments[i], in_memory.alignments[i]
+        )
+
+
+def test_lines_without_a_pair_have_a_line_of_links_all_the_same(tmp_path, tokenizers):
+    path, alignments = tmp_path / "c.tsv", tmp_path / "c.align"
+    path.write_text("no tab\na b\tb a\na\ta\nb\tb\nc\tc\nno tab\n")
+    alignments.write_text("9-9\n0-1 1-0\n0-1\n0:0\n\n9-9\n")
+    report = SkipReport()
+    options = {"valid_share": 0, "test_share": 0, "report": report}
+    corpus = run(
+        PairFiles(path), tmp_path / "p", tokenizers, alignments=alignments, **options
+    )
+    assert report.lines == {
+        "no tab": [1, 6],
+        ALIGNMENT_OUTSIDE: [3],
+        BAD_ALIGNMENT: [4],
+    }
+    assert report.num_good == 2
+    found = [corpus.train.alignments[i].tolist() for i in range(2)]
+    assert found == [[[0, 1], [1, 0]], []]
+
+
+@pytest.mark.parametrize(
+    ("num_lines", "message"),
+    [
+        (3, "ends after line 3, the corpus goes on with line 4"),
+        (4, "has 4 lines, the corpus 5"),
+        (6, "has 6 lines, the corpus 5"),
+    ],
+)
+def test_as_many_lines_of_links_as_of_the_corpus(
+    tmp_path, tokenizers, num_lines, message
+):
+    path, alignments = tmp_path / "c.tsv", tmp_path / "c.align"
+    path.write_text("a\ta\n" * 4 + "no tab\n")
+    alignments.write_text("0-0\n" * num_lines)
+    with pytest.raises(ValueError, match=message):
+        run(PairFiles(path), tmp_path / "p", tokenizers, alignments=alignments)
+    assert not (tmp_path / "p").exists()
+
+
+def test_other_alignments_are_prepared_anew(tmp_path, tokenizers):
+    pairs = PairFiles(write_tsv(tmp_path / "c.tsv.gz"))
+    alignments = write_alignments(tmp_path / "c.align")
+    folder = tmp_path / "prepared"
+    run(pairs, folder, tokenizers, alignments=alignments)
+    written = (folder / "meta.json").stat().st_mtime_ns
+    run(pairs, folder, tokenizers, alignments=str(alignments))
+    assert (folder / "meta.json").stat().st_mtime_ns == written
+    others = [None, links_of, AlignmentFile(alignments, swap=True)]
+    alignments.write_text("0-0\n" * 600)
+    for other in [*others, alignments]:
+        with pytest.raises(ValueError, match=r"alignments.*overwrite=True"):
+            run(pairs, folder, tokenizers, alignments=other)

@@ -1,0 +1,167 @@
+"""Alignments, from words to pieces and back.
+
+    links of words, as aligners write them     links of pieces, for training
+
+             das  Haus                                  ▁das  ▁Ha  us  END
+      the    0-0                                 ▁the     x
+      house       1-1                            ▁house         x   x
+                                                 END                    x
+
+A word is what `str.split` leaves whole. A piece belongs to each word of which it holds
+a character. That is one, unless unknown words in a row became one `<unk>`.
+"""
+
+import re
+from collections import defaultdict
+from itertools import product
+
+import numpy as np
+
+WORD = re.compile(r"\S+")
+
+
+def parse_alignment(line: str) -> set[tuple[int, int]]:
+    """Reads the links of one sentence as aligners write them, `0-0 2-1 1-2`.
+
+    Raises:
+        ValueError: a link that is not two numbers with `-` between.
+    """
+    return {_parse_link(link) for link in line.split()}
+
+
+def _parse_link(link: str) -> tuple[int, int]:
+    source, _, target = link.partition("-")
+    if not (source.isdecimal() and target.isdecimal()):
+        raise ValueError(
+            f"expected links such as 0-0, source position first; received {link!r}"
+        )
+    return int(source), int(target)
+
+
+def piece_words(tokenizer, texts, num_threads=1):
+    """The words of each text's pieces.
+
+    Args:
+        tokenizer: `Tokenizer`.
+        texts: list of str.
+        num_threads: int. For the tokenizer.
+
+    Returns:
+        A list of int `(num_pieces, 2)`: the first word in which each piece of
+        `tokenizer.encode` lies, and one past the last.
+    """
+    return [
+        _words_at(text, offsets)
+        for text, offsets in zip(
+            texts, tokenizer.offsets(texts, num_threads), strict=True
+        )
+    ]
+
+
+def _words_at(text, offsets):
+    words = np.array([word.span() for word in WORD.finditer(text)], int).reshape(-1, 2)
+    begins, ends = np.array(offsets, int).reshape(-1, 2).T
+    # A piece without characters belongs to the word in which, or before which, it is.
+    first = np.searchsorted(words[:, 1], begins, side="right")
+    first = np.minimum(first, max(len(words) - 1, 0))
+    last = np.searchsorted(words[:, 0], ends, side="left")
+    return np.stack([first, np.maximum(last, first + 1)], axis=1)
+
+
+def piece_links(links, source_words, target_words):
+    """Links all pieces of linked words.
+
+    Args:
+        links: set of `(source word, target word)`.
+        source_words: int `(S, 2)`, as `piece_words` gives them.
+        target_words: int `(T, 2)`.
+
+    Returns:
+        int `(n, 2)`, sorted: source and target positions of pieces. Words without a
+        piece, of characters that normalisation removes, have no links.
+
+    Example:
+
+    >>> piece_links({(1, 0)}, [[0, 1], [1, 2], [1, 2]], [[0, 1]]).tolist()
+    [[1, 0], [2, 0]]
+    """
+    source, target = _pieces_of(source_words), _pieces_of(target_words)
+    linked = {
+        pair
+        for source_word, target_word in links
+        for pair in product(source[source_word], target[target_word])
+    }
+    return np.array(sorted(linked), int).reshape(-1, 2)
+
+
+def _pieces_of(words):
+    """The pieces of each word, a dict of lists."""
+    pieces = defaultdict(list)
+    for piece, (first, last) in enumerate(np.asarray(words, int).tolist()):
+        for word in range(first, last):
+            pieces[word].append(piece)
+    return pieces
+
+
+def word_links(links, source_words, target_words):
+    """Links words of which any pieces are linked; what `piece_links` undoes.
+
+    Args:
+        links: int `(n, 2)`, or a set. Source and target positions of pieces.
+        source_words: int `(S, 2)`, as `piece_words` gives them.
+        target_words: int `(T, 2)`.
+
+    Returns:
+        A set of `(source word, target word)`, for `alignment_error_rate`.
+    """
+    return {
+        (source, target)
+        for s, t in links
+        for source in range(*map(int, source_words[s]))
+        for target in range(*map(int, target_words[t]))
+    }
+
+
+def word_attention(attention_scores, source_words, target_words):
+    """Attention between words, from that between pieces.
+
+    Attention to a word is the sum over its pieces, attention from a word the mean.
+
+    Args:
+        attention_scores: float `(T, S)`. END and padding may follow the pieces; they
+            are left out.
+        source_words: int `(S, 2)`, as `piece_words` gives them.
+        target_words: int `(T, 2)`.
+
+    Returns:
+        float `(target words, source words)`, up to the last word that has a piece;
+        for `hard_alignment`.
+
+    Example:
+
+    >>> scores = np.array([[0.5, 0.25, 0.25], [0, 0.25, 0.75]])
+    >>> word_attention(scores, [[0, 1], [1, 2], [1, 2]], [[0, 1], [1, 2]])
+    array([[0.5, 0.5],
+           [0. , 1. ]])
+
+    References:
+        [Clark et al., 2019](https://arxiv.org/abs/1906.04341), section 4.1.
+    """
+    scores = np.asarray(attention_scores, "float64")
+    lengths = len(target_words), len(source_words)
+    if scores.ndim != 2 or scores.shape[0] < lengths[0] or scores.shape[1] < lengths[1]:
+        raise ValueError(
+            "expected attention scores (T, S) of one sentence pair with at least "
+            f"{lengths} pieces; received the shape {scores.shape}"
+        )
+    source, target = _membership(source_words), _membership(target_words)
+    source = source / np.maximum(source.sum(axis=0), 1)  # Words share a piece evenly.
+    target = target / np.maximum(target.sum(axis=1, keepdims=True), 1)
+    return target @ scores[: lengths[0], : lengths[1]] @ source.T
+
+
+def _membership(words):
+    """Which piece belongs to which word: float `(words, pieces)`, 0 or 1."""
+    words = np.asarray(words, int).reshape(-1, 2)
+    numbers = np.arange(words[:, 1].max(initial=0))[:, None]
+    return ((words[:, 0] <= numbers) & (numbers < words[:, 1])).astype("float64")
