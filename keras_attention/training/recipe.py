@@ -4,6 +4,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
+from keras_attention.data.toy import TASKS
 from keras_attention.decoding.options import DecodingOptions
 from keras_attention.training.config import checked_table, from_table, to_toml, unknown
 
@@ -28,6 +29,9 @@ class DataConfig:
     """Key of the source in JSON lines."""
     target_key: str = "target"
     """Key of the target in JSON lines."""
+    alignments: str = ""
+    """A file that says which words belong together, "0-0 2-1", source first, one line
+    for each line of the corpus (Pharaoh format). Toy tasks know theirs."""
     source_language: str = ""
     """ISO code, for the model card."""
     target_language: str = ""
@@ -234,6 +238,14 @@ class Recipe:
                 "training.scheduled_sampling needs a decoder that is trained step by "
                 f'step; received model.family="{self.model.family}". Set '
                 'model.family="recurrent", or leave scheduled_sampling out'
+            )
+        aligned = self.data.alignments or self.data.corpus in TASKS
+        if self.training.guided_alignment and not aligned:
+            raise ValueError(
+                "training.guided_alignment needs to know which words belong together; "
+                f"received data.corpus={self.data.corpus!r} without data.alignments. "
+                "Name a file of links in data.alignments, take a toy task "
+                f"({', '.join(TASKS)}), or leave guided_alignment at 0"
             )
         # SavedModels and bundles are folders of this name.
         if not self.name.strip(".") or any(c in self.name for c in "/\\ \t\r\n"):

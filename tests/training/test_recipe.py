@@ -158,3 +158,14 @@ def test_a_resumed_run_may_not_become_another(path, change):
 def test_recipes_cannot_be_changed_by_accident(path):
     with pytest.raises(dataclasses.FrozenInstanceError):
         load_recipe(path).training.seed = 5
+
+
+def test_guided_alignment_needs_alignments(path):
+    guided = "training.guided_alignment=0.05"
+    assert load_recipe(path, [guided]).training.guided_alignment == 0.05
+    corpus = "data.corpus=pairs.tsv"
+    load_recipe(path, [guided, corpus, "data.alignments=pairs.align"])
+    with pytest.raises(ValueError, match=r"links in data\.alignments, take a toy task"):
+        load_recipe(path, [guided, corpus])
+    with pytest.raises(ValueError, match="guided_alignment must be at least 0"):
+        load_recipe(path, ["training.guided_alignment=-1"])
