@@ -61,11 +61,25 @@ class ScheduledSampling(keras.layers.Layer):
         self.least = least
         self.seed_generator = keras.random.SeedGenerator()
         self.num_batches = self.add_weight(
-            shape=(), initializer="zeros", trainable=False, name="num_batches"
+            shape=(),
+            initializer="zeros",
+            # In bfloat16 it would stop at 256.
+            dtype="float32",
+            autocast=False,
+            trainable=False,
+            name="num_batches",
         )
 
     def build(self, input_shape):
         pass
+
+    @property
+    def weights(self):
+        """None: like a seed, the counter is a variable of training, no parameter.
+
+        A model has the same weights with this layer and without.
+        """
+        return []
 
     def teacher_share(self, num_batches):
         """ε after so many batches, a float32 scalar tensor or array."""
@@ -114,12 +128,12 @@ def draw_tokens(logits, uniforms):
 
     Args:
         logits: float `(N, V)`.
-        uniforms: float `(N,)`, from 0 to 1.
+        uniforms: float `(N,)`, at least 0 and below 1.
 
     Returns:
         int32 `(N,)`. No gradient flows back.
     """
     probabilities = ops.softmax(ops.cast(ops.stop_gradient(logits), "float32"), axis=-1)
-    below = ops.cumsum(probabilities, axis=-1) < uniforms[:, None]
+    below = ops.cumsum(probabilities, axis=-1) <= uniforms[:, None]
     last = ops.shape(logits)[-1] - 1  # Rounding may leave the whole sum below one.
     return ops.minimum(ops.sum(ops.cast(below, "int32"), axis=-1), last)

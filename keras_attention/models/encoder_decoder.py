@@ -28,9 +28,11 @@ class EncoderDecoder(keras.Model):
             `alignments` of a batch, `(B, T, S)`, where it has them: row `t` says how
             much label `t` belongs to each source position. For training only, and
             no part of the configuration.
+        attends: bool. Whether there is attention; scores are all zero where not.
     """
 
     target_vocabulary_size: int
+    attends = True
     guided_alignment = 0.0
 
     def guide(self, inputs, attention_scores):

@@ -31,7 +31,8 @@ PRESETS = {
     "tiny": {"embedding_dim": 32, "units": 64},
     # Corpora of some ten thousand pairs.
     "small": {"embedding_dim": 256, "units": 256, "dropout": 0.2},
-    # Bahdanau et al., appendix A.2.3: the size of RNNsearch.
+    # Bahdanau et al., appendix A.2.3: the decoder of RNNsearch, whose encoder has as
+    # many units in each direction as both have here.
     "base": {"embedding_dim": 620, "units": 1000},
     # Luong et al., section 4.1.
     "big": {
@@ -93,7 +94,8 @@ class RecurrentSeq2Seq(EncoderDecoder):
         zero without attention.
 
     Attributes:
-        scheduled_sampling: a `ScheduledSampling` layer for training, or None.
+        scheduled_sampling: a `ScheduledSampling` layer for training, or None. Keras
+            wants it before the model is built; it adds no weights.
 
     Raises:
         ValueError: arguments that contradict each other.
@@ -232,6 +234,10 @@ class RecurrentSeq2Seq(EncoderDecoder):
                 f"units={self.units}, embedding_dim={self.embedding_dim}. Make them "
                 "equal, or pass tie_embeddings=False"
             )
+
+    @property
+    def attends(self):
+        return self.attention is not None
 
     def _embedding(self, vocabulary_size, name):
         return keras.layers.Embedding(

@@ -105,7 +105,13 @@ class Trainer:
         shared = self.recipe.tokenizer.shared
         options.setdefault("share_embeddings", shared)
         # Without weights yet: combinations that cannot be are found out here.
-        self._model(9, 9 if shared else 8, options)
+        model = self._model(9, 9 if shared else 8, options)
+        if self.recipe.training.guided_alignment and not model.attends:
+            raise ValueError(
+                "training.guided_alignment draws attention to alignments, and this "
+                'model has none: take another model.attention than "none", or set '
+                "training.guided_alignment to 0"
+            )
         return options
 
     def _model(self, source_vocabulary_size, target_vocabulary_size, options):
@@ -129,8 +135,6 @@ class Trainer:
             corpus.target_tokenizer.vocabulary_size,
             options,
         )
-        model.build()
-        model.built = True
         training = recipe.training
         model.guided_alignment = training.guided_alignment
         if training.scheduled_sampling != "none":
@@ -139,6 +143,8 @@ class Trainer:
                 training.sampling_half_steps,
                 training.sampling_least,
             )
+        model.build()
+        model.built = True
         return Translator(
             model,
             corpus.source_tokenizer,
