@@ -13,11 +13,23 @@ a character. That is one, unless unknown words in a row became one `<unk>`.
 
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
 WORD = re.compile(r"\S+")
+GOLD_LINK = re.compile(r"(\d+)([-p?])(\d+)")
+
+
+class GoldAlignment(NamedTuple):
+    """What people say of one sentence pair: sets of `(source word, target word)`."""
+
+    sure: set[tuple[int, int]]
+    """Links that must be there."""
+    possible: set[tuple[int, int]]
+    """Links that may be there, the sure ones among them."""
 
 
 def parse_alignment(line: str) -> set[tuple[int, int]]:
@@ -38,6 +50,34 @@ def _parse_link(link: str) -> tuple[int, int]:
     return int(source), int(target)
 
 
+def parse_gold(line: str) -> GoldAlignment:
+    """Reads the links of one sentence of an alignment test set, `0-0 1-2 1p3`.
+
+    `-` stands in a sure link, `p` or `?` in one that is only possible.
+
+    Raises:
+        ValueError: a link that is not two numbers with one of these between.
+    """
+    sure, possible = set(), set()
+    for link in line.split():
+        match = GOLD_LINK.fullmatch(link)
+        if match is None:
+            raise ValueError(
+                "expected links such as 0-0 (sure) and 0p1 or 0?1 (possible), source "
+                f"position first; received {link!r}"
+            )
+        pair = int(match[1]), int(match[3])
+        possible.add(pair)
+        if match[2] == "-":
+            sure.add(pair)
+    return GoldAlignment(sure, possible)
+
+
+def format_alignment(links: Iterable[tuple[int, int]]) -> str:
+    """Writes what `parse_alignment` reads, by source position."""
+    return " ".join(f"{source}-{target}" for source, target in sorted(links))
+
+
 def piece_words(tokenizer, texts, num_threads=1):
     """The words of each text's pieces.
 
@@ -56,6 +96,21 @@ def piece_words(tokenizer, texts, num_threads=1):
             texts, tokenizer.offsets(texts, num_threads), strict=True
         )
     ]
+
+
+def decoded_words(tokenizer, ids):
+    """The words of pieces in the text that they spell.
+
+    A model may say a word in other pieces than `tokenizer.encode` cuts it into.
+
+    Args:
+        tokenizer: `Tokenizer`.
+        ids: list of lists of int, such as `tokenizer.decode` takes.
+
+    Returns:
+        A list of int `(num_pieces, 2)`, as of `piece_words`, for the pieces before END.
+    """
+    return [_words_at(*decoded) for decoded in tokenizer.decoded_offsets(ids)]
 
 
 def _words_at(text, offsets):
@@ -165,3 +220,57 @@ def _membership(words):
     words = np.asarray(words, int).reshape(-1, 2)
     numbers = np.arange(words[:, 1].max(initial=0))[:, None]
     return ((words[:, 0] <= numbers) & (numbers < words[:, 1])).astype("float64")
+
+
+def attended_words(attention_scores, source_words, target_words):
+    """Links each target word to the source word that it attends to most.
+
+    Args:
+        attention_scores: float `(T, S)`, as of `word_attention`.
+        source_words: int `(S, 2)`, as `piece_words` gives them.
+        target_words: int `(T, 2)`.
+
+    Returns:
+        A set of `(source word, target word)`.
+
+    Example:
+
+    >>> scores = np.array([[0.1, 0.3, 0.6], [0.1, 0.7, 0.2], [0.4, 0.1, 0.5]])
+    >>> format_alignment(attended_words(scores, [[0, 1], [1, 2]], [[0, 1], [1, 2]]))
+    '1-0 1-1'
+    """
+    if not len(source_words) or not len(target_words):
+        return set()
+    return hard_alignment(word_attention(attention_scores, source_words, target_words))
+
+
+def hard_alignment(attention_scores):
+    """Where each target step looks most.
+
+    Args:
+        attention_scores: float `(T, S)`, without the steps and positions that are not
+            to be aligned: padding and the end tokens.
+
+    Returns:
+        A set of `T` pairs `(source position, target position)`. A step that looks
+        nowhere, all zeros, has none.
+
+    Raises:
+        ValueError: the scores are not of two axes, or there are no positions.
+
+    Example:
+
+    >>> sorted(hard_alignment([[0.1, 0.9], [0.8, 0.2]]))
+    [(0, 1), (1, 0)]
+    """
+    scores = np.asarray(attention_scores, "float64")
+    if scores.ndim != 2 or not scores.shape[1]:
+        raise ValueError(
+            f"expected attention scores (T, S) of one sentence, S at least 1; "
+            f"received the shape {scores.shape}"
+        )
+    return {
+        (int(step.argmax()), position)
+        for position, step in enumerate(scores)
+        if step.any()
+    }

@@ -175,6 +175,22 @@ class Tokenizer:
         """
         return self._processor.decode([self._content(row) for row in ids])
 
+    def decoded_offsets(self, ids):
+        """Where in what they spell the pieces of each text are.
+
+        Args:
+            ids: as `decode` takes them.
+
+        Returns:
+            A list of `(text, offsets)`: what `decode` returns, and for each id before
+            END `(begin, end)` in characters, as of `offsets`.
+        """
+        mappings = (
+            self._processor.decode(self._content(row), return_type="offset_mapping")
+            for row in ids
+        )
+        return [(mapping["text"], mapping["offsets"]) for mapping in mappings]
+
     def pieces(self, ids):
         """The piece of each id, special ones too, as `["▁He", "llo", "</s>"]`."""
         return self._processor.id_to_piece(self._checked(ids))

@@ -5,22 +5,24 @@ Shapes: `T` target steps, `S` source positions; scores of a step sum to one.
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from keras_attention.data.alignments import parse_alignment
-
-__all__ = [
-    "alignment_error_rate",
-    "coverage",
-    "entropy",
-    "hard_alignment",
-    "parse_alignment",
-]
-
 Alignment = AbstractSet[tuple[int, int]]
 """Pairs `(source position, target position)`, both from 0."""
+
+
+class AlignmentScores(NamedTuple):
+    """How alignments compare with those that people made."""
+
+    error_rate: float
+    """AER: 0 is right, 1 is wrong."""
+    precision: float | None
+    """The share of the links found that may be there; None where none was found."""
+    recall: float | None
+    """The share of the sure links that were found; None where none is sure."""
 
 
 def entropy(attention_scores: ArrayLike) -> NDArray:
@@ -60,46 +62,15 @@ def coverage(attention_scores: ArrayLike) -> NDArray:
     return _as_scores(attention_scores).sum(axis=-2)
 
 
-def hard_alignment(attention_scores: ArrayLike) -> set[tuple[int, int]]:
-    """Where each target step looks most.
-
-    Args:
-        attention_scores: float `(T, S)`, without the steps and positions that are not
-            to be aligned: padding and the end tokens.
-
-    Returns:
-        A set of `T` pairs `(source position, target position)`. A step that looks
-        nowhere, all zeros, has none.
-
-    Raises:
-        ValueError: the scores are not of two axes, or there are no positions.
-
-    Example:
-
-    >>> sorted(hard_alignment([[0.1, 0.9], [0.8, 0.2]]))
-    [(0, 1), (1, 0)]
-    """
-    scores = _as_scores(attention_scores)
-    if scores.ndim != 2 or not scores.shape[1]:
-        raise ValueError(
-            f"expected attention scores (T, S) of one sentence, S at least 1; "
-            f"received the shape {scores.shape}"
-        )
-    return {
-        (int(step.argmax()), position)
-        for position, step in enumerate(scores)
-        if step.any()
-    }
-
-
-def alignment_error_rate(
+def alignment_scores(
     alignments: Sequence[Alignment],
     sure: Sequence[Alignment],
     possible: Sequence[Alignment] | None = None,
-) -> float:
-    """Compares alignments with those that people made; 0 is right, 1 is wrong.
+) -> AlignmentScores:
+    """Compares alignments `A` with sure links `S` and possible ones `P`, `S ⊆ P`.
 
-        AER = 1 - (|A ∩ S| + |A ∩ P|) / (|A| + |S|),    S ⊆ P
+        AER = 1 - (|A ∩ S| + |A ∩ P|) / (|A| + |S|)
+        precision = |A ∩ P| / |A|,    recall = |A ∩ S| / |S|
 
     Args:
         alignments: `A`, one set of pairs for each sentence.
@@ -108,15 +79,16 @@ def alignment_error_rate(
             None: only the sure ones.
 
     Returns:
-        float, over all sentences together.
+        `AlignmentScores`, over all sentences together.
 
     Raises:
         ValueError: unequal numbers of sentences, or not one link anywhere.
 
     Example:
 
-    >>> alignment_error_rate([{(0, 0), (1, 1)}], [{(0, 0)}], [{(1, 1), (1, 0)}])
-    0.0
+    >>> scores = alignment_scores([{(0, 0), (1, 1)}], [{(0, 0)}], [{(1, 1), (1, 0)}])
+    >>> tuple(scores)
+    (0.0, 1.0, 1.0)
 
     References:
         [Och and Ney, 2003](https://aclanthology.org/J03-1002/), section 3.2.
@@ -128,13 +100,34 @@ def alignment_error_rate(
             f"{len(alignments)} alignments, {len(sure)} sure and {len(possible)} "
             "possible ones"
         )
-    hits = total = 0
+    in_sure = in_possible = num_found = num_sure = 0
     for found, must, may in zip(alignments, sure, possible, strict=True):
-        hits += len(found & must) + len(found & (may | must))
-        total += len(found) + len(must)
-    if not total:
+        in_sure += len(found & must)
+        in_possible += len(found & (may | must))
+        num_found += len(found)
+        num_sure += len(must)
+    if not num_found + num_sure:
         raise ValueError("expected at least one link; all alignments are empty")
-    return 1 - hits / total
+    return AlignmentScores(
+        1 - (in_sure + in_possible) / (num_found + num_sure),
+        in_possible / num_found if num_found else None,
+        in_sure / num_sure if num_sure else None,
+    )
+
+
+def alignment_error_rate(
+    alignments: Sequence[Alignment],
+    sure: Sequence[Alignment],
+    possible: Sequence[Alignment] | None = None,
+) -> float:
+    """The `error_rate` of `alignment_scores`.
+
+    Example:
+
+    >>> alignment_error_rate([{(0, 0), (1, 2)}], [{(0, 0), (1, 1)}])
+    0.5
+    """
+    return alignment_scores(alignments, sure, possible).error_rate
 
 
 def _as_scores(attention_scores: ArrayLike | Iterable) -> NDArray:

@@ -4,14 +4,19 @@ import numpy as np
 import pytest
 
 from keras_attention.data.alignments import (
+    attended_words,
+    decoded_words,
+    format_alignment,
+    hard_alignment,
     parse_alignment,
+    parse_gold,
     piece_links,
     piece_words,
     word_attention,
     word_links,
 )
 from keras_attention.data.tokenizer import Tokenizer
-from keras_attention.evaluation.attention import alignment_error_rate, hard_alignment
+from keras_attention.evaluation.attention import alignment_error_rate
 
 SENTENCES = [
     "open the file menu and choose close",
@@ -145,3 +150,63 @@ def test_other_lines_are_no_links():
     for line in ("0-0 1-", "a-b", "-1-0", "0-0-0"):
         with pytest.raises(ValueError, match="source position first; received"):
             parse_alignment(line)
+
+
+def test_gold_links_are_sure_or_possible():
+    gold = parse_gold("0-0 2p1 1?3\n")
+    assert gold.sure == {(0, 0)}
+    assert gold.possible == {(0, 0), (2, 1), (1, 3)}
+    assert parse_gold("") == (set(), set())
+    with pytest.raises(ValueError, match="0p1 or 0.1 .possible.*received '0:1'"):
+        parse_gold("0-0 0:1")
+
+
+def test_what_is_written_can_be_read():
+    links = {(10, 0), (2, 1), (0, 2)}
+    assert format_alignment(links) == "0-2 2-1 10-0"
+    assert parse_alignment(format_alignment(links)) == links
+
+
+def test_words_of_encoded_pieces_are_those_of_decoded_ones(tokenizer):
+    ids = tokenizer.encode(SENTENCES)
+    ended = [[*row, 3, 5] for row in ids]
+    for encoded, decoded in zip(
+        piece_words(tokenizer, SENTENCES), decoded_words(tokenizer, ended), strict=True
+    ):
+        np.testing.assert_array_equal(decoded, encoded)
+
+
+@pytest.mark.parametrize("tokenizer", ("char",), indirect=True)
+def test_words_are_found_however_they_were_cut(tokenizer):
+    ids = tokenizer.encode(["file the", "e x"])
+    words = decoded_words(tokenizer, [[*ids[0], ids[0][0]], ids[1]])
+    # ▁ f i l e ▁ t h e ▁, then ▁ e ▁ and what is unknown
+    assert words[0][:, 0].tolist() == [0] * 5 + [1] * 5
+    assert words[1][:, 0].tolist() == [0, 0, 1, 1]
+
+
+def test_hard_alignment_follows_a_permutation():
+    order = [2, 0, 1]
+    assert hard_alignment(np.eye(3)[order]) == {(2, 0), (0, 1), (1, 2)}
+
+
+def test_a_step_that_looks_nowhere_is_not_aligned():
+    assert hard_alignment([[0, 1], [0, 0]]) == {(1, 0)}
+
+
+def test_alignment_needs_the_scores_of_one_sentence():
+    with pytest.raises(ValueError, match=r"\(T, S\).*\(2, 3, 4\)"):
+        hard_alignment(np.ones((2, 3, 4)))
+
+
+def test_words_attend_with_the_sum_of_their_pieces():
+    # Each piece looks most at the first, but at the second word in all; END at END.
+    scores = [[0.4, 0.3, 0.3, 0], [0.4, 0.3, 0.3, 0], [0, 0, 0, 1]]
+    source_words = [[0, 1], [1, 2], [1, 2]]
+    assert attended_words(scores, source_words, [[0, 1], [0, 1]]) == {(1, 0)}
+
+
+def test_without_words_there_are_no_links():
+    none = np.zeros((0, 2), int)
+    assert attended_words([[1.0]], none, none) == set()
+    assert attended_words([[0.5, 0.5]], [[0, 1]], none) == set()

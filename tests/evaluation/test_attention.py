@@ -5,10 +5,9 @@ import pytest
 
 from keras_attention.evaluation.attention import (
     alignment_error_rate,
+    alignment_scores,
     coverage,
     entropy,
-    hard_alignment,
-    parse_alignment,
 )
 
 
@@ -34,15 +33,6 @@ def test_coverage_is_the_sum_over_steps():
     assert coverage(scores).sum() == pytest.approx(2 * 3)
 
 
-def test_hard_alignment_follows_a_permutation():
-    order = [2, 0, 1]
-    assert hard_alignment(np.eye(3)[order]) == {(2, 0), (0, 1), (1, 2)}
-
-
-def test_a_step_that_looks_nowhere_is_not_aligned():
-    assert hard_alignment([[0, 1], [0, 0]]) == {(1, 0)}
-
-
 def test_alignment_error_rate_agrees_with_the_formula():
     found = [{(0, 0), (1, 1), (2, 2)}, {(0, 1)}]
     sure = [{(0, 0), (2, 1)}, {(0, 1)}]
@@ -63,19 +53,20 @@ def test_sure_links_are_possible_too():
     assert alignment_error_rate([{(0, 0)}], [{(0, 0)}], [{(1, 1)}]) == with_them == 0
 
 
-def test_alignments_are_read_as_aligners_write_them():
-    assert parse_alignment("0-0 2-1\n") == {(0, 0), (2, 1)}
-    assert parse_alignment("") == set()
+def test_precision_asks_the_possible_links_and_recall_the_sure_ones():
+    scores = alignment_scores([{(0, 0), (1, 1), (2, 2)}], [{(0, 0)}], [{(1, 1)}])
+    assert scores == (1 - (1 + 2) / (3 + 1), 2 / 3, 1)
+
+
+def test_what_was_not_asked_for_has_no_score():
+    assert alignment_scores([set()], [{(0, 0)}]) == (1, None, 0)
+    assert alignment_scores([{(0, 0)}], [set()], [{(0, 0)}]) == (0, 1, None)
 
 
 def test_errors_name_what_came():
     with pytest.raises(ValueError, match=r"received the shape \(3,\)"):
         entropy([0.2, 0.3, 0.5])
-    with pytest.raises(ValueError, match=r"\(T, S\).*\(2, 3, 4\)"):
-        hard_alignment(example())
     with pytest.raises(ValueError, match="1 alignments, 2 sure and 2 possible"):
         alignment_error_rate([set()], [set(), set()])
     with pytest.raises(ValueError, match="at least one link"):
         alignment_error_rate([set()], [set()])
-    with pytest.raises(ValueError, match="received '0:0'"):
-        parse_alignment("0:0")
