@@ -7,10 +7,12 @@ from typing import Any
 
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
+from keras_attention.data.alignment_file import AlignmentFile
+from keras_attention.data.alignments import piece_words, word_links
 from keras_attention.data.corpora import corpus_path, shipped_corpora
 from keras_attention.data.report import SkipReport
 from keras_attention.data.tokenizer import Tokenizer
-from keras_attention.data.toy import TASKS, toy_pairs
+from keras_attention.data.toy import TASKS, toy_alignment, toy_pairs
 from keras_attention.data.translations import PairFiles, prepare, train_tokenizers
 from keras_attention.training.config import unknown
 
@@ -26,6 +28,22 @@ class ToyPairs:
 
     def __call__(self, report=None):
         return toy_pairs(self.task, self.count, self.max_length, seed=self.seed)
+
+    def fingerprint(self):
+        return repr(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class ToyAlignments:
+    """Which words of a toy pair belong together, `(source word, target word)`."""
+
+    task: str
+    swap: bool = False
+
+    def __call__(self, source, target):
+        if self.swap:
+            return set(enumerate(toy_alignment(self.task, target)))
+        return {(s, t) for t, s in enumerate(toy_alignment(self.task, source))}
 
     def fingerprint(self):
         return repr(self)
@@ -69,6 +87,7 @@ def prepare_corpus(recipe, folder, console):
             max_target_length=recipe.data.max_target_length,
             valid_share=recipe.data.valid_share,
             test_share=recipe.data.test_share,
+            alignments=_alignments(recipe),
             report=report,
             progress=lambda done: progress.update(task, done=done),
         )
@@ -82,6 +101,46 @@ def prepare_corpus(recipe, folder, console):
     return TrainingCorpus(
         corpus.train, corpus.valid, corpus.test, source_tokenizer, target_tokenizer
     )
+
+
+def gold_alignments(recipe, corpus):
+    """How the words of the test split are aligned, to measure attention by.
+
+    Args:
+        recipe: `Recipe` of the corpus.
+        corpus: `TrainingCorpus`.
+
+    Returns:
+        A list of sets of `(source word, target word)`, one for each pair of
+        `corpus.test`; None where neither the recipe nor its task knows.
+    """
+    sources, targets = corpus.test.texts()
+    if recipe.data.corpus in TASKS and not recipe.data.alignments:
+        links = ToyAlignments(recipe.data.corpus, getattr(recipe.data, "swap", False))
+        return [links(*pair) for pair in zip(sources, targets, strict=True)]
+    if corpus.test.alignments is None:
+        return None
+    words = (
+        piece_words(corpus.source_tokenizer, sources),
+        piece_words(corpus.target_tokenizer, targets),
+    )
+    return list(map(word_links, corpus.test.alignments, *words))
+
+
+def _alignments(recipe):
+    """What `prepare` is to know of words that belong together."""
+    data = recipe.data
+    swap = getattr(data, "swap", False)
+    if data.alignments:
+        if not Path(data.alignments).exists():
+            raise ValueError(
+                f"data.alignments: there is no file {data.alignments} "
+                f"(from {Path.cwd()})"
+            )
+        return AlignmentFile(data.alignments, swap=swap)
+    if data.corpus in TASKS and recipe.training.guided_alignment:
+        return ToyAlignments(data.corpus, swap)
+    return None
 
 
 def _pairs(data, folder, seed):

@@ -1,0 +1,102 @@
+"""A recipe's corpus comes with its alignments, and tells them for the test."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from keras_attention.data.toy import toy_pairs
+from keras_attention.training.corpus import (
+    ToyAlignments,
+    gold_alignments,
+    prepare_corpus,
+)
+from keras_attention.training.recipe import DataConfig, TokenizerConfig
+from tests.training.support import quiet, tiny_recipe
+
+
+def recipe_with(tokenizer=None, guided_alignment=0.0, **data):
+    shares = {"valid_share": 0.1, "test_share": 0.1}
+    toy = {"toy_count": 200, "toy_max_length": 5}
+    recipe = tiny_recipe(guided_alignment=guided_alignment)
+    return dataclasses.replace(
+        recipe,
+        data=DataConfig(**{**shares, **toy, **data}),
+        tokenizer=tokenizer or recipe.tokenizer,
+    )
+
+
+@pytest.fixture
+def file_recipe(tmp_path):
+    """Reversed strings of two letters a word, aligned by a file."""
+    pairs = [
+        [text.replace(" ", "x ") + "x" for text in pair]
+        for pair in toy_pairs("reverse", 200, max_length=5)
+    ]
+    corpus, alignments = tmp_path / "pairs.tsv", tmp_path / "pairs.align"
+    corpus.write_text("".join("\t".join(pair) + "\n" for pair in pairs))
+    lengths = [len(source.split()) for source, _ in pairs]
+    lines = (" ".join(f"{s}-{n - 1 - s}" for s in range(n)) for n in lengths)
+    alignments.write_text("".join(line + "\n" for line in lines))
+    tokenizer = TokenizerConfig("char", vocabulary_size=40, byte_fallback=False)
+    return recipe_with(tokenizer, corpus=str(corpus), alignments=str(alignments))
+
+
+def test_a_toy_task_knows_its_alignments(tmp_path):
+    recipe = recipe_with(corpus="sort", guided_alignment=1.0)
+    corpus = prepare_corpus(recipe, tmp_path, quiet())
+    sources, targets = corpus.test.texts()
+    gold = gold_alignments(recipe, corpus)
+    for i, (source, target) in enumerate(zip(sources, targets, strict=True)):
+        assert len(gold[i]) == len(source.split())
+        assert all(source.split()[s] == target.split()[t] for s, t in gold[i])
+        assert {tuple(link) for link in corpus.test.alignments[i].tolist()} == gold[i]
+    assert len(corpus.train.alignments) == len(corpus.train)
+
+
+def test_a_toy_task_that_is_not_guided_knows_them_for_the_test_alone(tmp_path):
+    recipe = recipe_with(corpus="reverse")
+    corpus = prepare_corpus(recipe, tmp_path, quiet())
+    assert corpus.train.alignments is None
+    gold = gold_alignments(recipe, corpus)
+    assert len(gold) == len(corpus.test)
+    assert all((0, len(links) - 1) in links for links in gold)
+
+
+def test_a_file_aligns_words_of_several_pieces(tmp_path, file_recipe):
+    recipe = file_recipe
+    corpus = prepare_corpus(recipe, tmp_path / "data", quiet())
+    for i, length in enumerate(corpus.test.source_lengths):
+        assert len(corpus.test.alignments[i]) == 9 * length // 3
+    sources, targets = corpus.test.texts()
+    for links, source, target in zip(
+        gold_alignments(recipe, corpus), sources, targets, strict=True
+    ):
+        assert {source.split()[s] for s, _ in links} == {*source.split()}
+        assert all(source.split()[s] == target.split()[t] for s, t in links)
+    again = prepare_corpus(recipe, tmp_path / "data", quiet())
+    np.testing.assert_array_equal(again.train.alignments[0], corpus.train.alignments[0])
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path, file_recipe):
+    data = dataclasses.replace(file_recipe.data, alignments="no.align")
+    with pytest.raises(ValueError, match=r"data\.alignments: there is no file"):
+        prepare_corpus(
+            dataclasses.replace(file_recipe, data=data), tmp_path / "data", quiet()
+        )
+
+
+def test_a_corpus_without_alignments_has_no_gold(tmp_path, file_recipe):
+    data = dataclasses.replace(file_recipe.data, alignments="")
+    recipe = dataclasses.replace(file_recipe, data=data)
+    corpus = prepare_corpus(recipe, tmp_path / "data", quiet())
+    assert gold_alignments(recipe, corpus) is None
+
+
+def test_links_of_a_swapped_pair_are_swapped():
+    assert ToyAlignments("sort")("b c a", "a b c") == {(2, 0), (0, 1), (1, 2)}
+    assert ToyAlignments("sort", swap=True)("a b c", "b c a") == {
+        (0, 2),
+        (1, 0),
+        (2, 1),
+    }
