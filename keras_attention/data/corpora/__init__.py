@@ -1,4 +1,4 @@
-"""Corpora that come with the package: LibreOffice's help, MPL-2.0 (see README.md)."""
+"""Corpora that come with the package; README.md says whose they are."""
 
 import difflib
 from pathlib import Path
