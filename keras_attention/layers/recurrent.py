@@ -6,6 +6,14 @@ from keras import ops
 CELLS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
 
 
+@keras.saving.register_keras_serializable(package="keras_attention")
+class Orthogonal(keras.initializers.Orthogonal):
+    """Keras's, in any precision: backends decompose no bfloat16."""
+
+    def __call__(self, shape, dtype=None):
+        return ops.cast(super().__call__(shape, "float32"), dtype or "float32")
+
+
 def recurrent_layer(cell, units, dtype, name):
     """A Keras layer that returns all outputs and its last state."""
     if cell not in CELLS:
@@ -13,7 +21,12 @@ def recurrent_layer(cell, units, dtype, name):
             f"cell must be one of {', '.join(map(repr, CELLS))}; received cell={cell!r}"
         )
     return CELLS[cell](
-        units, return_sequences=True, return_state=True, dtype=dtype, name=name
+        units,
+        recurrent_initializer=Orthogonal(),
+        return_sequences=True,
+        return_state=True,
+        dtype=dtype,
+        name=name,
     )
 
 
@@ -168,9 +181,15 @@ class RecurrentEncoder(RecurrentStack):
         def spec(*shape):
             return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
-        state = spec(features.shape[0], self.units)
-        states = (state,) * (2 if self.cell == "lstm" else 1)
-        return spec(*features.shape[:2], self.units), (states,) * self.num_layers
+        # A tensor of its own for each: a functional model tells them apart.
+        states = tuple(
+            tuple(
+                spec(features.shape[0], self.units)
+                for _ in range(2 if self.cell == "lstm" else 1)
+            )
+            for _ in range(self.num_layers)
+        )
+        return spec(*features.shape[:2], self.units), states
 
     def get_config(self):
         return {

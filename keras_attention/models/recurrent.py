@@ -292,9 +292,7 @@ class RecurrentSeq2Seq(EncoderDecoder):
         packing = pack(mask, self.reverse_source)
         tokens = self.source_embedding(take_positions(source_ids, packing.order))
         tokens = self.embedding_dropout(tokens, training=training)
-        value, hidden = self.encoder(
-            tokens, value_mask=packing.mask, training=training
-        )
+        value, hidden = self.encoder(tokens, value_mask=packing.mask, training=training)
         if self.bridges:
             hidden = tuple(
                 tuple(dense(state) for dense, state in zip(layer, states, strict=True))
@@ -363,9 +361,8 @@ class RecurrentSeq2Seq(EncoderDecoder):
             if masks is not None:
                 tokens = tokens * masks.tokens
             features, state = self.decoder.advance(tokens, state, memory, masks)
-            # The readout's mask has a time axis for `call`; one step has none.
-            step = None if masks is None else masks._replace(readout=masks.readout[:, 0])
-            said = draw_tokens(self._logits(features, step), uniforms)
+            logits = self._logits(features[:, None], masks)[:, 0]
+            said = draw_tokens(logits, uniforms)
             carry = said, token_ids, state
             return carry, carry
 
