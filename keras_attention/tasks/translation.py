@@ -1,82 +1,16 @@
 """`Translator`: strings in, strings out, with scores and attention."""
 
-import dataclasses
 import warnings
 
 import numpy as np
 
+from keras_attention.data.alignments import piece_words
 from keras_attention.decoding.options import DecodingOptions
 from keras_attention.special_tokens import END_ID, PAD_ID
 from keras_attention.tasks.bundle import read_bundle, write_bundle
+from keras_attention.tasks.results import Hypothesis, Translation, read_hypotheses
 
-
-@dataclasses.dataclass(frozen=True)
-class Hypothesis:
-    """One translation of one text."""
-
-    text: str
-    score: float
-    """Log-probability with length and coverage penalties; higher is better."""
-    log_prob: float
-    """Natural logarithm of the probability that the model gives it."""
-    tokens: list
-    """Pieces, "</s>" included: the rows of `attention`."""
-    attention: np.ndarray | None = None
-    """`(tokens, source tokens)`, or None if not asked for."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Translation:
-    """What became of one text; `str()` of it is the best translation."""
-
-    source: str
-    source_tokens: list
-    """Pieces, "</s>" included: the columns of every `attention`."""
-    hypotheses: list
-    """Best first; as many as `n_best` asked for and the search found."""
-    truncated: bool = False
-    """Whether the source was longer than the model takes, and cut."""
-
-    @property
-    def text(self):
-        return self.hypotheses[0].text
-
-    @property
-    def score(self):
-        return self.hypotheses[0].score
-
-    @property
-    def tokens(self):
-        return self.hypotheses[0].tokens
-
-    @property
-    def attention(self):
-        return self.hypotheses[0].attention
-
-    def __str__(self):
-        return self.text
-
-    def as_dict(self):
-        """Plain lists and numbers, for JSON."""
-        return {
-            "source": self.source,
-            "text": self.text,
-            "score": self.score,
-            "truncated": self.truncated,
-            "source_tokens": self.source_tokens,
-            "n_best": [
-                {
-                    "text": h.text,
-                    "score": h.score,
-                    "log_prob": h.log_prob,
-                    "tokens": h.tokens,
-                    "attention": None
-                    if h.attention is None
-                    else np.round(h.attention.astype(float), 6).tolist(),
-                }
-                for h in self.hypotheses
-            ],
-        }
+__all__ = ["Hypothesis", "Translation", "Translator", "pad_to_bucket"]
 
 
 class Translator:
@@ -125,6 +59,7 @@ class Translator:
         self.training = training or {}
         self.metrics = metrics or {}
         self._decoder = None
+        self._forced_decoder = None
 
     @classmethod
     def load(cls, path, dtype=None):
@@ -153,7 +88,8 @@ class Translator:
             texts: list of str, or one str.
             beam: int. Hypotheses kept; 1 is greedy search.
             n_best: int. Hypotheses returned for each text.
-            return_attention: bool. Whether hypotheses carry their attention.
+            return_attention: bool. Whether hypotheses carry their attention and
+                the alignment of words that follows from it.
             prefixes: list of str, optional. What each translation must begin with.
             batch_size: int. Texts decoded at once.
             seed: int. Of sampling; the same text gets the same samples, in whatever
@@ -166,13 +102,7 @@ class Translator:
             list of `Translation`, in the order of `texts`. An empty text has an
             empty translation.
         """
-        texts = [texts] if isinstance(texts, str) else list(texts)
-        for i, text in enumerate(texts):
-            if not isinstance(text, str):
-                raise ValueError(
-                    f"texts must be strings; texts[{i}] is of type "
-                    f"{type(text).__name__}: {text!r:.60}"
-                )
+        texts = _strings(texts, "texts")
         if prefixes is not None and len(prefixes) != len(texts):
             raise ValueError(
                 'one prefix for each text is needed ("" for none); received '
@@ -205,6 +135,48 @@ class Translator:
                 )
             if progress is not None:
                 progress(len(empty) + start + len(rows))
+        return results
+
+    def force_decode(self, texts, targets, batch_size=32):
+        """Has the model say translations that somebody else wrote.
+
+        Each token follows those of the given translation, however improbable (teacher
+        forcing). This is how attention is compared with alignments that people made
+        of a text and its translation.
+
+        Args:
+            texts: list of str, or one str.
+            targets: list of str, as many, or one str.
+            batch_size: int. Pairs in one go.
+
+        Returns:
+            list of `Translation`, in the order of `texts`. Each has one hypothesis,
+            the target, with its attention.
+        """
+        texts, targets = _strings(texts, "texts"), _strings(targets, "targets")
+        if len(texts) != len(targets):
+            raise ValueError(
+                "one target for each text is needed; received "
+                f"{len(texts)} texts and {len(targets)} targets"
+            )
+        source_ids, truncated = self._source_ids(texts)
+        target_ids = [[*ids, END_ID] for ids in self.target_tokenizer.encode(targets)]
+        words = piece_words(self.target_tokenizer, targets)
+        results = [None] * len(texts)
+        lengths = [
+            (len(t), len(s)) for s, t in zip(source_ids, target_ids, strict=True)
+        ]
+        order = sorted(range(len(texts)), key=lengths.__getitem__)
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            hypotheses = self._force(
+                [source_ids[i] for i in rows], [target_ids[i] for i in rows]
+            )
+            for row, i in enumerate(rows):
+                given = targets[i], words[i]
+                results[i] = self._translation(
+                    texts[i], source_ids[i], truncated[i], hypotheses, row, given
+                )
         return results
 
     def self_attention(self, text):
@@ -266,35 +238,44 @@ class Translator:
 
         if self._decoder is None:
             self._decoder = Decoder(self.model)
-        rows = 1 << (len(batch) - 1).bit_length()
+        rows = _num_rows(batch)
         inputs = {"source_ids": pad_to_bucket(batch, rows)}
         prefix_ids = None
         if prefixes is not None:
             prefix_ids = pad_to_bucket([p or [PAD_ID] for p in prefixes], rows)
         return self._decoder(inputs, options, prefix_ids, return_attention, seed)
 
-    def _translation(self, text, source_ids, truncated, hypotheses, row):
-        found = []
-        for slot in range(hypotheses.token_ids.shape[1]):
-            length = int(hypotheses.lengths[row, slot])
-            if not length:
-                continue
-            ids = hypotheses.token_ids[row, slot, :length].tolist()
-            attention = None
-            if not isinstance(hypotheses.attention_scores, tuple):
-                attention = hypotheses.attention_scores[row, slot]
-                attention = attention[:length, : len(source_ids)]
-            found.append(
-                Hypothesis(
-                    self.target_tokenizer.decode([ids])[0],
-                    float(hypotheses.scores[row, slot]),
-                    float(hypotheses.log_probs[row, slot]),
-                    self.target_tokenizer.pieces(ids),
-                    attention,
-                )
-            )
+    def _force(self, source_ids, target_ids):
+        from keras_attention.decoding.forced import ForcedDecoder
+
+        if self._forced_decoder is None:
+            self._forced_decoder = ForcedDecoder(self.model)
+        rows = _num_rows(source_ids)
+        inputs = {"source_ids": pad_to_bucket(source_ids, rows)}
+        target_ids = pad_to_bucket(target_ids, rows)
+        return self._forced_decoder(inputs, target_ids, self.options)
+
+    def _translation(self, text, source_ids, truncated, hypotheses, row, given=None):
+        tokenizers = self.source_tokenizer, self.target_tokenizer
+        found = read_hypotheses(tokenizers, text, source_ids, hypotheses, row, given)
         pieces = self.source_tokenizer.pieces(source_ids)
         return Translation(text, pieces, found, truncated)
+
+
+def _strings(texts, name):
+    texts = [texts] if isinstance(texts, str) else list(texts)
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ValueError(
+                f"{name} must be strings; {name}[{i}] is of type "
+                f"{type(text).__name__}: {text!r:.60}"
+            )
+    return texts
+
+
+def _num_rows(batch):
+    """The next power of two: few sizes, which compiled programs can share."""
+    return 1 << (len(batch) - 1).bit_length()
 
 
 def pad_to_bucket(batch, num_rows):

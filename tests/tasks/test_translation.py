@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from keras_attention.data.alignments import parse_alignment
 from keras_attention.tasks.translation import Translator, pad_to_bucket
 from tests.translators import OPTIONS, TEXTS
 
@@ -193,7 +194,14 @@ def test_json_holds_it_all(translations):
         len(first["source_tokens"]),
     )
     assert loaded[1]["n_best"] == [
-        {"text": "", "score": 0.0, "log_prob": 0.0, "tokens": [], "attention": None}
+        {
+            "text": "",
+            "score": 0.0,
+            "log_prob": 0.0,
+            "tokens": [],
+            "attention": None,
+            "alignment": None,
+        }
     ]
     assert [item["truncated"] for item in loaded] == [False] * 5 + [True] * 2
 
@@ -221,3 +229,46 @@ def test_lengths_are_padded_to_one_of_few(longest, width):
     assert padded.shape == (4, width)
     assert padded.dtype == np.int32
     assert padded.sum() == 7 * longest + 5
+
+
+def test_the_alignment_links_the_words_of_both_texts(translations):
+    for translation in translations:
+        num_words = len(translation.source.split())
+        for hypothesis in translation.hypotheses if translation.text else []:
+            source, target = zip(*hypothesis.alignment, strict=True)
+            assert set(target) == set(range(len(hypothesis.text.split())))
+            assert max(source) < num_words
+    written = translations[0].as_dict()["n_best"][0]["alignment"]
+    assert parse_alignment(written) == translations[0].alignment
+
+
+@pytest.mark.filterwarnings(CUT)
+def test_a_given_translation_is_read_as_it_is(translator):
+    targets = [f"Wählen {i} 中文" + " und so weiter" * i for i in range(len(TEXTS))]
+    forced = translator.force_decode(TEXTS, targets, batch_size=3)
+    for text, target, translation in zip(TEXTS, targets, forced, strict=True):
+        (ids,) = translator.target_tokenizer.encode([target])
+        assert (translation.source, translation.text) == (text, target)
+        assert translation.tokens == translator.target_tokenizer.pieces([*ids, 3])
+        shape = (len(ids) + 1, len(translation.source_tokens))
+        assert translation.attention.shape == shape
+        (alone,) = translator.force_decode(text, target)
+        assert alone.score == pytest.approx(translation.score, rel=1e-4)
+        np.testing.assert_allclose(alone.attention, translation.attention, atol=1e-4)
+        words = {word for _, word in alone.alignment}
+        assert words == (set(range(len(target.split()))) if text.strip() else set())
+
+
+def test_forcing_needs_pairs(translator):
+    with pytest.raises(ValueError, match="2 texts and 1 targets"):
+        translator.force_decode(["a", "b"], ["c"])
+    with pytest.raises(ValueError, match=r"targets\[0\] is of type NoneType"):
+        translator.force_decode(["a"], [None])
+    assert translator.force_decode([], []) == []
+
+
+def test_nothing_can_be_forced_too(translator):
+    (translation,) = translator.force_decode("", "")
+    assert translation.tokens == translation.source_tokens == ["</s>"]
+    assert translation.attention.tolist() == [[1.0]]
+    assert translation.alignment == set()

@@ -1,0 +1,139 @@
+"""What a `Translator` gives: translations and their hypotheses, ready for JSON."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_attention.data.alignments import (
+    attended_words,
+    decoded_words,
+    format_alignment,
+    piece_words,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Hypothesis:
+    """One translation of one text."""
+
+    text: str
+    score: float
+    """Log-probability with length and coverage penalties; higher is better."""
+    log_prob: float
+    """Natural logarithm of the probability that the model gives it."""
+    tokens: list
+    """Pieces, "</s>" included: the rows of `attention`."""
+    attention: np.ndarray | None = None
+    """`(tokens, source tokens)`; None if not asked for, or if the model has none."""
+    alignment: set | None = None
+    """The source word at which each word looks most: `(source word, word)`, counted
+    from 0 as `str.split` cuts both texts. None as `attention`."""
+
+    def as_dict(self):
+        """Plain lists and numbers, for JSON; the alignment as aligners write it."""
+        attention = alignment = None
+        if self.attention is not None:
+            attention = np.round(self.attention.astype(float), 6).tolist()
+        if self.alignment is not None:
+            alignment = format_alignment(self.alignment)
+        return {
+            "text": self.text,
+            "score": self.score,
+            "log_prob": self.log_prob,
+            "tokens": self.tokens,
+            "attention": attention,
+            "alignment": alignment,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Translation:
+    """What became of one text; `str()` of it is the best translation."""
+
+    source: str
+    source_tokens: list
+    """Pieces, "</s>" included: the columns of every `attention`."""
+    hypotheses: list
+    """Best first; as many as `n_best` asked for and the search found."""
+    truncated: bool = False
+    """Whether the source was longer than the model takes, and cut."""
+
+    @property
+    def text(self):
+        return self.hypotheses[0].text
+
+    @property
+    def score(self):
+        return self.hypotheses[0].score
+
+    @property
+    def tokens(self):
+        return self.hypotheses[0].tokens
+
+    @property
+    def attention(self):
+        return self.hypotheses[0].attention
+
+    @property
+    def alignment(self):
+        return self.hypotheses[0].alignment
+
+    def __str__(self):
+        return self.text
+
+    def as_dict(self):
+        """Plain lists and numbers, for JSON."""
+        return {
+            "source": self.source,
+            "text": self.text,
+            "score": self.score,
+            "truncated": self.truncated,
+            "source_tokens": self.source_tokens,
+            "n_best": [hypothesis.as_dict() for hypothesis in self.hypotheses],
+        }
+
+
+def read_hypotheses(tokenizers, text, source_ids, hypotheses, row, given=None):
+    """Makes text of what a search found for one text.
+
+    Args:
+        tokenizers: those of source and target.
+        text: str. The source.
+        source_ids: list of int, END included; it may have been cut.
+        hypotheses: `Hypotheses` of a batch, of NumPy arrays.
+        row: int. The text's row in it.
+        given: `(text, words)`, optional: the target that was forced, and the words of
+            its pieces as `piece_words` gives them.
+
+    Returns:
+        A list of `Hypothesis`, best first.
+    """
+    source_tokenizer, target_tokenizer = tokenizers
+    found = []
+    for slot in range(hypotheses.token_ids.shape[1]):
+        length = int(hypotheses.lengths[row, slot])
+        if not length:
+            continue
+        ids = hypotheses.token_ids[row, slot, :length].tolist()
+        attention = alignment = None
+        # A model without attention looks nowhere; that is none, not a dark one.
+        if len(hypotheses.attention_scores) and (
+            hypotheses.attention_scores[row, slot].any()
+        ):
+            attention = hypotheses.attention_scores[row, slot]
+            attention = attention[:length, : len(source_ids)]
+            words = given[1] if given else decoded_words(target_tokenizer, [ids])[0]
+            source_words = piece_words(source_tokenizer, [text])[0]
+            source_words = source_words[: len(source_ids) - 1]
+            alignment = attended_words(attention, source_words, words)
+        found.append(
+            Hypothesis(
+                given[0] if given else target_tokenizer.decode([ids])[0],
+                float(hypotheses.scores[row, slot]),
+                float(hypotheses.log_probs[row, slot]),
+                target_tokenizer.pieces(ids),
+                attention,
+                alignment,
+            )
+        )
+    return found
