@@ -47,6 +47,7 @@ def read_pairs(
     format="auto",
     source_key="source",
     target_key="target",
+    swap=False,
     max_characters=MAX_CHARACTERS,
     report=None,
 ):
@@ -66,6 +67,7 @@ def read_pairs(
         source_key: str. Where JSON lines keep the source; dots step inside, as in
             `"translation.en"`.
         target_key: str. The same, of the target.
+        swap: bool. Exchanges the sides: what stands first is then the target.
         max_characters: int. Longest side that is kept.
         report: `SkipReport` to fill in, optional.
 
@@ -97,6 +99,8 @@ def read_pairs(
         except _Skip as skip:
             report.skip(skip.args[0], line_number)
             continue
+        if swap:
+            source, target = target, source
         found = True
         report.num_good += 1
         yield Pair(line_number, source, target)

@@ -25,9 +25,11 @@ class ToyPairs:
     count: int
     max_length: int
     seed: int
+    swap: bool = False
 
     def __call__(self, report=None):
-        return toy_pairs(self.task, self.count, self.max_length, seed=self.seed)
+        pairs = toy_pairs(self.task, self.count, self.max_length, seed=self.seed)
+        return [pair[::-1] for pair in pairs] if self.swap else pairs
 
     def fingerprint(self):
         return repr(self)
@@ -116,7 +118,7 @@ def gold_alignments(recipe, corpus):
     """
     sources, targets = corpus.test.texts()
     if recipe.data.corpus in TASKS and not recipe.data.alignments:
-        links = ToyAlignments(recipe.data.corpus, getattr(recipe.data, "swap", False))
+        links = ToyAlignments(recipe.data.corpus, recipe.data.swap)
         return [links(*pair) for pair in zip(sources, targets, strict=True)]
     if corpus.test.alignments is None:
         return None
@@ -130,29 +132,31 @@ def gold_alignments(recipe, corpus):
 def _alignments(recipe):
     """What `prepare` is to know of words that belong together."""
     data = recipe.data
-    swap = getattr(data, "swap", False)
     if data.alignments:
         if not Path(data.alignments).exists():
             raise ValueError(
                 f"data.alignments: there is no file {data.alignments} "
                 f"(from {Path.cwd()})"
             )
-        return AlignmentFile(data.alignments, swap=swap)
+        return AlignmentFile(data.alignments, swap=data.swap)
     if data.corpus in TASKS and recipe.training.guided_alignment:
-        return ToyAlignments(data.corpus, swap)
+        return ToyAlignments(data.corpus, data.swap)
     return None
 
 
 def _pairs(data, folder, seed):
     """What `prepare` reads, as often as it wants."""
     if data.corpus in TASKS:
-        return ToyPairs(data.corpus, data.toy_count, data.toy_max_length, seed)
+        sizes = data.toy_count, data.toy_max_length
+        return ToyPairs(data.corpus, *sizes, seed, data.swap)
     if data.corpus == "-":
-        return PairFiles(_keep_standard_input(folder / "standard-input.tsv"))
+        path = _keep_standard_input(folder / "standard-input.tsv")
+        return PairFiles(path, swap=data.swap)
     path = Path(data.corpus)
     if path.exists():
         keys = {"source_key": data.source_key, "target_key": data.target_key}
-        return PairFiles(path, target_path=data.target or None, **keys)
+        target = data.target or None
+        return PairFiles(path, target_path=target, swap=data.swap, **keys)
     if path.suffix or path.name != data.corpus:
         raise ValueError(
             f"data.corpus: there is no file {data.corpus} (from {Path.cwd()})"
@@ -163,7 +167,7 @@ def _pairs(data, folder, seed):
             unknown(f"data.corpus {data.corpus!r}", data.corpus, names)
             + "; or give the path of a file"
         )
-    return PairFiles(corpus_path(data.corpus))
+    return PairFiles(corpus_path(data.corpus), swap=data.swap)
 
 
 def _keep_standard_input(path):

@@ -4,6 +4,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
+from keras_attention.data.direction import check_direction, fill_languages
 from keras_attention.data.toy import TASKS
 from keras_attention.decoding.options import DecodingOptions
 from keras_attention.training.config import checked_table, from_table, to_toml, unknown
@@ -29,11 +30,14 @@ class DataConfig:
     """Key of the source in JSON lines."""
     target_key: str = "target"
     """Key of the target in JSON lines."""
+    swap: bool = False
+    """Translate from the second side to the first. A file of alignments serves both
+    ways, unchanged."""
     alignments: str = ""
     """A file that says which words belong together, "0-0 2-1", source first, one line
     for each line of the corpus (Pharaoh format). Toy tasks know theirs."""
     source_language: str = ""
-    """ISO code, for the model card."""
+    """ISO code, for the model card; refused where the corpus's name contradicts it."""
     target_language: str = ""
     """ISO code, for the model card and the choice of BLEU's tokenisation."""
     valid_share: float = 0.02
@@ -48,6 +52,12 @@ class DataConfig:
     """Pairs to make, where the corpus is a toy task."""
     toy_max_length: int = 12
     """Most symbols in a toy string."""
+
+    def languages(self):
+        """Source and target language; where not given, what the corpus's name says."""
+        return fill_languages(
+            self.corpus, self.source_language, self.target_language, self.swap
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -217,6 +227,12 @@ class Recipe:
                 "data.corpus is missing: name a shipped corpus, a toy task or a file, "
                 "as in --set data.corpus=pairs.tsv"
             )
+        check_direction(
+            self.data.corpus,
+            self.data.source_language,
+            self.data.target_language,
+            self.data.swap,
+        )
         for name, least in _LEAST.items():
             value = getattr(self.training, name)
             if value < least:

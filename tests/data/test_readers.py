@@ -87,6 +87,18 @@ def test_standard_input_can_be_read_twice_through_pair_files(monkeypatch):
     assert pairs.fingerprint() == pairs.fingerprint()
 
 
+@pytest.mark.parametrize("name", ["c.tsv", "c.jsonl", "c.en"])
+def test_swapping_exchanges_the_sides_of_every_format(tmp_path, name):
+    lines = [json.dumps(dict(zip("st", pair, strict=True))) for pair in PAIRS[:1]]
+    content = {"c.jsonl": "\n".join(lines), "c.en": PAIRS[0][0]}
+    path = write(tmp_path / name, content.get(name, "\t".join(PAIRS[0])).encode())
+    target = write(tmp_path / "c.de", PAIRS[0][1].encode()) if name == "c.en" else None
+    options = {"target_path": target, "source_key": "s", "target_key": "t"}
+    assert texts(read_pairs(path, swap=True, **options)) == [PAIRS[0][::-1]]
+    fingerprints = {PairFiles(path, swap=s, **options).fingerprint() for s in (0, 1)}
+    assert len(fingerprints) == 2
+
+
 def test_byte_order_mark_and_windows_line_ends_leave_no_trace(tmp_path):
     path = write(tmp_path / "c.tsv", b"\xef\xbb\xbf" + tsv(end="\r\n"))
     assert texts(read_pairs(path)) == PAIRS

@@ -48,6 +48,7 @@ def test_a_file_names_its_recipe_and_leaves_the_rest_to_defaults(path):
         ('data.corpus="my pairs.tsv"', "data.corpus", "my pairs.tsv"),
         ("data.corpus=my pairs.tsv", "data.corpus", "my pairs.tsv"),
         ("data.corpus=-", "data.corpus", "-"),
+        ("data.swap=true", "data.swap", True),
         ("tokenizer.shared=false", "tokenizer.shared", False),
         ("training.jit_compile=true", "training.jit_compile", "true"),
         ("decoding.beam=8", "decoding.beam", 8),
@@ -115,6 +116,22 @@ def test_a_wrong_set_says_what_would_be_right(path, override, message):
     overrides = ["name=mine", override] if override.startswith("name.") else [override]
     with pytest.raises(ValueError, match=message):
         load_recipe(path, overrides)
+
+
+def test_languages_that_contradict_the_corpus_are_refused():
+    with pytest.raises(ValueError, match="from de to en, and the recipe says from en"):
+        load_recipe("help-en-de-small", ["data.swap=true"])
+    languages = ["data.source_language=de", "data.target_language=en"]
+    with pytest.raises(ValueError, match="set data.swap=true, or exchange data.source"):
+        load_recipe("help-en-de-small", languages)
+    recipe = load_recipe("help-en-de-small", ["data.swap=true", *languages])
+    assert recipe.data.languages() == ("de", "en")
+
+
+def test_languages_that_are_not_given_come_from_the_corpus():
+    assert DataConfig(corpus="bible-en-es").languages() == ("en", "es")
+    assert DataConfig(corpus="bible-en-es", swap=True).languages() == ("es", "en")
+    assert DataConfig(corpus="sort", target_language="x").languages() == ("", "x")
 
 
 def test_a_recipe_that_is_not_there(tmp_path):
