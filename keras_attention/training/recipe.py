@@ -34,8 +34,8 @@ class DataConfig:
     """Translate from the second side to the first. A file of alignments serves both
     ways, unchanged."""
     alignments: str = ""
-    """A file that says which words belong together, "0-0 2-1", one line for each line of
-    the corpus (Pharaoh format), and swapped if that is. Toy tasks know theirs."""
+    """A file that says which words belong together, "0-0 2-1", one line for each line
+    of the corpus (Pharaoh format), and swapped if that is. Toy tasks know theirs."""
     source_language: str = ""
     """ISO code, for the model card; refused where the corpus's name contradicts it."""
     target_language: str = ""
