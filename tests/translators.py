@@ -6,6 +6,7 @@ from keras_attention.data.corpora import corpus_path
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.data.translations import read_pairs
 from keras_attention.decoding.options import DecodingOptions
+from keras_attention.models.recurrent import PRESETS, RecurrentSeq2Seq
 from keras_attention.models.transformer import Transformer
 from keras_attention.tasks.translation import Translator
 
@@ -64,3 +65,12 @@ def make_translator(shared=True, seed=0, **sizes):
         training={"name": "tiny", "corpus": "none", "steps": 0},
         metrics={"model": {"bleu": 0.125}},
     )
+
+
+def make_recurrent_translator(tokenizer, attention):
+    """The smallest recurrent model, "bahdanau", "luong" or None, untrained."""
+    size = tokenizer.vocabulary_size
+    model = RecurrentSeq2Seq(size, size, attention=attention, **PRESETS["tiny"])
+    model.build()
+    model.built = True
+    return Translator(model, tokenizer, options=OPTIONS)

@@ -2,7 +2,15 @@
 
 import typer
 
-from keras_attention.cli import demo, models, serving, training
+from keras_attention.cli import (
+    attend,
+    demo,
+    evaluate,
+    export,
+    serving,
+    training,
+    translate,
+)
 
 app = typer.Typer(
     help="Train attention models on your own data, see where they look, serve them.",
@@ -31,10 +39,10 @@ for command in (
     training.recipes,
     training.prepare,
     training.train,
-    models.translate,
-    models.evaluate,
-    models.attend,
-    models.export,
+    translate.translate,
+    evaluate.evaluate,
+    attend.attend,
+    export.export,
     serving.serve,
 ):
     app.command()(command)

@@ -1,36 +1,15 @@
-"""translate, evaluate and attend on the command line."""
+"""translate on the command line."""
 
-import io
 import json
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from keras_attention.cli import main, models
+from keras_attention.cli import bundles, main, translate
+from tests.cli.support import run, type_in
 from tests.translators import TEXTS
 
 LINES = [TEXTS[0], "", TEXTS[2]]
-
-
-@pytest.fixture
-def loaded(monkeypatch, translator):
-    """Commands find the session's translator, whose programs are compiled."""
-    monkeypatch.setattr(models, "_load", lambda bundle: translator)
-
-
-def type_in(monkeypatch, data, is_terminal=False):
-    class Input(io.BytesIO):
-        def isatty(self):
-            return is_terminal
-
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(Input(data), encoding="utf-8"))
-
-
-def run(argv, capsys):
-    code = main(argv)
-    printed = capsys.readouterr()
-    return code, printed.out, printed.err
 
 
 def test_lines_in_lines_out(bundle, translator, monkeypatch, capsys):
@@ -57,6 +36,17 @@ def test_json_lines_hold_n_best_scores_and_alignments(
     np.testing.assert_allclose(
         best["attention"], expected[0].hypotheses[1].attention, atol=1e-4
     )
+    assert best["tokens"] == expected[0].hypotheses[1].tokens
+    links = expected[0].hypotheses[1].alignment
+    assert best["alignment"] == " ".join(f"{s}-{t}" for s, t in sorted(links))
+
+
+def test_without_attention_json_has_none(blind, monkeypatch, capsys):
+    type_in(monkeypatch, LINES[0].encode())
+    code, out, _ = run(["translate", "bundle", "--json"], capsys)
+    assert code == 0
+    for hypothesis in json.loads(out)["n_best"]:
+        assert hypothesis["attention"] is hypothesis["alignment"] is None
 
 
 def test_n_best_gives_scored_lines(loaded, monkeypatch, capsys):
@@ -97,7 +87,7 @@ def test_a_long_line_is_named_where_it_stands(loaded, tmp_path, capsys):
 
 
 def test_what_is_said_stays_on_its_line():
-    assert models._one_line("a\nb\r\nc\u2028d") == "a b c d"
+    assert bundles.one_line("a\nb\r\nc\u2028d") == "a b c d"
 
 
 class Recorder:
@@ -116,9 +106,9 @@ class Recorder:
 @pytest.fixture
 def recorder(monkeypatch):
     recorder = Recorder()
-    monkeypatch.setattr(models, "_load", lambda bundle: recorder)
+    monkeypatch.setattr(bundles, "load", lambda bundle: recorder)
     # `zip(…, strict=True)` would miss the translations that it does not give.
-    monkeypatch.setattr(models, "zip", lambda *_, **__: [], raising=False)
+    monkeypatch.setattr(translate, "zip", lambda *_, **__: [], raising=False)
     return recorder
 
 
@@ -169,76 +159,3 @@ def test_files_fill_batches_at_a_terminal_too(recorder, monkeypatch, tmp_path):
     path.write_text("a\n" * 40)
     assert main(["translate", "bundle", str(path), "--batch-size", "2"]) == 0
     assert [len(texts) for texts, _ in recorder.asked] == [32, 8]
-
-
-def pairs_file(tmp_path):
-    path = tmp_path / "pairs.tsv"
-    path.write_text(f"{TEXTS[0]}\tDatei\nno tab\n{TEXTS[2]}\tSpeichern\n")
-    return path
-
-
-def test_evaluate_gives_scores_with_signatures(loaded, translator, tmp_path, capsys):
-    output = tmp_path / "out.txt"
-    argv = ["evaluate", "bundle", str(pairs_file(tmp_path)), "--output", str(output)]
-    code, out, err = run(argv, capsys)
-    assert code == 0
-    assert "BLEU 0.00 (nrefs:1|" in out
-    assert "chrF " in out
-    assert "(nrefs:1|case:mixed|eff:yes|nc:6" in out
-    assert "copying the source: BLEU 0.0, chrF " in out
-    assert "1" in err and "skip" in err  # the line without a tab
-    texts = [t.text for t in translator.translate([TEXTS[0], TEXTS[2]])]
-    assert output.read_text(encoding="utf-8").splitlines() == texts
-
-
-def test_evaluate_gives_json(loaded, tmp_path, capsys):
-    argv = ["evaluate", "bundle", str(pairs_file(tmp_path)), "--json", "--beam", "3"]
-    code, out, _ = run(argv, capsys)
-    assert code == 0
-    scores = json.loads(out)
-    assert scores["sentences"] == 2
-    assert scores["bleu_signature"].startswith("nrefs:1|case:mixed")
-    assert {"bleu", "chrf", "chrf_signature", "brevity_penalty"} <= set(scores)
-    assert scores["copying_the_source"]["bleu"] == 0
-
-
-def test_attend_draws_a_heat_map(loaded, translator, tmp_path, capsys):
-    path = tmp_path / "a.png"
-    code, out, _ = run(["attend", "bundle", TEXTS[0], "-o", str(path)], capsys)
-    assert code == 0
-    text = translator.translate([TEXTS[0]], return_attention=True)[0].text
-    assert out == f"{text}\nheat map: {path}\n"
-    with Image.open(path) as image:
-        assert image.format == "PNG"
-        assert min(image.size) > 100
-
-
-def test_attend_draws_the_encoder(loaded, tmp_path, capsys):
-    path = tmp_path / "a.png"
-    argv = ["attend", "bundle", TEXTS[2], "-o", str(path), "--encoder"]
-    assert run([*argv, "1"], capsys)[0] == 0
-    assert path.exists()
-    code, _, err = run([*argv, "2"], capsys)
-    assert code == 1
-    assert err == (
-        "error: --encoder goes up to 1, the model's encoder layers; received 2\n"
-    )
-
-
-@pytest.mark.parametrize(
-    "command", [["translate"], ["attend", "text"], ["export"]], ids=lambda argv: argv[0]
-)
-def test_a_bundle_that_is_not_there(command, tmp_path, monkeypatch, capsys):
-    type_in(monkeypatch, b"")
-    argv = [command[0], str(tmp_path / "none"), *command[1:]]
-    code, out, err = run(argv, capsys)
-    assert (code, out) == (1, "")
-    assert err.startswith(f"error: there is no bundle at {tmp_path / 'none'}: a bundle")
-
-
-def test_export_refuses_what_the_search_cannot_give(loaded, tmp_path, capsys):
-    argv = ["export", "bundle", "--out", str(tmp_path), "--n-best", "9"]
-    code, _, err = run(argv, capsys)
-    assert code == 1
-    assert "n_best=9 hypotheses cannot come out of beam=3" in err
-    assert not list(tmp_path.iterdir())

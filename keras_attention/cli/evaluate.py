@@ -1,0 +1,94 @@
+"""evaluate: how good translations are, and how good the attention behind them."""
+
+import json
+import sys
+from pathlib import Path
+
+import typer
+
+from keras_attention.cli import bundles
+
+
+def evaluate(
+    bundle: Path = bundles.Bundle,
+    pairs: str = typer.Argument(
+        ..., help='TSV, JSON lines or the source side; "-" is standard input (TSV).'
+    ),
+    target: Path = typer.Argument(None, help="The target side, for paired files."),
+    beam: int = bundles.Beam,
+    length_penalty: float = bundles.LengthPenalty,
+    alignments: str = typer.Option(
+        None,
+        "--alignments",
+        help="Gold alignments of the pairs, for the alignment error rate: a file with "
+        'a line such as "0-0 1-2 1p3" for each pair, or the toy task that they are of.',
+    ),
+    attention: bool = typer.Option(
+        False, "--attention", help="Entropy and coverage of attention, without gold."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="One JSON object."),
+    output: Path = typer.Option(None, "--output", help="Write the translations here."),
+):
+    """Score a bundle on a parallel corpus: BLEU and chrF with their signatures, and
+    attention against alignments that people made."""
+    from keras_attention.evaluation.translation import score, tokenize_for
+    from keras_attention.training.console import plain_console
+    from keras_attention.training.final import translate_with_bar
+
+    read, gold = _read(pairs, target, alignments)
+    sources = [pair.source for pair in read]
+    references = [pair.target for pair in read]
+    translator = bundles.load(bundle)
+    measures = None
+    if attention or gold is not None:
+        from keras_attention.evaluation.alignments import measure_attention
+
+        # First, since it takes the shorter time to say what is wrong.
+        measures = measure_attention(translator, sources, references, gold)
+    options = {} if length_penalty is None else {"length_penalty": length_penalty}
+    if beam is not None:
+        options["beam"] = beam
+    console = plain_console()
+    texts = translate_with_bar(translator, sources, console, "translating", **options)
+    if output is not None:
+        lines = "".join(f"{bundles.one_line(text)}\n" for text in texts)
+        output.write_text(lines, encoding="utf-8")
+    tokenize = tokenize_for(translator.target_language)
+    scores = score(texts, references, tokenize)
+    copied = score(sources, references, tokenize)
+    if as_json:
+        result = {
+            **scores.as_dict(),
+            "sentences": len(texts),
+            "copying_the_source": copied.as_dict(),
+        }
+        if measures is not None:
+            result["attention"] = measures.as_dict()
+        print(json.dumps(result, indent=2, ensure_ascii=False))
+    else:
+        print(scores)
+        print(f"copying the source: BLEU {copied.bleu:.1f}, chrF {copied.chrf:.1f}")
+        if measures is not None:
+            print(measures)
+
+
+def _read(path, target_path, alignments):
+    """The good pairs, and their gold alignments or None."""
+    from keras_attention.data.report import SkipReport
+    from keras_attention.data.toy import TASKS
+    from keras_attention.data.translations import read_pairs
+    from keras_attention.evaluation.alignments import read_gold, toy_gold
+
+    report, gold = SkipReport(), None
+    pairs = read_pairs(path, target_path=target_path, report=report)
+    if alignments is None or alignments in TASKS:
+        pairs = list(pairs)
+    else:
+        pairs, gold = read_gold(alignments, pairs, report)
+    if report.num_skipped:
+        print(report.summary(), file=sys.stderr)
+    if not pairs:
+        raise ValueError(f"{path} holds no pair to score; see the lines above")
+    if alignments in TASKS:
+        gold = toy_gold(alignments, [pair.source for pair in pairs])
+    return pairs, gold

@@ -1,0 +1,33 @@
+"""export: a bundle becomes a SavedModel."""
+
+from pathlib import Path
+
+import typer
+
+from keras_attention.cli import bundles
+
+
+def export(
+    bundle: Path = bundles.Bundle,
+    saved_models: Path = typer.Option(
+        "saved_models", "--out", help="The folder of all exported models."
+    ),
+    name: str = typer.Option(
+        None, "--name", help="The model's name; that of its recipe by default."
+    ),
+    version: int = typer.Option(None, "--version", min=1, help="The next by default."),
+    beam: int = bundles.Beam,
+    n_best: int = typer.Option(None, "--n-best", min=1, help="Translations returned."),
+    length_penalty: float = bundles.LengthPenalty,
+):
+    """Write a SavedModel with tokenizer and beam search inside."""
+    from keras_attention.export import export as write
+
+    translator = bundles.load(bundle)
+    changes = {"beam": beam, "n_best": n_best, "length_penalty": length_penalty}
+    changes = {key: value for key, value in changes.items() if value is not None}
+    options = translator.options.replace(**changes)
+    name = name or translator.training.get("name") or Path(bundle).resolve().name
+    path = write(translator, saved_models, name, version, options)
+    print(f"SavedModel: {path}")
+    print(f"try: keras-attention serve {path.parent}")
