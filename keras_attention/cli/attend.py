@@ -60,6 +60,8 @@ def _decoder(translator, text, target, beam, output):
     from keras_attention.evaluation.attention import coverage, entropy
     from keras_attention.plotting.heat_map import plot_attention
 
+    if not translator.model.attends:
+        raise without_attention(translator.model)
     if target is not None:
         (translation,) = translator.force_decode(text, target)
     else:
@@ -67,8 +69,6 @@ def _decoder(translator, text, target, beam, output):
     if not translation.source_tokens:
         raise ValueError("there is nothing to attend to in a text without tokens")
     attention = translation.attention
-    if attention is None:
-        raise without_attention(translator.model)
     if output is not None:
         plot_attention(
             attention, translation.source_tokens, translation.tokens, path=output

@@ -22,8 +22,9 @@ def force_decode(model, inputs, token_ids, options):
         options: `DecodingOptions`, for the penalties of scores.
 
     Returns:
-        `Hypotheses`, one for each row, with attention. No rule of `options` forbids
-        a token: an output too short for them has the probability it has.
+        `Hypotheses`, one for each row, with the attention of models that have it. No
+        rule of `options` forbids a token: an output too short for them has the
+        probability it has.
     """
     token_ids = ops.cast(token_ids, "int32")
     before = ops.where(ops.equal(token_ids, END_ID), PAD_ID, token_ids)[:, :-1]
@@ -39,9 +40,8 @@ def force_decode(model, inputs, token_ids, options):
     coverage = ops.sum(attention_scores, axis=1, keepdims=True)  # (B, 1, S)
     source_mask = ops.not_equal(inputs["source_ids"], PAD_ID)
     scores = penalised(log_probs, lengths, coverage, source_mask, options)
-    return Hypotheses(
-        token_ids[:, None], lengths, scores, log_probs, attention_scores[:, None]
-    )
+    kept = attention_scores[:, None] if model.attends else ()
+    return Hypotheses(token_ids[:, None], lengths, scores, log_probs, kept)
 
 
 class ForcedDecoder:

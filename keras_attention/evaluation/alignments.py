@@ -98,6 +98,8 @@ def measure_attention(
         AER of attention: [Luong et al., 2015](https://arxiv.org/abs/1508.04025),
         section 5.4; coverage: [Tu et al., 2016](https://arxiv.org/abs/1601.04811).
     """
+    if not translator.model.attends:
+        raise without_attention(translator.model)
     _check_lengths(sources, targets, gold)
     gold = None if gold is None else [_as_gold(each) for each in gold]
     for i, each in enumerate(gold or ()):
@@ -107,8 +109,6 @@ def measure_attention(
         rows = slice(start, start + PAIRS_AT_ONCE)
         translations = translator.force_decode(sources[rows], targets[rows], batch_size)
         for translation in translations:
-            if translation.attention is None:
-                raise without_attention(translator.model)
             entropies.append(entropy(translation.attention)[:-1])
             coverages.append(coverage(translation.attention)[:-1])
             found.append(translation.alignment)

@@ -116,10 +116,7 @@ def read_hypotheses(tokenizers, text, source_ids, hypotheses, row, given=None):
             continue
         ids = hypotheses.token_ids[row, slot, :length].tolist()
         attention = alignment = None
-        # A model without attention looks nowhere; that is none, not a dark one.
-        if len(hypotheses.attention_scores) and (
-            hypotheses.attention_scores[row, slot].any()
-        ):
+        if not isinstance(hypotheses.attention_scores, tuple):
             attention = hypotheses.attention_scores[row, slot]
             attention = attention[:length, : len(source_ids)]
             words = given[1] if given else decoded_words(target_tokenizer, [ids])[0]

@@ -88,8 +88,8 @@ class Translator:
             texts: list of str, or one str.
             beam: int. Hypotheses kept; 1 is greedy search.
             n_best: int. Hypotheses returned for each text.
-            return_attention: bool. Whether hypotheses carry their attention and
-                the alignment of words that follows from it.
+            return_attention: bool. Whether hypotheses carry their attention, if the
+                model has any, and the alignment of words that follows from it.
             prefixes: list of str, optional. What each translation must begin with.
             batch_size: int. Texts decoded at once.
             seed: int. Of sampling; the same text gets the same samples, in whatever
@@ -109,6 +109,7 @@ class Translator:
                 f"{len(texts)} texts and {len(prefixes)} prefixes"
             )
         options = self._options(beam, n_best, options)
+        return_attention = return_attention and self.model.attends
         source_ids, truncated = self._source_ids(texts)
         prefix_ids = prefixes and self.target_tokenizer.encode(prefixes)
         results = [None] * len(texts)
@@ -151,7 +152,7 @@ class Translator:
 
         Returns:
             list of `Translation`, in the order of `texts`. Each has one hypothesis,
-            the target, with its attention.
+            the target, with its attention if the model has any.
         """
         texts, targets = _strings(texts, "texts"), _strings(targets, "targets")
         if len(texts) != len(targets):
