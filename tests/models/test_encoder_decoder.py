@@ -2,10 +2,15 @@
 
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 import pytest
 
+from keras_attention.layers.alignment_loss import alignment_loss
 from keras_attention.models.encoder_decoder import EncoderDecoder
+from keras_attention.models.recurrent import RecurrentSeq2Seq
+from keras_attention.models.transformer import Transformer
+from tests.model_support import teacher_forced
 
 
 class State(NamedTuple):
@@ -35,3 +40,70 @@ def test_a_family_must_say_how_it_encodes_and_steps():
         EncoderDecoder().encode({})
     with pytest.raises(NotImplementedError):
         EncoderDecoder().step(None, None, None)
+
+
+FAMILIES = {
+    "transformer": lambda: Transformer(
+        9, 9, num_layers=2, model_dim=8, num_heads=2, feed_forward_dim=8, dropout=0.0
+    ),
+    "bahdanau": lambda: RecurrentSeq2Seq(9, 9, embedding_dim=4, units=6),
+    "luong": lambda: RecurrentSeq2Seq(
+        9, 9, attention="luong", embedding_dim=4, units=6
+    ),
+}
+
+
+def guided_batch():
+    """Inputs with alignments of which a row is empty, and labels."""
+    inputs = {
+        "source_ids": np.array([[4, 5, 6, 3], [6, 3, 0, 0]], "int32"),
+        "target_ids": np.array([[2, 5, 4], [2, 7, 6]], "int32"),
+    }
+    alignments = np.zeros((2, 3, 4), "float32")
+    alignments[0, 0, [1, 2]] = 0.5
+    alignments[0, 2, 3] = alignments[1, 0, 0] = alignments[1, 2, 1] = 1
+    return {**inputs, "alignments": alignments}, np.array([[5, 4, 3], [7, 6, 3]])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_guided_alignment_adds_its_loss_in_training_only(family):
+    keras.utils.set_random_seed(0)
+    model = FAMILIES[family]()
+    inputs, labels = guided_batch()
+    _, scores = teacher_forced(model, inputs)
+    expected = float(alignment_loss(inputs["alignments"], scores))
+    assert expected > 0.5
+
+    model.guided_alignment = 0.7
+    model.compile(
+        keras.optimizers.SGD(0.0),  # the weights stay as they are
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        run_eagerly=keras.backend.backend() == "tensorflow",
+    )
+    plain = model.test_on_batch(inputs, labels)
+    model.reset_metrics()
+    guided = model.train_on_batch(inputs, labels)
+    assert float(guided - plain) == pytest.approx(0.7 * expected, rel=1e-4)
+    del inputs["alignments"]
+    model.reset_metrics()
+    assert float(model.train_on_batch(inputs, labels)) == pytest.approx(plain, rel=1e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_guided_attention_moves_to_where_it_is_drawn(family):
+    keras.utils.set_random_seed(0)
+    model = FAMILIES[family]()
+    model.guided_alignment = 1.0
+    inputs, labels = guided_batch()
+    _, before = teacher_forced(model, inputs)
+    model.compile(
+        keras.optimizers.Adam(0.05),
+        # Nothing but the alignments is learned from.
+        lambda labels, logits: 0.0 * keras.ops.sum(logits),
+        run_eagerly=keras.backend.backend() == "tensorflow",
+    )
+    for _ in range(5):
+        model.train_on_batch(inputs, labels)
+    _, after = teacher_forced(model, inputs)
+    losses = [float(alignment_loss(inputs["alignments"], x)) for x in (before, after)]
+    assert losses[1] < 0.9 * losses[0]
