@@ -70,6 +70,7 @@ class Trainer:
             max_shapes=training.max_shapes,
             seed=training.seed,
             steps_per_epoch=training.validate_every,
+            alignments=training.guided_alignment > 0,
         )
         self._describe(model, corpus, batches)
         self._compile(model)
@@ -145,6 +146,7 @@ class Trainer:
             )
         model.build()
         model.built = True
+        source_language, target_language = recipe.data.languages()
         return Translator(
             model,
             corpus.source_tokenizer,
@@ -152,15 +154,17 @@ class Trainer:
             recipe.decoding,
             # Longer sentences than those trained on can be tried, within reason.
             max_source_length=2 * recipe.data.max_source_length,
-            source_language=recipe.data.source_language,
-            target_language=recipe.data.target_language,
+            source_language=source_language,
+            target_language=target_language,
         )
 
     def _describe(self, model, corpus, batches):
         shapes = ", ".join("×".join(map(str, shape)) for shape in batches.shapes)
+        counts = model.parameter_counts().items()
+        parts = ", ".join(f"{part} {count:,}" for part, count in counts)
         self.console.print(
             f"{len(corpus.train):,} training pairs, {len(corpus.valid):,} validation, "
-            f"{len(corpus.test):,} test; {model.count_params():,} parameters; "
+            f"{len(corpus.test):,} test; {model.count_params():,} parameters ({parts}); "
             f"{len(batches.shapes)} batch shapes (rows×source×target): {shapes}",
         )
 
@@ -298,6 +302,7 @@ class Trainer:
             "minutes": round(pace.memory["seconds"] / 60, 1),
             "target_tokens": pace.memory["tokens"],
             "parameters": model.count_params(),
+            "parameters_of": model.parameter_counts(),
             "backend": keras.backend.backend(),
             "recipe": recipe.to_tables(),
         }
