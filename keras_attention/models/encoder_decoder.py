@@ -1,5 +1,7 @@
 """What the three families share, and all that the rest of the package knows of them."""
 
+import math
+import re
 from typing import Any, NamedTuple
 
 import keras
@@ -34,6 +36,19 @@ class EncoderDecoder(keras.Model):
     target_vocabulary_size: int
     attends = True
     guided_alignment = 0.0
+
+    def parameter_counts(self):
+        """How many parameters each part has, a dict; numbered parts are one.
+
+        For comparing twins: they add up to `count_params()`.
+        """
+        counts = {}
+        for layer in {id(layer): layer for layer in self.layers}.values():
+            part = re.sub(r"(_\d+)+$", "", layer.name)
+            count = sum(math.prod(weight.shape) for weight in layer.weights)
+            if count:
+                counts[part] = counts.get(part, 0) + count
+        return counts
 
     def guide(self, inputs, attention_scores):
         """Adds the loss of attention `(B, T, S)`, if the batch says how it should be.
