@@ -164,7 +164,8 @@ class Trainer:
         parts = ", ".join(f"{part} {count:,}" for part, count in counts)
         self.console.print(
             f"{len(corpus.train):,} training pairs, {len(corpus.valid):,} validation, "
-            f"{len(corpus.test):,} test; {model.count_params():,} parameters ({parts}); "
+            f"{len(corpus.test):,} test; {model.count_params():,} parameters "
+            f"({parts}); "
             f"{len(batches.shapes)} batch shapes (rows×source×target): {shapes}",
         )
 

@@ -8,7 +8,7 @@ import pytest
 
 from keras_attention.layers.alignment_loss import alignment_loss
 from keras_attention.models.encoder_decoder import EncoderDecoder
-from keras_attention.models.families import FAMILIES
+from keras_attention.models import families
 from keras_attention.models.recurrent import RecurrentSeq2Seq
 from keras_attention.models.transformer import Transformer
 from tests.model_support import teacher_forced
@@ -111,9 +111,9 @@ def test_guided_attention_moves_to_where_it_is_drawn(family):
 
 
 @pytest.mark.parametrize("share", [False, True])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", families.FAMILIES)
 def test_parameters_of_the_parts_add_up(family, share):
-    model_class, presets = FAMILIES[family]
+    model_class, presets = families.FAMILIES[family]
     model = model_class(9, 9, share_embeddings=share, **presets["tiny"])
     model.build()
     model.built = True
