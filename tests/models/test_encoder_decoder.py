@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from keras_attention.layers.alignment_loss import alignment_loss
-from keras_attention.models.encoder_decoder import EncoderDecoder
 from keras_attention.models import families
+from keras_attention.models.encoder_decoder import EncoderDecoder
 from keras_attention.models.recurrent import RecurrentSeq2Seq
 from keras_attention.models.transformer import Transformer
 from tests.model_support import teacher_forced
