@@ -86,7 +86,10 @@ def test_commands_on_pages_exist():
             name, *words = line.split(" #")[0].split()
             if not name.islower():  # COMMAND, in the page of all of them
                 continue
-            options = {o for p in commands[name].params for o in p.opts} | {"--help"}
+            command = commands[name]
+            if hasattr(command, "commands"):  # a group, such as study
+                command = command.commands[words[0]]
+            options = {o for p in command.params for o in p.opts} | {"--help"}
             wrong += [
                 f"{name_of(page)}: {name} {word}"
                 for word in words

@@ -65,8 +65,18 @@ TABLES = {
 def cli_page():
     """The text of docs/cli.md."""
     group = typer.main.get_command(app)
-    parts = [CLI, *(_command(name, group.commands[name]) for name in group.commands)]
-    return "\n".join(parts)
+    return "\n".join([CLI, *_commands(group.commands)])
+
+
+def _commands(commands, before=""):
+    """A part for each command; those of a group, such as `study`, by their own names."""
+    parts = []
+    for name, command in commands.items():
+        if hasattr(command, "commands"):
+            parts += _commands(command.commands, f"{before}{name} ")
+        else:
+            parts.append(_command(before + name, command))
+    return parts
 
 
 def _command(name, command):

@@ -8,6 +8,7 @@ from keras_attention.cli import (
     evaluate,
     export,
     serving,
+    study,
     training,
     translate,
 )
@@ -46,3 +47,4 @@ for command in (
     serving.serve,
 ):
     app.command()(command)
+app.add_typer(study.app, name="study")

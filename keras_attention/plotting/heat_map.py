@@ -3,16 +3,13 @@
 They are drawn as in figure 3 of Bahdanau et al. (2015), the source along the top.
 """
 
-import io
 import math
-import os
-import warnings
-from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from keras_attention.plotting.fonts import font_families
+from keras_attention.plotting.saving import save_figure
 
 WORD_START = "\u2581"  # SentencePiece writes it for the space before a word
 
@@ -20,7 +17,6 @@ COLOR_MAP = "viridis"  # as bright as it is large, for every kind of eye and on 
 CELL_INCHES = 0.3
 SMALLEST_CELL_INCHES = 0.13
 LARGEST_INCHES = 24.0
-DOTS_PER_INCH = 150
 
 
 def plot_attention(
@@ -166,7 +162,7 @@ def _finish(figure, image, axes, labels, title, path):
         text = figure.suptitle(title, family=labels.families)
         text.set_parse_math(False)
     if path is not None:
-        _save(figure, Path(path))
+        save_figure(figure, path)
     return figure
 
 
@@ -192,24 +188,3 @@ def _check(attention_scores, source_tokens, target_tokens, axes):
     if not np.isfinite(scores).all():
         raise ValueError("attention scores must be finite; received NaN or infinity")
     return scores
-
-
-def _save(figure, path):
-    picture = io.BytesIO()
-    with warnings.catch_warnings():
-        # `font_families` has said it already, once.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(
-            picture,
-            format=path.suffix[1:] or "png",
-            dpi=DOTS_PER_INCH,
-            # The layout leaves too little room for long tokens in a grid.
-            bbox_inches="tight",
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(picture.getvalue())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -1,0 +1,36 @@
+"""Pictures on disk, whole or not at all."""
+
+import io
+import os
+import warnings
+from pathlib import Path
+
+DOTS_PER_INCH = 150
+
+
+def save_figure(figure, path):
+    """Writes a figure; a reader never sees half a file.
+
+    Args:
+        figure: `matplotlib.figure.Figure`.
+        path: str or path. Its ending chooses the format; folders are made.
+    """
+    path = Path(path)
+    picture = io.BytesIO()
+    with warnings.catch_warnings():
+        # `font_families` has said it already, once.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(
+            picture,
+            format=path.suffix[1:] or "png",
+            dpi=DOTS_PER_INCH,
+            # The layout leaves too little room for long tokens in a grid.
+            bbox_inches="tight",
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(picture.getvalue())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,276 @@
+"""Why attention: the same budget with and without, by the length of the source.
+
+One vector has the same size for three words and for fifty; the study shows what that
+costs, as figure 2 of Bahdanau et al. (2015) and figure 6 of Luong et al. (2015) do.
+
+<folder>/runs/<data set>-<model>/    a run of the trainer each, and what it translated
+         bottleneck.png              the curves
+         bottleneck.csv              their numbers
+         report.md                   what was asked, what came out, what made it
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+from keras_attention.data.corpora import shipped_corpora
+from keras_attention.data.toy import TASKS
+from keras_attention.files import whole_folder, write_whole
+from keras_attention.studies.bottleneck_report import Result, verdict, write_report
+from keras_attention.studies.lengths import (
+    Bleu,
+    buckets_between,
+    choose_buckets,
+    exact_match,
+    score_by_length,
+)
+from keras_attention.studies.variants import (
+    ATTENTION,
+    count_parameters,
+    match_units,
+    variant_recipe,
+    variants_of,
+)
+from keras_attention.training.console import plain_console
+from keras_attention.training.recipe import load_recipe
+
+HEADER = ("source", "reference", "hypothesis")
+
+
+def run_bottleneck(
+    recipes, folder, boundaries=None, resume=False, command="", console=None
+):
+    """Trains each recipe's model and its three rivals, and compares them.
+
+    Args:
+        recipes: list of `Recipe`, recurrent ones with attention; a data set each.
+        folder: path. Everything is written into it.
+        boundaries: dict, optional. For a data set, the last length of each bucket but
+            the last; buckets of about a hundred sentences by default.
+        resume: bool. Go on with a study that is there; finished models stay.
+        command: str. What was typed, for the report.
+        console: `rich.console.Console` for progress; standard error by default.
+
+    Returns:
+        Path of the report.
+
+    Raises:
+        ValueError: if the folder is in use, a run in it is of another recipe, or a
+            recipe has no model that could be compared.
+    """
+    folder, console = Path(folder), console or plain_console()
+    studied = _data_sets(recipes)
+    unknown = sorted(set(boundaries or ()) - set(studied))
+    if unknown:
+        raise ValueError(
+            f"buckets are given for {', '.join(unknown)}, which is not studied; data "
+            f"sets are {', '.join(studied)}"
+        )
+    variants = {dataset: variants_of(recipe) for dataset, recipe in studied.items()}
+    _check_folder(folder, resume)
+    runs = [
+        _Run(folder / "runs", dataset, variant, recipe)
+        for dataset, recipe in studied.items()
+        for variant in variants[dataset]
+    ]
+    for run in runs:
+        run.check_steps()
+    for dataset in studied:
+        _match([run for run in runs if run.dataset == dataset], console)
+    for number, run in enumerate(runs, 1):
+        console.print(f"run {number} of {len(runs)}: {run.describe()}", style="bold")
+        run.train(console)
+        run.translations(console)
+    results = {dataset: [] for dataset in studied}
+    for run in runs:
+        results[run.dataset].append(run.result((boundaries or {}).get(run.dataset)))
+    report = write_report(results, folder, command)
+    for dataset, found in results.items():
+        console.print(verdict(dataset, found))
+    return report
+
+
+def _data_sets(recipes):
+    """Names of data sets, which are short where a corpus has a name, and recipes."""
+    studied = {}
+    for recipe in recipes:
+        corpus = recipe.data.corpus
+        if corpus == "-":
+            raise ValueError(
+                "standard input can be read once, and a study reads its corpus for "
+                "each model; put it into a file"
+            )
+        known = {*TASKS, *shipped_corpora()} - set(studied)
+        name = corpus if corpus in known else recipe.name
+        if name in studied:
+            raise ValueError(
+                f"two recipes are called {name!r}; give one of them another `name`"
+            )
+        studied[name] = recipe
+    if not studied:
+        raise ValueError("expected at least one recipe; received none")
+    return studied
+
+
+def _check_folder(folder, resume):
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    ours = (folder / "runs").is_dir()
+    if not (resume and ours):
+        hint = (
+            "pass --resume to go on with the study in it, or"
+            if ours
+            else "it is not a study's:"
+        )
+        raise ValueError(
+            f"{folder} holds files already; {hint} choose another folder with --out"
+        )
+
+
+def _match(runs, console):
+    """Prepares a data set, and finds the sizes of the models without attention."""
+    for run in runs:
+        run.take_kept_units()
+    if all(run.finished for run in runs):
+        return
+    ours = runs[0]
+    sizes = ours.prepare(console)
+    wanted = count_parameters(ours.recipe, *sizes)
+    for run in runs[1:]:
+        if not run.finished:
+            run.units = match_units(
+                lambda units, run=run: count_parameters(run.with_units(units), *sizes),
+                wanted,
+            )
+            run.source = ours
+
+
+class _Run:
+    """One model on one data set."""
+
+    def __init__(self, folder, dataset, variant, base):
+        self.folder = folder / f"{dataset}-{variant.name}"
+        self.dataset, self.variant, self.base = dataset, variant, base
+        self.units = None
+        self.source = None  # the run whose data this one takes
+
+    @property
+    def recipe(self):
+        return self.with_units(self.units)
+
+    def with_units(self, units):
+        return variant_recipe(self.base, self.variant, self.dataset, units)
+
+    @property
+    def finished(self):
+        kept = (self.folder / "recipe.toml").exists()
+        return kept and (self.folder / "bundle").exists()
+
+    def describe(self):
+        units = "" if self.units is None else f", {self.units} units"
+        return f"{self.dataset}, {self.variant.label}{units}"
+
+    def _kept(self):
+        path = self.folder / "recipe.toml"
+        return load_recipe(path) if path.exists() else None
+
+    def check_steps(self):
+        """What a run's fingerprint leaves open, and the budget does not."""
+        kept, wanted = self._kept(), self.base.training.max_steps
+        if kept is not None and kept.training.max_steps != wanted:
+            raise ValueError(
+                f"{self.folder} was begun for {kept.training.max_steps} steps, and "
+                f"{wanted} are asked for: budgets must be equal; ask for as many "
+                "steps, or choose another folder with --out"
+            )
+
+    def take_kept_units(self):
+        if self.finished and self.variant is not ATTENTION:
+            self.units = self._kept().model.options.get("units")
+
+    def prepare(self, console):
+        """Tokenises; returns the sizes of the two vocabularies."""
+        corpus = self._corpus(console)
+        if not len(corpus.test):
+            raise ValueError(
+                f"no test pair in {self.dataset}, and the study translates that "
+                "split; raise data.test_share, or give more data"
+            )
+        tokenizers = corpus.source_tokenizer, corpus.target_tokenizer
+        return tuple(tokenizer.vocabulary_size for tokenizer in tokenizers)
+
+    def _corpus(self, console):
+        from keras_attention.training.corpus import prepare_corpus
+        from keras_attention.training.folder import claim_folder
+
+        claim_folder(self.folder, self.recipe, resume=True)
+        return prepare_corpus(self.recipe, self.folder / "data", console)
+
+    def train(self, console):
+        """Trains what is not trained yet."""
+        import keras
+
+        from keras_attention.training.folder import claim_folder
+        from keras_attention.training.trainer import Trainer
+
+        claim_folder(self.folder, self.recipe, resume=True)
+        if self.finished:
+            return
+        data = self.folder / "data"
+        if self.source is not None and not data.exists():
+            # The same tokenizers and the same batches.
+            with whole_folder(data) as new:
+                shutil.copytree(self.source.folder / "data", new, dirs_exist_ok=True)
+        keras.utils.clear_session()
+        Trainer(self.recipe, self.folder, console).run(resume=True)
+
+    def translations(self, console=None):
+        """`(source, reference, hypothesis)` of the test split, kept in a file."""
+        path = self.folder / "translations.tsv"
+        if path.exists():
+            lines = path.read_text(encoding="utf-8").split("\n")[1:-1]
+            return [tuple(line.split("\t")) for line in lines]
+        from keras_attention.tasks.translation import Translator
+        from keras_attention.training.final import translate_with_bar
+
+        sources, references = self._corpus(console).test.texts()
+        translator = Translator.load(self.folder / "bundle")
+        texts = translate_with_bar(translator, sources, console)
+        rows = [
+            tuple(map(_one_cell, row))
+            for row in zip(sources, references, texts, strict=True)
+        ]
+        lines = ("\t".join(row) + "\n" for row in [HEADER, *rows])
+        write_whole(path, "".join(lines))
+        return rows
+
+    def result(self, boundaries):
+        rows = self.translations()
+        lengths = [len(source.split()) for source, _, _ in rows]
+        if boundaries:
+            buckets = buckets_between(lengths, boundaries)
+        else:
+            buckets = choose_buckets(lengths)
+        exact = self.base.training.validation_metric == "exact"
+        measure = exact_match if exact else Bleu(self._tokenize())
+        all_of_them = [(min(lengths), max(lengths))]
+        config = self.folder / "bundle" / "config.json"
+        made = json.loads(config.read_text(encoding="utf-8"))
+        return Result(
+            self.dataset,
+            self.variant,
+            self.folder.name,
+            "exact match" if exact else "BLEU",
+            made,
+            score_by_length(rows, all_of_them, measure)[0],
+            score_by_length(rows, buckets, measure),
+        )
+
+    def _tokenize(self):
+        from keras_attention.evaluation.translation import tokenize_for
+
+        return tokenize_for(self.base.data.languages()[1])
+
+
+def _one_cell(text):
+    return " ".join(text.replace("\t", " ").splitlines())
