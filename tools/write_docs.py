@@ -69,7 +69,7 @@ def cli_page():
 
 
 def _commands(commands, before=""):
-    """A part for each command; those of a group, such as `study`, by their own names."""
+    """A part for each command, and for each one in a group such as `study`."""
     parts = []
     for name, command in commands.items():
         if hasattr(command, "commands"):
