@@ -66,7 +66,8 @@ def test_examples_in_docstrings_run(path):
     module = importlib.import_module(name.removesuffix(".__init__"))
     failed, tried = doctest.testmod(
         module,
-        extraglobs=names,
+        # What a module defines itself is its own: each family has its PRESETS.
+        extraglobs={key: names[key] for key in names if not hasattr(module, key)},
         optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS,
     )
     assert tried and not failed
