@@ -32,12 +32,19 @@ def masked_softmax(scores, mask=None):
     dtype = keras.backend.standardize_dtype(scores.dtype)
     scores = ops.cast(scores, "float64" if dtype == "float64" else "float32")
     if mask is None:
-        return ops.cast(ops.softmax(scores, axis=-1), dtype)
+        return ops.cast(_softmax(scores), dtype)
     mask = ops.cast(mask, "bool")
     scores = ops.where(mask, scores, ops.full_like(scores, MASKED_SCORE))
-    attention_scores = ops.softmax(scores, axis=-1)
+    attention_scores = _softmax(scores)
     attention_scores = ops.where(mask, attention_scores, ops.zeros_like(scores))
     return ops.cast(attention_scores, dtype)
+
+
+def _softmax(scores):
+    # A source of one position is no mistake, of which Keras would warn.
+    if scores.shape[-1] == 1:
+        return ops.ones_like(scores)
+    return ops.softmax(scores, axis=-1)
 
 
 def combine_masks(*masks):

@@ -91,3 +91,10 @@ def test_unknown_lengths_work_in_a_functional_model():
         expected = np.cumsum(example, axis=1) / np.arange(1, length + 1)[:, None]
         result = model.predict_on_batch(example)
         np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_one_position_gets_all_without_a_warning():
+    scores = np.array([[3.0], [-2.0]], "float32")
+    mask = np.array([[True], [False]])
+    assert to_numpy(masked_softmax(scores)).tolist() == [[1.0], [1.0]]
+    assert to_numpy(masked_softmax(scores, mask)).tolist() == [[1.0], [0.0]]
