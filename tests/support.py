@@ -6,10 +6,16 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 
 # Largest difference to float32, in units of the largest number: a few roundings of
 # 11 and of 8 significant bits.
 TOLERANCES = {"float16": 1e-2, "bfloat16": 8e-2}
+
+
+def slow_on_jax(test):
+    """Marks what JAX compiles for long, and TensorFlow checks before every commit."""
+    return pytest.mark.slow(test) if keras.backend.backend() == "jax" else test
 
 
 def check_layer(layer_class, config, options=None, **inputs):

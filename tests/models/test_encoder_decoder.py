@@ -12,6 +12,7 @@ from keras_attention.models.encoder_decoder import EncoderDecoder
 from keras_attention.models.recurrent import RecurrentSeq2Seq
 from keras_attention.models.transformer import Transformer
 from tests.model_support import teacher_forced
+from tests.support import slow_on_jax
 
 
 class State(NamedTuple):
@@ -90,6 +91,7 @@ def test_guided_alignment_adds_its_loss_in_training_only(family):
     assert float(model.train_on_batch(inputs, labels)) == pytest.approx(plain, rel=1e-5)
 
 
+@slow_on_jax
 @pytest.mark.parametrize("family", FAMILIES)
 def test_guided_attention_moves_to_where_it_is_drawn(family):
     keras.utils.set_random_seed(0)

@@ -6,7 +6,7 @@ import pytest
 
 from keras_attention.models.recurrent import PRESETS, RecurrentSeq2Seq
 from tests.model_support import check_model, copy_weights, teacher_forced
-from tests.support import to_numpy
+from tests.support import slow_on_jax, to_numpy
 
 SIZES = {"embedding_dim": 4, "units": 6}
 INPUTS = {
@@ -35,8 +35,8 @@ CONTRACTS = {
     "general": {"attention": "luong", "score": "general", "bidirectional": False},
     "none": {"attention": "none", "reverse_source": True, "share_embeddings": True},
 }
-# JAX compiles each of them for minutes; there, formulas check the rest of them.
-QUICK = ("bahdanau", "concat") if keras.backend.backend() == "jax" else CONTRACTS
+# Formulas check the others on JAX, which compiles a contract for half a minute.
+QUICK = ("concat",) if keras.backend.backend() == "jax" else CONTRACTS
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,7 @@ def test_keeps_the_model_contract(changes):
     check_model(RecurrentSeq2Seq, {**config, **changes}, INPUTS)
 
 
+@slow_on_jax
 def test_vocabularies_may_differ():
     model = RecurrentSeq2Seq(7, 11, **SIZES)
     assert tuple(model(INPUTS).shape) == (2, 3, 11)
@@ -70,6 +71,7 @@ MESSY = np.array(
 )
 
 
+@slow_on_jax
 @pytest.mark.parametrize(
     "changes",
     [
@@ -103,6 +105,7 @@ def test_padding_may_stand_anywhere(changes):
     np.testing.assert_allclose(logits[2], logits[1], rtol=1e-4, atol=1e-5)
 
 
+@slow_on_jax
 @pytest.mark.parametrize("reverse", [False, True])
 def test_fused_kernels_could_read_it_whatever_the_padding(reverse):
     """They need real words first, in each row at least one."""
@@ -140,6 +143,7 @@ def test_reversing_the_source_is_reversing_its_words(bidirectional):
     assert np.abs(found[0] - teacher_forced(plain, INPUTS)[0]).max() > 0.01
 
 
+@slow_on_jax
 def test_without_attention_the_state_is_all_that_is_known():
     model = make(attention=None)
     logits, scores = teacher_forced(model, INPUTS)
@@ -155,6 +159,7 @@ def test_without_attention_the_state_is_all_that_is_known():
     assert np.abs(to_numpy(step) - logits[:, 0]).max() > 0.01
 
 
+@slow_on_jax
 @pytest.mark.parametrize(
     "changes",
     [
@@ -174,6 +179,7 @@ def test_the_whole_recurrence_at_once_equals_its_steps(changes):
             np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
+@slow_on_jax
 def test_target_embeddings_may_be_the_output_weights():
     plain, tied = make(), make(tie_embeddings=True)
     shared = make(tie_embeddings=True, share_embeddings=True)
@@ -198,6 +204,7 @@ def count_parameters(vocabulary_size, embedding_dim, units, **_):
     return 2 * words * e + encoder + decoder
 
 
+@slow_on_jax
 @pytest.mark.parametrize("preset", ["tiny", "small"])
 def test_presets_have_the_parameters_that_the_formula_counts(preset):
     model = RecurrentSeq2Seq(50, 50, **PRESETS[preset])

@@ -26,23 +26,26 @@ TRAINING = {
 }
 
 
-def tiny_recipe(**training):
+MODEL = ModelConfig(
+    preset="tiny",
+    options={
+        "num_layers": 1,
+        "model_dim": 16,
+        "num_heads": 2,
+        "feed_forward_dim": 32,
+        "dropout": 0.2,
+        "norm_first": True,
+    },
+)
+
+
+def tiny_recipe(model=MODEL, **training):
     """Copies two hundred strings; with dropout, so that seeds matter."""
     return Recipe(
         name="tiny",
         data=DataConfig("copy", toy_count=200, toy_max_length=4, valid_share=0.1),
         tokenizer=TokenizerConfig("word", vocabulary_size=30, byte_fallback=False),
-        model=ModelConfig(
-            preset="tiny",
-            options={
-                "num_layers": 1,
-                "model_dim": 16,
-                "num_heads": 2,
-                "feed_forward_dim": 32,
-                "dropout": 0.2,
-                "norm_first": True,
-            },
-        ),
+        model=model,
         training=TrainingConfig(**{**TRAINING, **training}),
         # Greedy, as validation is: one program serves both.
         decoding=DecodingOptions(beam=1, max_length=8),
