@@ -14,6 +14,7 @@ _MODULES = {
     "LuongAttention": "layers.luong",
     "MultiHeadCrossAttention": "layers.multi_head",
     "MultiHeadSelfAttention": "layers.multi_head",
+    "RecurrentSeq2Seq": "models.recurrent",
     "SinePositionEncoding": "layers.position",
     "SoftImageAttention": "layers.soft_image",
     "Tokenizer": "data.tokenizer",
