@@ -31,6 +31,14 @@ def translator():
 
 
 @pytest.fixture(scope="session")
+def recurrent_translator():
+    """Likewise, a recurrent model, and a tokenizer for each language."""
+    from tests.translators import make_translator, recurrent
+
+    return make_translator(shared=False, family=recurrent)
+
+
+@pytest.fixture(scope="session")
 def bundle(translator, tmp_path_factory):
     """The folder of a bundle of `translator`; left as it is."""
     path = tmp_path_factory.mktemp("bundles") / "tiny"

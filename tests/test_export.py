@@ -52,9 +52,13 @@ OUTPUTS = {
 }
 
 
+# A Transformer with one tokenizer; a recurrent model with two.
+NAMES = ("shared", "recurrent")
+
+
 @pytest.fixture(scope="module")
-def translators(translator):
-    return {"shared": translator, "separate": make_translator(shared=False)}
+def translators(translator, recurrent_translator):
+    return {"shared": translator, "recurrent": recurrent_translator}
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +71,7 @@ def saved_models(translators, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(saved_models):
-    models = {name: saved_models / name for name in ("shared", "separate")}
+    models = {name: saved_models / name for name in NAMES}
     with Server(models, grpc_port=0, rest_port=0, poll_seconds=0.1) as server:
         yield server
 
@@ -81,8 +85,7 @@ def client(server):
 
 @pytest.fixture(scope="module")
 def modules(saved_models):
-    names = ("shared", "separate")
-    return {n: tf.saved_model.load(str(saved_models / n / "1")) for n in names}
+    return {n: tf.saved_model.load(str(saved_models / n / "1")) for n in NAMES}
 
 
 @pytest.fixture
@@ -125,7 +128,7 @@ def in_process(translators):
     }
 
 
-@pytest.mark.parametrize("name", ["shared", "separate"])
+@pytest.mark.parametrize("name", NAMES)
 class TestParity:
     """In process, as a SavedModel, over REST and over gRPC.
 
@@ -218,9 +221,10 @@ def nodes(version):
             assert compiled is None or not compiled.b, function.signature.name
 
 
-def test_every_op_is_one_that_the_official_image_links(saved_models):
+@pytest.mark.parametrize("name", NAMES)
+def test_every_op_is_one_that_the_official_image_links(saved_models, name):
     functions = set()
-    for node in nodes(saved_models / "shared" / "1"):
+    for node in nodes(saved_models / name / "1"):
         assert not node.op.startswith(("Xla", "Py", "EagerPy")), node.name
         assert not node.attr["_XlaMustCompile"].b, node.name
         assert not node.attr["jit_compile"].b, node.name

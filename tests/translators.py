@@ -22,8 +22,23 @@ TEXTS = (
 OPTIONS = DecodingOptions(beam=3, n_best=2, max_length=12, max_length_ratio=1.0)
 
 
-def make_translator(shared=True, seed=0, **sizes):
-    """A tiny Transformer with real tokenizers; its logits are sharp."""
+def transformer(*vocabulary_sizes, **sizes):
+    return Transformer(
+        *vocabulary_sizes,
+        feed_forward_dim=32,
+        dropout=0.0,
+        norm_first=True,
+        **{"num_layers": 1, "model_dim": 16, "num_heads": 2, **sizes},
+    )
+
+
+def recurrent(*vocabulary_sizes, **sizes):
+    sizes = {"embedding_dim": 16, "units": 16, **sizes}
+    return RecurrentSeq2Seq(*vocabulary_sizes, tie_embeddings=True, **sizes)
+
+
+def make_translator(shared=True, seed=0, family=transformer, **sizes):
+    """A tiny model with real tokenizers; its logits are sharp."""
     import keras
 
     pairs = list(read_pairs(corpus_path("help-en-de")))[:300]
@@ -35,15 +50,8 @@ def make_translator(shared=True, seed=0, **sizes):
             Tokenizer.train(side, 400 + 20 * i) for i, side in enumerate(sides)
         ]
     keras.utils.set_random_seed(seed)
-    sizes = {"num_layers": 1, "model_dim": 16, "num_heads": 2, **sizes}
-    model = Transformer(
-        *(tokenizer.vocabulary_size for tokenizer in tokenizers),
-        feed_forward_dim=32,
-        dropout=0.0,
-        norm_first=True,
-        share_embeddings=shared,
-        **sizes,
-    )
+    vocabulary_sizes = [tokenizer.vocabulary_size for tokenizer in tokenizers]
+    model = family(*vocabulary_sizes, share_embeddings=shared, **sizes)
     model.build()
     model.built = True
     rng = np.random.default_rng(seed)

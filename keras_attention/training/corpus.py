@@ -144,8 +144,32 @@ def _alignments(recipe):
     return None
 
 
+def check_corpus(data):
+    """Finds out before anything is written whether there is what a recipe names.
+
+    Args:
+        data: `DataConfig`.
+
+    Raises:
+        ValueError: an unknown corpus, or a file that is not there.
+    """
+    path, names = Path(data.corpus), [*shipped_corpora(), *TASKS]
+    named = data.corpus == "-" or (data.corpus in names and not path.exists())
+    if not named and not path.exists() and path.name == data.corpus and not path.suffix:
+        raise ValueError(
+            unknown(f"data.corpus {data.corpus!r}", data.corpus, names)
+            + "; or give the path of a file"
+        )
+    for key in ("corpus", "target", "alignments"):
+        name = getattr(data, key)
+        missing = name and not Path(name).exists()
+        if missing and not (key == "corpus" and named):
+            raise ValueError(f"data.{key}: there is no file {name} (from {Path.cwd()})")
+
+
 def _pairs(data, folder, seed):
     """What `prepare` reads, as often as it wants."""
+    check_corpus(data)
     if data.corpus in TASKS:
         sizes = data.toy_count, data.toy_max_length
         return ToyPairs(data.corpus, *sizes, seed, data.swap)
@@ -157,16 +181,6 @@ def _pairs(data, folder, seed):
         keys = {"source_key": data.source_key, "target_key": data.target_key}
         target = data.target or None
         return PairFiles(path, target_path=target, swap=data.swap, **keys)
-    if path.suffix or path.name != data.corpus:
-        raise ValueError(
-            f"data.corpus: there is no file {data.corpus} (from {Path.cwd()})"
-        )
-    names = [*shipped_corpora(), *TASKS]
-    if data.corpus not in names:
-        raise ValueError(
-            unknown(f"data.corpus {data.corpus!r}", data.corpus, names)
-            + "; or give the path of a file"
-        )
     return PairFiles(corpus_path(data.corpus), swap=data.swap)
 
 

@@ -14,7 +14,7 @@ from keras_attention.tasks.translation import Translator
 from keras_attention.training.callbacks import Bar, History, Pace, Saver
 from keras_attention.training.config import unknown
 from keras_attention.training.console import plain_console
-from keras_attention.training.corpus import prepare_corpus
+from keras_attention.training.corpus import check_corpus, prepare_corpus
 from keras_attention.training.final import final_scores
 from keras_attention.training.folder import claim_folder
 from keras_attention.training.losses import LabelSmoothedCrossEntropy
@@ -55,9 +55,11 @@ class Trainer:
             `Translator`, with its `metrics`.
 
         Raises:
-            ValueError: if the folder is in use, or of another recipe.
+            ValueError: if the folder is in use, or of another recipe; or the recipe
+                names a model or a corpus that cannot be.
         """
         options = self._model_options()
+        check_corpus(self.recipe.data)
         claim_folder(self.folder, self.recipe, resume, force)
         training = self.recipe.training
         keras.utils.set_random_seed(training.seed)

@@ -7,6 +7,7 @@ import pytest
 from keras_attention.decoding.beam import beam_search
 from keras_attention.decoding.paths import greedy_search
 from keras_attention.decoding.search import Decoder
+from keras_attention.models.recurrent import RecurrentSeq2Seq
 from keras_attention.models.transformer import Transformer
 from tests.decoding.support import (
     SOURCE_IDS,
@@ -29,6 +30,25 @@ def transformer(vocabulary_size=6):
     model.build()
     table = model.target_embedding.embeddings
     table.assign(4 * table)  # untrained, it hardly prefers one token to another
+    return model
+
+
+def recurrent(vocabulary_size=6):
+    keras.utils.set_random_seed(3)
+    model = RecurrentSeq2Seq(
+        vocabulary_size,
+        vocabulary_size,
+        attention="luong",
+        input_feeding=True,
+        cell="lstm",
+        num_layers=2,
+        embedding_dim=8,
+        units=8,
+    )
+    model.build()
+    model.built = True
+    for weight in model.weights:
+        weight.assign(4 * np.asarray(weight))
     return model
 
 
@@ -96,11 +116,12 @@ def test_a_prefix_may_contain_what_the_rules_forbid_and_end_the_sentence():
     np.testing.assert_array_equal(hypotheses.lengths[:, 1] > 0, [True, False, False])
 
 
-def test_a_wide_beam_is_exact_for_a_transformer():
+@pytest.mark.parametrize("make", [transformer, recurrent])
+def test_a_wide_beam_is_exact_for_real_models(make):
     options = free(
         beam=42, n_best=5, max_length=4, length_penalty=1.0, coverage_penalty=0.2
     )
-    assert_exact(transformer(), options)
+    assert_exact(make(), options)
 
 
 @pytest.mark.parametrize("model", [Chain(12), transformer()], ids=["chain", "real"])

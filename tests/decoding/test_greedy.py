@@ -17,7 +17,7 @@ from tests.decoding.support import (
     said,
     teacher_forced,
 )
-from tests.decoding.test_beam import run_eagerly, transformer
+from tests.decoding.test_beam import recurrent, run_eagerly, transformer
 
 
 def likeliest_steps(model, source_ids, options, prefix=()):
@@ -48,7 +48,11 @@ def test_each_token_is_the_likeliest_of_those_allowed(changes, prefixes):
         assert said(hypotheses, row) == expected
 
 
-@pytest.mark.parametrize("model", [Chain(20), transformer()], ids=["chain", "real"])
+@pytest.mark.parametrize(
+    "model",
+    [Chain(20), transformer(), recurrent()],
+    ids=["chain", "transformer", "recurrent"],
+)
 def test_a_batch_gives_what_its_rows_give_alone(model):
     options = DecodingOptions(beam=1, max_length_ratio=3, max_length_offset=1)
     decoder = Decoder(model)

@@ -270,6 +270,24 @@ def test_a_wrong_model_is_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"corpus": "revers"}, "unknown data.corpus 'revers'; did you mean 'reverse'"),
+        ({"corpus": "pairs.tsv"}, "data.corpus: there is no file pairs.tsv"),
+        ({"alignments": "a.align"}, "data.alignments: there is no file a.align"),
+    ],
+)
+def test_a_missing_corpus_is_found_out_before_anything_is_written(
+    tmp_path, changes, message
+):
+    recipe = tiny_recipe()
+    data = dataclasses.replace(recipe.data, **changes)
+    with pytest.raises(ValueError, match=message):
+        Trainer(dataclasses.replace(recipe, data=data), tmp_path / "run").run()
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_wrong_preset_is_refused(tmp_path):
     recipe = tiny_recipe()
     recipe = dataclasses.replace(
