@@ -85,6 +85,12 @@ def score_lines(metrics):
             f"{key.replace('_', ' '):18} BLEU {scores['bleu']:5.1f}  "
             f"chrF {scores['chrf']:5.1f}  exact {scores['exact_match_percent']:5.1f} %"
         )
+    if "attention" in metrics:
+        looked = metrics["attention"]
+        lines.append(
+            f"{'attention':18} alignment error rate {looked['error_rate']:.3f}  "
+            f"entropy {looked['entropy']:.2f} nats"
+        )
     lines.append(f"{metrics['sentences']} sentences of {metrics['split']}")
     lines.append(metrics["model"]["bleu_signature"])
     return lines

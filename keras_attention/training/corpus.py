@@ -14,6 +14,7 @@ from keras_attention.data.report import SkipReport
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.data.toy import TASKS, toy_alignment, toy_pairs
 from keras_attention.data.translations import PairFiles, prepare, train_tokenizers
+from keras_attention.evaluation.alignments import toy_gold
 from keras_attention.training.config import unknown
 
 
@@ -113,12 +114,15 @@ def gold_alignments(recipe, corpus):
         corpus: `TrainingCorpus`.
 
     Returns:
-        A list of sets of `(source word, target word)`, one for each pair of
-        `corpus.test`; None where neither the recipe nor its task knows.
+        For each pair of `corpus.test` a `GoldAlignment`, or a set of sure links
+        `(source word, target word)`; None where neither the recipe nor its task knows.
     """
     sources, targets = corpus.test.texts()
-    if recipe.data.corpus in TASKS and not recipe.data.alignments:
-        links = ToyAlignments(recipe.data.corpus, recipe.data.swap)
+    data = recipe.data
+    if data.corpus in TASKS and not data.alignments:
+        if not data.swap:
+            return toy_gold(data.corpus, sources)
+        links = ToyAlignments(data.corpus, swap=True)
         return [links(*pair) for pair in zip(sources, targets, strict=True)]
     if corpus.test.alignments is None:
         return None
@@ -133,11 +137,6 @@ def _alignments(recipe):
     """What `prepare` is to know of words that belong together."""
     data = recipe.data
     if data.alignments:
-        if not Path(data.alignments).exists():
-            raise ValueError(
-                f"data.alignments: there is no file {data.alignments} "
-                f"(from {Path.cwd()})"
-            )
         return AlignmentFile(data.alignments, swap=data.swap)
     if data.corpus in TASKS and recipe.training.guided_alignment:
         return ToyAlignments(data.corpus, data.swap)

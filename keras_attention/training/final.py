@@ -1,16 +1,20 @@
 """The scores that a trained model is shipped with."""
 
+from keras_attention.evaluation.alignments import measure_attention
 from keras_attention.evaluation.translation import exact_match, score, tokenize_for
 
 
-def final_scores(translator, corpus, max_sentences=0, console=None):
+def final_scores(translator, corpus, max_sentences=0, console=None, gold=None):
     """BLEU and chrF on the test split, beside those of copying the source.
+
+    Where it is known how words are aligned, also how right attention is.
 
     Args:
         translator: `Translator`.
         corpus: `PreparedCorpus`, whose `test` (or, if empty, `valid`) is translated.
         max_sentences: int. Sentences to translate; 0 is all.
         console: `rich.console.Console`, optional, for progress.
+        gold: alignments of the test split, as `gold_alignments` gives them; or None.
 
     Returns:
         dict for `metrics.json`.
@@ -27,12 +31,17 @@ def final_scores(translator, corpus, max_sentences=0, console=None):
         exact = 100 * exact_match(hypotheses, references)
         return {**scores.as_dict(), "exact_match_percent": exact}
 
-    return {
+    scores = {
         "split": split,
         "sentences": len(sources),
         "model": measured(texts),
         "copying_the_source": measured(sources),
     }
+    if gold and translator.model.attends:
+        gold = gold[: len(sources)]
+        measures = measure_attention(translator, sources, references, gold)
+        scores["attention"] = measures.as_dict()
+    return scores
 
 
 def translate_with_bar(

@@ -14,7 +14,11 @@ from keras_attention.tasks.translation import Translator
 from keras_attention.training.callbacks import Bar, History, Pace, Saver
 from keras_attention.training.config import unknown
 from keras_attention.training.console import plain_console
-from keras_attention.training.corpus import check_corpus, prepare_corpus
+from keras_attention.training.corpus import (
+    check_corpus,
+    gold_alignments,
+    prepare_corpus,
+)
 from keras_attention.training.final import final_scores
 from keras_attention.training.folder import claim_folder
 from keras_attention.training.losses import LabelSmoothedCrossEntropy
@@ -85,7 +89,11 @@ class Trainer:
         self._take_best_weights(model, validation)
         translator.training = self._summary(pace, model, corpus)
         translator.metrics = final_scores(
-            translator, corpus, training.test_sentences, self.console
+            translator,
+            corpus,
+            training.test_sentences,
+            self.console,
+            gold_alignments(self.recipe, corpus),
         )
         translator.save(self.folder / "bundle", overwrite=True)
         return translator

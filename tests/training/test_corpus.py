@@ -45,9 +45,11 @@ def test_a_toy_task_knows_its_alignments(tmp_path, swap):
     sources, targets = corpus.test.texts()
     gold = gold_alignments(recipe, corpus)
     for i, (source, target) in enumerate(zip(sources, targets, strict=True)):
-        assert len(gold[i]) == len(source.split())
-        assert all(source.split()[s] == target.split()[t] for s, t in gold[i])
-        assert {tuple(link) for link in corpus.test.alignments[i].tolist()} == gold[i]
+        links = {tuple(link) for link in corpus.test.alignments[i].tolist()}
+        assert len(links) == len(source.split())
+        assert all(source.split()[s] == target.split()[t] for s, t in links)
+        # Of equal symbols that are sorted, either may come first.
+        assert links == gold[i] if swap else gold[i].sure <= links <= gold[i].possible
     assert sorted(sources[0].split()) == (sources if swap else targets)[0].split()
     assert len(corpus.train.alignments) == len(corpus.train)
 
@@ -58,7 +60,7 @@ def test_a_toy_task_that_is_not_guided_knows_them_for_the_test_alone(tmp_path):
     assert corpus.train.alignments is None
     gold = gold_alignments(recipe, corpus)
     assert len(gold) == len(corpus.test)
-    assert all((0, len(links) - 1) in links for links in gold)
+    assert all((0, len(links.sure) - 1) in links.sure for links in gold)
 
 
 @pytest.mark.parametrize("swap", [False, True])

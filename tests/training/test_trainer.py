@@ -84,6 +84,9 @@ def test_the_bundle_is_what_was_returned(run):
     assert loaded.training["recipe"]["data"]["corpus"] == "copy"
     assert loaded.metrics["split"] == "test"
     assert loaded.metrics["copying_the_source"]["exact_match_percent"] == 100
+    # A toy task knows where its words come from.
+    assert loaded.metrics["attention"]["sentences"] == loaded.metrics["sentences"]
+    assert 0 <= loaded.metrics["attention"]["error_rate"] <= 1
 
 
 def test_a_finished_run_resumed_is_the_same_run(run, tmp_path):
