@@ -141,14 +141,12 @@ class RecurrentEncoder(RecurrentStack):
         units,
         num_layers=1,
         cell="gru",
-        residual=False,
-        layer_norm=False,
         bidirectional=True,
         dropout=0.0,
-        **kwargs,
+        **options,
     ):
         super().__init__(
-            units, num_layers, cell, residual, layer_norm, bidirectional, **kwargs
+            units, num_layers, cell, bidirectional=bidirectional, **options
         )
         self.dropout = dropout
         self.dropout_layer = keras.layers.Dropout(

@@ -17,6 +17,11 @@ from keras import ops
 from keras_attention.layers.packing import pack, take_positions
 from keras_attention.layers.recurrent import RecurrentEncoder
 from keras_attention.layers.scheduled_sampling import draw_tokens
+from keras_attention.layers.token_embedding import (
+    check_one_vocabulary,
+    tied_logits,
+    token_embedding,
+)
 from keras_attention.models.encoder_decoder import EncoderDecoder, Memory
 from keras_attention.models.recurrent_decoders import (
     BahdanauDecoder,
@@ -156,12 +161,14 @@ class RecurrentSeq2Seq(EncoderDecoder):
         self._check()
 
         dtype = self.dtype_policy
-        self.target_embedding = self._embedding(target_vocabulary_size, "target")
-        self.source_embedding = (
-            self.target_embedding
-            if share_embeddings
-            else self._embedding(source_vocabulary_size, "source")
+        self.target_embedding = token_embedding(
+            target_vocabulary_size, embedding_dim, dtype, "target_embedding"
         )
+        self.source_embedding = self.target_embedding
+        if not share_embeddings:
+            self.source_embedding = token_embedding(
+                source_vocabulary_size, embedding_dim, dtype, "source_embedding"
+            )
         self.embedding_dropout = keras.layers.Dropout(
             dropout, noise_shape=(None, 1, None), dtype=dtype
         )
@@ -213,15 +220,9 @@ class RecurrentSeq2Seq(EncoderDecoder):
             raise ValueError(
                 f"dropout must be at least 0 and below 1; received {self.dropout}"
             )
-        if (
-            self.share_embeddings
-            and self.source_vocabulary_size != self.target_vocabulary_size
-        ):
-            raise ValueError(
-                "share_embeddings needs one vocabulary for source and target; received "
-                f"source_vocabulary_size={self.source_vocabulary_size}, "
-                f"target_vocabulary_size={self.target_vocabulary_size}. Train a shared "
-                "tokenizer, or pass share_embeddings=False"
+        if self.share_embeddings:
+            check_one_vocabulary(
+                self.source_vocabulary_size, self.target_vocabulary_size
             )
         if (
             self.tie_embeddings
@@ -238,17 +239,6 @@ class RecurrentSeq2Seq(EncoderDecoder):
     @property
     def attends(self):
         return self.attention is not None
-
-    def _embedding(self, vocabulary_size, name):
-        return keras.layers.Embedding(
-            vocabulary_size,
-            self.embedding_dim,
-            embeddings_initializer=keras.initializers.RandomNormal(
-                stddev=self.embedding_dim**-0.5
-            ),
-            dtype=self.dtype_policy,
-            name=f"{name}_embedding",
-        )
 
     def _bridges(self):
         """For each layer, what turns last states of two directions into first ones."""
@@ -320,11 +310,10 @@ class RecurrentSeq2Seq(EncoderDecoder):
         vector = self.decoder.readout(features)
         if masks is not None:
             vector = vector * masks.readout
-        if self.logits_dense is not None:
-            # float32: a loss over thousands of classes overflows in half floats.
-            return ops.cast(self.logits_dense(vector), "float32")
-        table = ops.cast(self.target_embedding.embeddings, vector.dtype)
-        return ops.cast(ops.matmul(vector, ops.transpose(table)), "float32")
+        if self.logits_dense is None:
+            return tied_logits(self.target_embedding, vector)
+        # float32: a loss over thousands of classes overflows in half floats.
+        return ops.cast(self.logits_dense(vector), "float32")
 
     def call(self, inputs, return_attention_scores=False, training=None):
         memory, state = self._encode(inputs["source_ids"], training)

@@ -16,6 +16,11 @@ import keras
 from keras import ops, tree
 
 from keras_attention.layers.position import SinePositionEncoding
+from keras_attention.layers.token_embedding import (
+    check_one_vocabulary,
+    tied_logits,
+    token_embedding,
+)
 from keras_attention.layers.transformer import (
     TransformerDecoderBlock,
     TransformerEncoderBlock,
@@ -132,13 +137,8 @@ class Transformer(EncoderDecoder):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if share_embeddings and source_vocabulary_size != target_vocabulary_size:
-            raise ValueError(
-                "share_embeddings needs one vocabulary for source and target; received "
-                f"source_vocabulary_size={source_vocabulary_size}, "
-                f"target_vocabulary_size={target_vocabulary_size}. Train a shared "
-                "tokenizer, or pass share_embeddings=False"
-            )
+        if share_embeddings:
+            check_one_vocabulary(source_vocabulary_size, target_vocabulary_size)
         if num_layers < 1:
             raise ValueError(f"num_layers must be positive; received {num_layers}")
         self.source_vocabulary_size = source_vocabulary_size
@@ -156,12 +156,15 @@ class Transformer(EncoderDecoder):
         self.max_steps = max_steps
 
         dtype = self.dtype_policy
-        self.target_embedding = self._embedding(target_vocabulary_size, "target")
-        self.source_embedding = (
-            self.target_embedding
-            if share_embeddings
-            else self._embedding(source_vocabulary_size, "source")
+        # √model_dim multiplies embeddings on the way in, to unit variance.
+        self.target_embedding = token_embedding(
+            target_vocabulary_size, model_dim, dtype, "target_embedding"
         )
+        self.source_embedding = self.target_embedding
+        if not share_embeddings:
+            self.source_embedding = token_embedding(
+                source_vocabulary_size, model_dim, dtype, "source_embedding"
+            )
         self.position_encoding = SinePositionEncoding(dtype=dtype)
         self.dropout_layer = keras.layers.Dropout(dropout, dtype=dtype)
         block = {
@@ -193,19 +196,6 @@ class Transformer(EncoderDecoder):
             keras.layers.LayerNormalization(name="decoder_norm", **norm)
             if norm_first
             else keras.layers.Identity(dtype=dtype)
-        )
-
-    def _embedding(self, vocabulary_size, name):
-        # √model_dim multiplies it on the way in, so that it starts at unit variance
-        # there and at the scale of output weights on the way out.
-        return keras.layers.Embedding(
-            vocabulary_size,
-            self.model_dim,
-            embeddings_initializer=keras.initializers.RandomNormal(
-                stddev=self.model_dim**-0.5
-            ),
-            dtype=self.dtype_policy,
-            name=f"{name}_embedding",
         )
 
     def build(self, input_shape=None):
@@ -252,9 +242,7 @@ class Transformer(EncoderDecoder):
         return all_scores
 
     def _logits(self, features):
-        table = ops.cast(self.target_embedding.embeddings, features.dtype)
-        # float32: a loss over thousands of classes overflows or rounds in half floats.
-        return ops.cast(ops.matmul(features, ops.transpose(table)), "float32")
+        return tied_logits(self.target_embedding, self.decoder_norm(features))
 
     def call(self, inputs, return_attention_scores=False, training=None):
         value, mask = self._encode(inputs["source_ids"], training)
@@ -274,7 +262,7 @@ class Transformer(EncoderDecoder):
             features = result
             if aligns:
                 features, attention_scores = result
-        logits = self._logits(self.decoder_norm(features))
+        logits = self._logits(features)
         if wanted:
             attention_scores = ops.mean(attention_scores, axis=1)
         if guided:
@@ -334,7 +322,7 @@ class Transformer(EncoderDecoder):
             caches.append(cache)
             if i == self._aligning_block:
                 attention_scores = ops.mean(scores, axis=1)
-        logits = self._logits(self.decoder_norm(features))
+        logits = self._logits(features)
         state = State(state.index + 1, tuple(caches), ancestors, attention_scores)
         return logits, state
 

@@ -12,7 +12,7 @@ from keras_attention.layers.scheduled_sampling import ScheduledSampling
 from keras_attention.tasks.translation import Translator
 from keras_attention.training.recipe import ModelConfig
 from keras_attention.training.trainer import Trainer
-from tests.support import to_numpy
+from tests.support import slow_on_jax, to_numpy
 from tests.training.support import assert_equal_weights, quiet, tiny_recipe
 from tests.training.test_trainer import rows, same_memory
 
@@ -74,6 +74,7 @@ def test_the_bundle_knows_nothing_of_how_it_was_trained(run):
     assert loaded.translate("a b") == translator.translate("a b")
 
 
+@slow_on_jax
 def test_a_run_stopped_and_resumed_ends_as_one_left_alone(run, tmp_path):
     translator, model, folder = run
     train(tmp_path, recurrent_recipe(max_steps=8))
@@ -158,6 +159,11 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
     with pytest.raises(ValueError, match=message):
         Trainer(recurrent_recipe(options), tmp_path / "run").run()
     assert not (tmp_path / "run").exists()
+
+
+def test_scheduled_sampling_needs_a_decoder_that_steps_in_training():
+    with pytest.raises(ValueError, match='model.family="transformer". Set'):
+        tiny_recipe(scheduled_sampling="linear")
 
 
 @pytest.mark.slow
