@@ -58,9 +58,7 @@ def main():
             model.train_on_batch(inputs, labels)
             if repeat > 1:  # The first ones compile.
                 fastest[name] = min(fastest[name], time.perf_counter() - began)
-    print(
-        f"{keras.backend.backend()}: time of a training step, Luong's dot product being 1"
-    )
+    print(f"{keras.backend.backend()}: time of a training step; luong dot takes 1")
     for name, seconds in fastest.items():
         print(f"{name:22} {seconds / fastest['luong dot']:.2f}")
 

@@ -159,8 +159,8 @@ class BlindDecoder(keras.layers.Layer):
         features = self.readout_dense(features)
         if self.readout_kind == "tanh":
             return ops.tanh(features)
-        pairs = (*ops.shape(features)[:-1], self.readout_dim, 2)
-        return ops.max(ops.reshape(features, pairs), axis=-1)
+        # Two halves, not pairs of neighbours: the same model, a faster kernel.
+        return ops.maximum(*ops.split(features, 2, axis=-1))
 
     def call(self, tokens, hidden, value, value_mask=None):
         raise NotImplementedError("a decoder is driven by its model: advance, unroll")

@@ -55,7 +55,7 @@ def bahdanau(model, cell="gru"):
         context = looks[-1] @ value
         states = STEPS[cell](np.concatenate([token, context]), states, recurrence)
         features = np.concatenate([states[0], token, context]) @ kernel + bias
-        maxout = np.array([max(pair) for pair in features.reshape(-1, 2)])
+        maxout = np.maximum(*np.split(features, 2))
         logits.append(maxout @ out + out_bias)
     return np.array(logits), np.array(looks)
 
