@@ -117,13 +117,21 @@ class Trainer:
         options.setdefault("share_embeddings", shared)
         # Without weights yet: combinations that cannot be are found out here.
         model = self._model(9, 9 if shared else 8, options)
-        if self.recipe.training.guided_alignment and not model.attends:
-            raise ValueError(
-                "training.guided_alignment draws attention to alignments, and this "
-                'model has none: take another model.attention than "none", or set '
-                "training.guided_alignment to 0"
-            )
+        if not model.attends:
+            self._check_blind()
         return options
+
+    def _check_blind(self):
+        """Refuses what only attention can do, where there is none."""
+        for table, key, purpose in (
+            ("training", "guided_alignment", "draws attention to alignments"),
+            ("decoding", "coverage_penalty", "counts where attention has been"),
+        ):
+            if getattr(getattr(self.recipe, table), key):
+                raise ValueError(
+                    f"{table}.{key} {purpose}, and this model has none: take another "
+                    f'model.attention than "none", or set {table}.{key} to 0'
+                )
 
     def _model(self, source_vocabulary_size, target_vocabulary_size, options):
         family = self.recipe.model.family

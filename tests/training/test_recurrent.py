@@ -1,5 +1,6 @@
 """Recurrent models are trained, resumed and kept like any other."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -142,6 +143,17 @@ def test_alignments_need_attention(tmp_path, attention):
         return
     with pytest.raises(ValueError, match="guided_alignment draws .* this model has no"):
         trainer.run()
+    assert not (tmp_path / "run").exists()
+
+
+def test_coverage_needs_attention(tmp_path):
+    recipe = recurrent_recipe({"attention": "none"}, guided_alignment=0.0)
+    decoding = recipe.decoding.replace(coverage_penalty=0.2)
+    recipe = dataclasses.replace(recipe, decoding=decoding)
+    with pytest.raises(
+        ValueError, match="coverage_penalty counts .* this model has no"
+    ):
+        Trainer(recipe, tmp_path / "run").run()
     assert not (tmp_path / "run").exists()
 
 
