@@ -149,7 +149,10 @@ class TokenBatches(keras.utils.PyDataset):
             sample_weight (B, T))`, int32 but for the weight, which is float32. With
             alignments, the dict has those too, float32 `(B, T, S)`.
         """
-        return self._batch(*self._rows_at(step))
+        rows, shape = self._rows_at(step)
+        target_ids, labels, sample_weight = self._target(rows, shape)
+        inputs = {**self._source(rows, shape, step), "target_ids": target_ids}
+        return inputs, labels, sample_weight
 
     def target_tokens_at(self, step):
         """Labels that count in the batch of a global step: real tokens and END."""
@@ -169,15 +172,17 @@ class TokenBatches(keras.utils.PyDataset):
 
     def padding_share(self):
         """The share of all positions that hold padding, over a data epoch."""
-        used = 2 * len(self.corpus)  # Each END.
-        used += self.corpus.source_lengths.sum(dtype="int64")
-        used += self.corpus.target_lengths.sum(dtype="int64")
+        used = sum(side.sum(dtype="int64") for side in self._lengths())
         areas = [shape[0] * (shape[1] + shape[2]) for shape in self.shapes]
         return 1 - float(used / np.take(areas, self._batch_bucket).sum())
 
+    def _lengths(self):
+        """Positions of each pair on either side, START or END counted."""
+        return self.corpus.source_lengths + 1, self.corpus.target_lengths + 1
+
     def _make_groups(self, bucket_lengths, max_shapes):
         """The shapes, each with the pairs that are padded to it."""
-        sides = self.corpus.source_lengths + 1, self.corpus.target_lengths + 1
+        sides = self._lengths()
         if bucket_lengths is not None:
             lengths = checked_lengths(bucket_lengths)
             lengths = lengths[-1:] if max_shapes == 1 else lengths
@@ -207,21 +212,28 @@ class TokenBatches(keras.utils.PyDataset):
                 self._plans = {**last, data_epoch: (order, members)}
             return self._plans[data_epoch]
 
-    def _batch(self, rows, shape):
+    def _source(self, rows, shape, step):
+        """What the model reads of the pairs `rows`, in a dict; `step` seeds chance."""
         source_ids = self.corpus.source.padded(rows, shape[:2])
-        labels = self.corpus.target.padded(rows, (shape[0], shape[2]))
+        if not self.alignments:
+            return {"source_ids": source_ids}
+        sides = self.corpus.source.offsets, self.corpus.target.offsets
+        lengths = [offsets[rows + 1] - offsets[rows] for offsets in sides]
+        links = self.corpus.alignments.padded(
+            rows, lengths, (shape.batch_size, shape.target_length, shape.source_length)
+        )
+        return {"source_ids": source_ids, "alignments": links}
+
+    def _target(self, rows, shape):
+        """`(target_ids, labels, sample_weight)` of the pairs `rows`, each `(B, T)`."""
+        labels = self.corpus.target.padded(
+            rows, (shape.batch_size, shape.target_length)
+        )
         sample_weight = (labels != PAD_ID).astype("float32")
         target_ids = np.zeros_like(labels)
         target_ids[: len(rows), 0] = START_ID
         target_ids[:, 1:] = np.where(labels == END_ID, PAD_ID, labels)[:, :-1]
-        inputs = {"source_ids": source_ids, "target_ids": target_ids}
-        if self.alignments:
-            sides = self.corpus.source.offsets, self.corpus.target.offsets
-            lengths = [offsets[rows + 1] - offsets[rows] for offsets in sides]
-            inputs["alignments"] = self.corpus.alignments.padded(
-                rows, lengths, (shape.batch_size, labels.shape[1], source_ids.shape[1])
-            )
-        return inputs, labels, sample_weight
+        return target_ids, labels, sample_weight
 
     def __getstate__(self):
         return {**self.__dict__, "_lock": None, "_plans": {}}

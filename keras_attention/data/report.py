@@ -10,6 +10,8 @@ BAD_JSON = "bad JSON"
 MISSING_KEY = "missing key"
 BAD_ALIGNMENT = "bad alignment"
 ALIGNMENT_OUTSIDE = "alignment outside of the sentence"
+EMPTY_CAPTION = "empty caption"
+NO_CAPTION = "no caption"
 # A note, not a skip: the pair is used.
 EXTRA_COLUMNS = "more than two columns (the first two were used)"
 
@@ -17,16 +19,21 @@ MAX_NAMED = 20
 
 
 class SkipReport:
-    """Counts skipped lines by reason, and names the first of each by number.
+    """Counts what is skipped by reason, and says where the first of each are.
 
     One report is handed through reading and preparing, so that it ends up with all.
+    A place is the number of a line, or the name of a file.
+
+    Args:
+        used: str. What is read, in the singular.
 
     Attributes:
-        num_good: int. Pairs that were used.
+        num_good: int. Pairs (or what `used` says) that were used.
         num_lines: int. Lines of the file that was read last, good or not.
-        skipped: dict from reason to number of lines.
-        lines: dict from reason (or note) to the first 20 line numbers, from 1.
-        notes: dict from remark to number of lines; these lines were used.
+        skipped: dict from reason to how many were skipped for it.
+        lines: dict from reason (or note) to the first 20 places, line numbers (from
+            1) or names.
+        notes: dict from remark to how many it was made of; these were used.
 
     Example:
 
@@ -36,22 +43,28 @@ class SkipReport:
     >>> print(report.summary())
     8 pairs used, 1 line skipped
       no tab: 1 (line 3)
+    >>> report = SkipReport("caption")
+    >>> report.skip(EMPTY_CAPTION, "cat.jpg")
+    >>> print(report.summary())
+    0 captions used, 1 skipped
+      empty caption: 1 (cat.jpg)
     """
 
-    def __init__(self):
+    def __init__(self, used="pair"):
+        self.used = used
         self.num_good = 0
         self.num_lines = 0
         self.skipped = Counter()
         self.notes = Counter()
         self.lines = {}
 
-    def skip(self, reason, line_number):
+    def skip(self, reason, place):
         self.skipped[reason] += 1
-        self._name(reason, line_number)
+        self._name(reason, place)
 
-    def note(self, remark, line_number):
+    def note(self, remark, place):
         self.notes[remark] += 1
-        self._name(remark, line_number)
+        self._name(remark, place)
 
     @property
     def num_skipped(self):
@@ -59,10 +72,10 @@ class SkipReport:
 
     def summary(self):
         """The report as text, the most frequent reason first."""
-        text = (
-            f"{_count(self.num_good, 'pair')} used, "
-            f"{_count(self.num_skipped, 'line')} skipped"
-        )
+        places = [place for reason in self.skipped for place in self.lines[reason]]
+        only_lines = not any(isinstance(place, str) for place in places)
+        skipped = _count(self.num_skipped, "line" if only_lines else "")
+        text = f"{_count(self.num_good, self.used)} used, {skipped} skipped"
         for counts in (self.skipped, self.notes):
             for reason, count in counts.most_common():
                 text += f"\n  {reason}: {count:,} ({self._where(reason, count)})"
@@ -71,6 +84,7 @@ class SkipReport:
     def to_dict(self):
         """The report as JSON can keep it."""
         return {
+            "used": self.used,
             "num_good": self.num_good,
             "skipped": dict(self.skipped),
             "notes": dict(self.notes),
@@ -79,23 +93,28 @@ class SkipReport:
 
     @classmethod
     def from_dict(cls, values):
-        report = cls()
+        report = cls(values.get("used", "pair"))
         report.num_good = values["num_good"]
         report.skipped.update(values["skipped"])
         report.notes.update(values["notes"])
         report.lines.update(values["lines"])
         return report
 
-    def _name(self, reason, line_number):
-        lines = self.lines.setdefault(reason, [])
-        if len(lines) < MAX_NAMED:
-            lines.append(line_number)
+    def _name(self, reason, place):
+        places = self.lines.setdefault(reason, [])
+        if len(places) < MAX_NAMED:
+            places.append(place)
 
     def _where(self, reason, count):
-        lines = self.lines[reason]
-        more = ", …" if count > len(lines) else ""
-        return ("line " if count == 1 else "lines ") + ", ".join(map(str, lines)) + more
+        places = self.lines[reason]
+        numbers = [place for place in places if not isinstance(place, str)]
+        named = [place for place in places if isinstance(place, str)]
+        if numbers:
+            noun = "line " if len(numbers) == 1 else "lines "
+            named.insert(0, noun + ", ".join(map(str, numbers)))
+        return ", ".join(named) + (", …" if count > len(places) else "")
 
 
 def _count(number, noun):
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+    plural = "" if number == 1 or not noun else "s"
+    return f"{number:,} {noun}{plural}".strip()

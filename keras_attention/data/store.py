@@ -217,6 +217,34 @@ class _TextFiles:
         )
 
 
+def read_meta(folder, format, writer):
+    """What meta.json of a prepared folder says, a dict.
+
+    Args:
+        folder: Path.
+        format: what it must give as its format.
+        writer: str. The function that writes such folders, for errors.
+
+    Raises:
+        ValueError: there is none, it is damaged, or has another format.
+    """
+    try:
+        meta = json.loads((folder / META).read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise ValueError(
+            f"expected a prepared corpus in {folder}; found no {META}: "
+            f"write one with {writer}"
+        ) from None
+    except ValueError as error:
+        raise ValueError(f"{folder / META} is damaged: {error}") from None
+    if meta.get("format") != format:
+        raise ValueError(
+            f"{folder} has the format {meta.get('format')!r}; expected {format!r}: "
+            f"prepare the corpus again, with {writer}"
+        )
+    return meta
+
+
 class PreparedCorpus:
     """A folder that `prepare` wrote: `.train`, `.valid` and `.test`.
 
@@ -241,20 +269,9 @@ class PreparedCorpus:
                 by another version.
         """
         folder = Path(folder).absolute()
-        try:
-            meta = json.loads((folder / META).read_text("utf-8"))
-        except FileNotFoundError:
-            raise ValueError(
-                f"expected a prepared corpus in {folder}; found no {META}: "
-                "write one with keras_attention.data.translations.prepare"
-            ) from None
-        except ValueError as error:
-            raise ValueError(f"{folder / META} is damaged: {error}") from None
-        if meta.get("format") != FORMAT_VERSION:
-            raise ValueError(
-                f"{folder} has the format {meta.get('format')!r}; this version reads "
-                f"{FORMAT_VERSION}: prepare the corpus again"
-            )
+        meta = read_meta(
+            folder, FORMAT_VERSION, "keras_attention.data.translations.prepare"
+        )
         return cls(folder, meta)
 
     def _split(self, split):

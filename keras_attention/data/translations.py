@@ -16,6 +16,7 @@ from keras_attention.data import report as reasons
 from keras_attention.data.alignment_file import AlignmentFile, usable_links
 from keras_attention.data.pair_files import PairFiles
 from keras_attention.data.readers import Pair, read_pairs
+from keras_attention.data.reopening import earlier_corpus, input_fingerprint
 from keras_attention.data.report import SkipReport
 from keras_attention.data.splits import (
     TEST_SHARE,
@@ -153,7 +154,7 @@ def prepare(
     report = SkipReport() if report is None else report
     if isinstance(alignments, str | os.PathLike):
         alignments = AlignmentFile(alignments)
-    inputs = [_fingerprint(each) for each in (pairs, alignments)]
+    inputs = [input_fingerprint(each) for each in (pairs, alignments)]
     options = {
         "input": None if None in inputs else inputs[0],
         "alignments": inputs[1] or None,
@@ -164,7 +165,7 @@ def prepare(
         "valid_share": valid_share,
         "test_share": test_share,
     }
-    earlier = _earlier(folder, options, overwrite)
+    earlier = earlier_corpus(PreparedCorpus, folder, options, overwrite)
     if earlier is not None:
         vars(report).update(vars(SkipReport.from_dict(earlier.meta["report"])))
         return earlier
@@ -248,13 +249,6 @@ def _append(chunk, writers, tokenizers, alignments, options, report):
         )
 
 
-def _fingerprint(data):
-    """A short name of what is read, None if it has none."""
-    if data is None:
-        return ""
-    return data.fingerprint() if hasattr(data, "fingerprint") else None
-
-
 def _numbered(pairs):
     for number, pair in enumerate(pairs, start=1):
         yield pair if len(pair) == 3 else Pair(number, *pair)
@@ -269,29 +263,3 @@ def _read_again(pairs):
             "received an iterator"
         )
     return pairs
-
-
-def _earlier(folder, options, overwrite):
-    """The corpus in `folder`, if it is the one that `options` would give."""
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return None
-    try:
-        corpus = PreparedCorpus.open(folder)
-        earlier = corpus.meta["options"]
-    except ValueError as error:
-        if overwrite and (folder / META).exists():
-            return None
-        raise ValueError(
-            f"{folder} holds something else than a prepared corpus, which is not "
-            f"overwritten: choose another folder ({error})"
-        ) from None
-    changed = [name for name in options if earlier.get(name) != options[name]]
-    if options["input"] is not None and not changed:
-        return corpus
-    if overwrite:
-        return None
-    raise ValueError(
-        f"{folder} holds a corpus prepared with other options or from other data "
-        f"(compared: {', '.join(changed) or 'unknown input'}): choose another folder, "
-        "or pass overwrite=True to replace it"
-    )

@@ -1,0 +1,285 @@
+"""From captioned pictures to arrays on disk, in bounded memory."""
+
+import hashlib
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from keras_attention.data import report as reasons
+from keras_attention.data.caption_store import (
+    FORMAT,
+    PLACE_DTYPE,
+    PreparedCaptions,
+)
+from keras_attention.data.reopening import earlier_corpus, input_fingerprint
+from keras_attention.data.report import SkipReport
+from keras_attention.data.splits import TEST_SHARE, VALID_SHARE, check_shares, split_of
+from keras_attention.data.store import (
+    META,
+    OFFSET_DTYPE,
+    SPLITS,
+    flatten_ids,
+    token_dtype,
+)
+from keras_attention.data.tokenizer import Tokenizer
+from keras_attention.files import whole_folder
+
+CHUNK = 128
+MAX_TARGET_LENGTH = 40
+
+
+def train_caption_tokenizer(
+    examples,
+    vocabulary_size,
+    *,
+    valid_share=VALID_SHARE,
+    test_share=TEST_SHARE,
+    **options,
+):
+    """Learns a tokenizer from the captions of the train split alone; no picture is
+    decoded.
+
+    Args:
+        examples: what `prepare_captions` takes, but readable twice.
+        vocabulary_size: int.
+        valid_share: float, as will be given to `prepare_captions`.
+        test_share: float, as will be given to `prepare_captions`.
+        **options: for `Tokenizer.train`.
+
+    Returns:
+        `Tokenizer`.
+    """
+    check_shares(valid_share, test_share)
+    examples = examples() if callable(examples) else examples
+    captions = (
+        " ".join(text.split())
+        for example in examples
+        if _split(example, valid_share, test_share) == "train"
+        for text in example.captions
+    )
+    return Tokenizer.train(captions, vocabulary_size, **options)
+
+
+def prepare_captions(
+    examples,
+    folder,
+    *,
+    tokenizer,
+    image_size=128,
+    fit="pad",
+    max_target_length=MAX_TARGET_LENGTH,
+    valid_share=VALID_SHARE,
+    test_share=TEST_SHARE,
+    report=None,
+    progress=None,
+    fingerprint=None,
+    overwrite=False,
+):
+    """Decodes pictures and tokenises captions into a folder of memory-mapped arrays.
+
+    The folder appears when it is complete; an interrupted run leaves none. A folder
+    prepared with the same options from the same examples is opened and not written
+    again.
+
+    A picture that cannot be read is skipped, named, and counted by reason; so is a
+    caption that is empty or too long, and a picture left without any.
+
+    Args:
+        examples: iterable of `CaptionedImage`; or a function of `report` that returns
+            one, such as `CaptionFiles(path)`. Pictures that are uint8
+            `(image_size, image_size, 3)` are kept as they are.
+        folder: str or Path. Where to write.
+        tokenizer: `Tokenizer`.
+        image_size: int. The side of the squares, `S`.
+        fit: `"pad"`, `"crop"` or `"stretch"`: how a picture becomes a square.
+        max_target_length: int. Most ids of a caption, END not counted; a longer one
+            stays among the references, and is not trained on.
+        valid_share: float. Share of the pictures in valid, of those without a split
+            of their own; a hash of the name decides, see `split_of`.
+        test_share: float. The same, in test.
+        report: `SkipReport` to fill in, optional. Also kept in the folder.
+        progress: function called with the number of pictures read so far, optional.
+        fingerprint: str. What is read, in short; by default `examples.fingerprint()`,
+            if it has that.
+        overwrite: bool. Whether to replace what was prepared otherwise.
+
+    Returns:
+        `PreparedCaptions`.
+
+    Raises:
+        ValueError: nothing is left for training, shares out of range, an unknown
+            split, or `folder` holds something else.
+    """
+    check_shares(valid_share, test_share)
+    folder = Path(folder)
+    report = SkipReport("caption") if report is None else report
+    options = {
+        "input": fingerprint or input_fingerprint(examples),
+        "tokenizer": tokenizer.fingerprint,
+        "image_size": image_size,
+        "fit": fit,
+        "max_target_length": max_target_length,
+        "valid_share": valid_share,
+        "test_share": test_share,
+    }
+    earlier = earlier_corpus(PreparedCaptions, folder, options, overwrite)
+    if earlier is not None:
+        vars(report).update(vars(SkipReport.from_dict(earlier.meta["report"])))
+        return earlier
+
+    report.used = "caption"
+    dtype = token_dtype(tokenizer.vocabulary_size)
+    with whole_folder(folder, overwrite=True) as unfinished, ExitStack() as stack:
+        writers = {
+            split: stack.enter_context(CaptionWriter(unfinished / split, dtype))
+            for split in SPLITS
+        }
+        pool = stack.enter_context(ThreadPoolExecutor(os.cpu_count() or 1))
+        stream = iter(examples(report=report) if callable(examples) else examples)
+        num_read = 0
+        while chunk := list(islice(stream, CHUNK)):
+            _append(chunk, writers, tokenizer, options, report, pool)
+            num_read += len(chunk)
+            if progress is not None:
+                progress(num_read)
+        report.num_good = sum(writer.num_captions for writer in writers.values())
+        if not writers["train"].num_captions:
+            raise ValueError(
+                f"expected pictures to train on; received {num_read:,}, of which none "
+                f"is left in the train split. {report.summary()}\n"
+                "Give more data, a greater max_target_length or smaller shares."
+            )
+        stack.close()  # All is on disk before meta.json says so.
+        meta = {
+            "format": FORMAT,
+            "vocabulary_size": tokenizer.vocabulary_size,
+            "num_images": {name: w.num_images for name, w in writers.items()},
+            "num_captions": {name: w.num_captions for name, w in writers.items()},
+            "num_tokens": {name: w.num_tokens for name, w in writers.items()},
+            "pixels": {name: w.pixels.hexdigest() for name, w in writers.items()},
+            "options": options,
+            "report": report.to_dict(),
+        }
+        (unfinished / META).write_text(json.dumps(meta, indent=1) + "\n", "utf-8")
+    return PreparedCaptions.open(folder)
+
+
+class CaptionWriter:
+    """Appends pictures to the files of one split. Use as a context manager.
+
+    Args:
+        folder: Path, made here.
+        dtype: the type of the ids.
+    """
+
+    def __init__(self, folder, dtype):
+        folder.mkdir()
+        self.num_images = self.num_captions = self.num_tokens = 0
+        self.pixels = hashlib.blake2b(digest_size=16)
+        self._dtype = dtype
+        self._files = ExitStack()
+        self._images = self._open(folder / "images.bin")
+        self._pictures = self._open(folder / "pictures.jsonl")
+        self._tokens = self._open(folder / "target_tokens.bin")
+        self._offsets = self._open(folder / "target_offsets.bin")
+        self._image_of = self._open(folder / "caption_images.bin")
+        self._place_of = self._open(folder / "caption_places.bin")
+        self._offsets.write(np.zeros(1, OFFSET_DTYPE))
+
+    def append(self, pixels, example, captions, ids, places):
+        """One picture: uint8 `(S, S, 3)`, all its captions, and the ids of those at
+        `places` among them, which can be trained on."""
+        pixels = np.ascontiguousarray(pixels)
+        self._images.write(pixels)
+        self.pixels.update(pixels)
+        picture = {"name": example.name, "captions": captions, "truth": example.truth}
+        line = json.dumps(picture, ensure_ascii=False) + "\n"
+        self._pictures.write(line.encode("utf-8", "replace"))
+        tokens, lengths = flatten_ids(ids, self._dtype)
+        self._tokens.write(tokens)
+        self._offsets.write(np.cumsum(lengths) + self.num_tokens)
+        self._image_of.write(np.full(len(ids), self.num_images, PLACE_DTYPE))
+        self._place_of.write(np.asarray(places, PLACE_DTYPE))
+        self.num_tokens += len(tokens)
+        self.num_captions += len(ids)
+        self.num_images += 1
+
+    def _open(self, path):
+        return self._files.enter_context(path.open("wb"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        return self._files.__exit__(*exception)
+
+
+def _append(chunk, writers, tokenizer, options, report, pool):
+    """Writes the good pictures of a chunk, in their order."""
+    captions = [_clean(example, report) for example in chunk]
+    flat = tokenizer.encode([text for texts in captions for text in texts])
+    all_ids, usable = iter(flat), []
+    for example, texts in zip(chunk, captions, strict=True):
+        ids = [next(all_ids) for _ in texts]
+        places = []
+        for place, row in enumerate(ids):
+            if not row:
+                report.skip(reasons.EMPTY_CAPTION, example.name)
+            elif len(row) > options["max_target_length"]:
+                report.skip(reasons.TOO_LONG, example.name)
+            else:
+                places.append(place)
+        if places:
+            usable.append((example, texts, [ids[place] for place in places], places))
+
+    def decode(item):
+        return _pixels(item[0].image, options["image_size"], options["fit"])
+
+    for item, pixels in zip(usable, pool.map(decode, usable), strict=True):
+        example, *rest = item
+        if isinstance(pixels, ValueError):
+            report.skip(pixels.reason, example.name)
+            continue
+        split = _split(example, options["valid_share"], options["test_share"])
+        writers[split].append(pixels, example, *rest)
+
+
+def _clean(example, report):
+    """The captions of a picture, each on one line, without the empty ones."""
+    captions = [" ".join(text.split()) for text in example.captions]
+    if not captions:
+        report.skip(reasons.NO_CAPTION, example.name)
+    for text in captions:
+        if not text:
+            report.skip(reasons.EMPTY_CAPTION, example.name)
+    return [text for text in captions if text]
+
+
+def _pixels(image, size, fit):
+    """uint8 `(size, size, 3)`, or the `BadImage` that says why there is none."""
+    if isinstance(image, np.ndarray):
+        if image.dtype == np.uint8 and image.shape == (size, size, 3):
+            return image
+    # Not before it is needed: scenes are prepared without TensorFlow.
+    from keras_attention.data.images import BadImage, load_pixels
+
+    try:
+        return load_pixels([image], size, fit)[0]
+    except BadImage as error:
+        return error
+
+
+def _split(example, valid_share, test_share):
+    if example.split is None:
+        return split_of(example.name, valid_share, test_share)
+    if example.split not in SPLITS:
+        raise ValueError(
+            f"{example.name}: the split must be one of {', '.join(SPLITS)}, or None; "
+            f"received {example.split!r}"
+        )
+    return example.split
