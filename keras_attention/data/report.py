@@ -12,6 +12,11 @@ BAD_ALIGNMENT = "bad alignment"
 ALIGNMENT_OUTSIDE = "alignment outside of the sentence"
 EMPTY_CAPTION = "empty caption"
 NO_CAPTION = "no caption"
+MISSING_COLUMN = "missing column"
+BAD_QUOTES = "quotes that do not close"
+UNKNOWN_SPLIT = "unknown split"
+OTHER_SPLIT = "another split than the picture had before"
+NO_SPLIT = "in no split's list of pictures"
 # A note, not a skip: the pair is used.
 EXTRA_COLUMNS = "more than two columns (the first two were used)"
 

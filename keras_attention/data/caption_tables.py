@@ -1,0 +1,166 @@
+"""Captions as tables: CSV, TSV, Kaggle's files, and JSON lines."""
+
+import csv
+import json
+from itertools import chain
+
+from keras_attention.data import report as reasons
+from keras_attention.data.caption_records import Record, Skip, named_split
+from keras_attention.data.readers import read_lines
+
+IMAGE_KEYS = ("image", "file_name", "filename", "image_name", "file", "path")
+CAPTION_KEYS = ("caption", "captions", "text", "comment", "sentence", "title")
+SPLIT_KEY = "split"
+TRUTH_KEY = "truth"
+SEPARATORS = ("\t", "|", ",")
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+# A quoted caption may run over several lines; a quote never closed must not swallow
+# the rest of the file.
+MAX_RECORD_LINES = 10
+
+
+def read_table(path, report):
+    """Yields the `Record`s of a table, with a header or without.
+
+    The separator is a comma, a tab or `|`, whatever the first line has. A header
+    names columns by `IMAGE_KEYS`, `CAPTION_KEYS` and `split`; without one the first
+    column is the picture, the second the caption. Commas of a caption that comes
+    last need no quotes.
+    """
+    lines = _text_lines(path, report)
+    first = next(lines, None)
+    if first is None:
+        return
+    separator, header = _header(first[1])
+    quoted = separator == ","
+    if header is None:
+        name = first[1].split(separator)[0].strip(' "')
+        if not name.lower().endswith(PICTURE_SUFFIXES):
+            raise ValueError(
+                f"{path}: expected a header with image and caption (and perhaps "
+                f"split), or a picture in the first column; received {first[1]!r:.80}"
+            )
+        lines, header = chain([first], lines), ["image", "caption"]
+    for number, text in _rows(lines, separator, quoted):
+        try:
+            row = _row(_cells(text, separator, quoted), header, separator)
+            captions = [row["caption"]]
+            yield Record(number, row["image"], captions, named_split(row.get("split")))
+        except Skip as skip:
+            report.skip(skip.args[0], number)
+
+
+def read_json_lines(path, report):
+    """Yields the `Record`s of a file with one JSON object a line."""
+    for number, text in _text_lines(path, report):
+        if not text.strip():
+            continue
+        try:
+            yield json_record(json.loads(text), number)
+        except Skip as skip:
+            report.skip(skip.args[0], number)
+        except (ValueError, RecursionError):
+            report.skip(reasons.BAD_JSON, number)
+
+
+def json_record(values, place):
+    """`Record` from `{"image": …, "caption": … or "captions": […], "split": …}`."""
+    if not isinstance(values, dict):
+        raise Skip(reasons.BAD_JSON)
+    image = _first(values, IMAGE_KEYS)
+    captions = _first(values, CAPTION_KEYS)
+    captions = [captions] if isinstance(captions, str) else captions
+    if not isinstance(image, str) or not image or not isinstance(captions, list):
+        raise Skip(reasons.MISSING_KEY)
+    if not all(isinstance(caption, str) for caption in captions):
+        raise Skip(reasons.MISSING_KEY)
+    truth = values.get(TRUTH_KEY)
+    truth = truth if isinstance(truth, dict) else None
+    return Record(place, image, captions, named_split(values.get(SPLIT_KEY)), truth)
+
+
+def text_of(line):
+    """A line of a file as text, or a `Skip` that says why it is none."""
+    if line is None:
+        raise Skip(reasons.TOO_LONG)
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        raise Skip(reasons.BAD_UTF8) from None
+
+
+def _text_lines(path, report):
+    for number, line in enumerate(read_lines(path), start=1):
+        report.num_lines = number
+        try:
+            yield number, text_of(line)
+        except Skip as skip:
+            report.skip(skip.args[0], number)
+
+
+def _rows(lines, separator, quoted):
+    """Joins the lines of a quoted caption that runs over several."""
+    waiting: list = []
+    lines = iter(lines)
+    while item := (waiting.pop(0) if waiting else next(lines, None)):
+        number, text = item
+        if not text.strip():
+            continue
+        taken = 0
+        while quoted and not _closed(text) and taken < MAX_RECORD_LINES - 1:
+            while len(waiting) <= taken and (more := next(lines, None)):
+                waiting.append(more)
+            if len(waiting) <= taken:
+                break
+            text += "\n" + waiting[taken][1]
+            taken += 1
+        if quoted and not _closed(text):
+            yield item  # Which will be found bad alone.
+        else:
+            del waiting[:taken]
+            yield number, text
+
+
+def _closed(text):
+    try:
+        _cells(text, ",", True)
+    except Skip:
+        return False
+    return True
+
+
+def _cells(text, separator, quoted):
+    if not quoted:
+        return text.split(separator)
+    try:
+        lines = text.splitlines(keepends=True)
+        return next(csv.reader(lines, delimiter=separator, strict=True))
+    except (csv.Error, StopIteration):
+        raise Skip(reasons.BAD_QUOTES) from None
+
+
+def _header(line):
+    """The separator, and the names of the columns as this package calls them; None
+    in their place where the first line is no header."""
+    for separator in SEPARATORS:
+        names = [name.strip(' "').lower() for name in line.split(separator)]
+        image = next((names.index(key) for key in IMAGE_KEYS if key in names), None)
+        caption = next((names.index(key) for key in CAPTION_KEYS if key in names), None)
+        if image is not None and caption is not None:
+            names[image], names[caption] = "image", "caption"
+            return separator, names
+    return next((mark for mark in SEPARATORS if mark in line), ","), None
+
+
+def _row(cells, header, separator):
+    if len(cells) > len(header) and header[-1] == "caption":
+        last = len(header) - 1
+        cells = [*cells[:last], separator.join(cells[last:])]
+    row = dict(zip(header, map(str.strip, cells), strict=False))
+    if not row.get("image") or "caption" not in row:
+        raise Skip(reasons.MISSING_COLUMN)
+    return row
+
+
+def _first(values, keys):
+    return next((values[key] for key in keys if key in values), None)
