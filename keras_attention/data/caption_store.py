@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_attention.data.features import FeatureStore
 from keras_attention.data.report import SkipReport
 from keras_attention.data.store import SPLITS, Sentences, read_meta, token_dtype
 
@@ -139,8 +140,6 @@ class CaptionCorpus:
         Raises:
             ValueError: they are unfinished, or not as many as there are pictures.
         """
-        from keras_attention.data.features import FeatureStore
-
         features = FeatureStore.open(folder).features
         if len(features) != self.num_images:
             raise ValueError(
@@ -195,19 +194,17 @@ class PreparedCaptions:
         Raises:
             ValueError: they are missing, unfinished, or of other pictures.
         """
-        from keras_attention.data.features import FeatureStore
-
         for split in SPLITS:
             corpus, path = getattr(self, split), Path(folder) / split
             if not corpus.num_images:
                 continue
-            corpus.attach_features(path)
-            pixels = FeatureStore.open(path).meta["pictures"]
-            if pixels != self.meta["pixels"][split]:
+            fingerprint = FeatureStore.open(path).fingerprint
+            if fingerprint["pictures"] != self.meta["pixels"][split]:
                 raise ValueError(
                     f"{path} holds features of other pictures than those in "
                     f"{self.folder}: compute them again"
                 )
+            corpus.attach_features(path)
 
     def _split(self, split):
         folder = self.folder / split
