@@ -1,6 +1,5 @@
 """From captioned pictures to arrays on disk, in bounded memory."""
 
-import hashlib
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -11,21 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from keras_attention.data import report as reasons
-from keras_attention.data.caption_store import (
-    FORMAT,
-    PLACE_DTYPE,
-    PreparedCaptions,
-)
+from keras_attention.data.caption_split_writer import CaptionSplitWriter
+from keras_attention.data.caption_store import FORMAT, PreparedCaptions
 from keras_attention.data.reopening import earlier_corpus, input_fingerprint
 from keras_attention.data.report import SkipReport
 from keras_attention.data.splits import TEST_SHARE, VALID_SHARE, check_shares, split_of
-from keras_attention.data.store import (
-    META,
-    OFFSET_DTYPE,
-    SPLITS,
-    flatten_ids,
-    token_dtype,
-)
+from keras_attention.data.store import META, SPLITS, token_dtype
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.files import whole_folder
 
@@ -136,23 +126,25 @@ def prepare_captions(
     dtype = token_dtype(tokenizer.vocabulary_size)
     with whole_folder(folder, overwrite=True) as unfinished, ExitStack() as stack:
         writers = {
-            split: stack.enter_context(CaptionWriter(unfinished / split, dtype))
+            split: stack.enter_context(CaptionSplitWriter(unfinished / split, dtype))
             for split in SPLITS
         }
         pool = stack.enter_context(ThreadPoolExecutor(os.cpu_count() or 1))
         stream = iter(examples(report=report) if callable(examples) else examples)
-        num_read = 0
+        num_read, problems = 0, []
         while chunk := list(islice(stream, CHUNK)):
-            _append(chunk, writers, tokenizer, options, report, pool)
+            _append(chunk, writers, tokenizer, options, report, pool, problems)
             num_read += len(chunk)
             if progress is not None:
                 progress(num_read)
         report.num_good = sum(writer.num_captions for writer in writers.values())
         if not writers["train"].num_captions:
+            first = f"\nThe first bad picture: {problems[0]}" if problems else ""
             raise ValueError(
                 f"expected pictures to train on; received {num_read:,}, of which none "
-                f"is left in the train split. {report.summary()}\n"
-                "Give more data, a greater max_target_length or smaller shares."
+                f"is left in the train split. {report.summary()}{first}\n"
+                "Give the right folder of pictures, more data, a greater "
+                "max_target_length or smaller shares."
             )
         stack.close()  # All is on disk before meta.json says so.
         meta = {
@@ -169,58 +161,9 @@ def prepare_captions(
     return PreparedCaptions.open(folder)
 
 
-class CaptionWriter:
-    """Appends pictures to the files of one split. Use as a context manager.
-
-    Args:
-        folder: Path, made here.
-        dtype: the type of the ids.
-    """
-
-    def __init__(self, folder, dtype):
-        folder.mkdir()
-        self.num_images = self.num_captions = self.num_tokens = 0
-        self.pixels = hashlib.blake2b(digest_size=16)
-        self._dtype = dtype
-        self._files = ExitStack()
-        self._images = self._open(folder / "images.bin")
-        self._pictures = self._open(folder / "pictures.jsonl")
-        self._tokens = self._open(folder / "target_tokens.bin")
-        self._offsets = self._open(folder / "target_offsets.bin")
-        self._image_of = self._open(folder / "caption_images.bin")
-        self._place_of = self._open(folder / "caption_places.bin")
-        self._offsets.write(np.zeros(1, OFFSET_DTYPE))
-
-    def append(self, pixels, example, captions, ids, places):
-        """One picture: uint8 `(S, S, 3)`, all its captions, and the ids of those at
-        `places` among them, which can be trained on."""
-        pixels = np.ascontiguousarray(pixels)
-        self._images.write(pixels)
-        self.pixels.update(pixels)
-        picture = {"name": example.name, "captions": captions, "truth": example.truth}
-        line = json.dumps(picture, ensure_ascii=False) + "\n"
-        self._pictures.write(line.encode("utf-8", "replace"))
-        tokens, lengths = flatten_ids(ids, self._dtype)
-        self._tokens.write(tokens)
-        self._offsets.write(np.cumsum(lengths) + self.num_tokens)
-        self._image_of.write(np.full(len(ids), self.num_images, PLACE_DTYPE))
-        self._place_of.write(np.asarray(places, PLACE_DTYPE))
-        self.num_tokens += len(tokens)
-        self.num_captions += len(ids)
-        self.num_images += 1
-
-    def _open(self, path):
-        return self._files.enter_context(path.open("wb"))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        return self._files.__exit__(*exception)
-
-
-def _append(chunk, writers, tokenizer, options, report, pool):
-    """Writes the good pictures of a chunk, in their order."""
+def _append(chunk, writers, tokenizer, options, report, pool, problems):
+    """Writes the good pictures of a chunk, in their order; of the bad ones, the first
+    goes to `problems`."""
     captions = [_clean(example, report) for example in chunk]
     flat = tokenizer.encode([text for texts in captions for text in texts])
     all_ids, usable = iter(flat), []
@@ -244,6 +187,7 @@ def _append(chunk, writers, tokenizer, options, report, pool):
         example, *rest = item
         if isinstance(pixels, ValueError):
             report.skip(pixels.reason, example.name)
+            problems += [pixels][: not problems]
             continue
         split = _split(example, options["valid_share"], options["test_share"])
         writers[split].append(pixels, example, *rest)
