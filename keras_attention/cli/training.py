@@ -35,15 +35,11 @@ def prepare(
     changes: list[str] = Set,
 ):
     """Train the tokenizer and tokenise a recipe's corpus, without training."""
-    from keras_attention.training.console import plain_console
-    from keras_attention.training.corpus import prepare_corpus
+    load_backend()
     from keras_attention.training.recipe import load_recipe
+    from keras_attention.training.trainer import Trainer
 
-    corpus = prepare_corpus(load_recipe(recipe, changes), folder, plain_console())
-    print(
-        f"{folder}: {len(corpus.train):,} training pairs, {len(corpus.valid):,} "
-        f"validation, {len(corpus.test):,} test"
-    )
+    print(f"{folder}: {Trainer(load_recipe(recipe, changes), folder).prepare()}")
 
 
 def train(
@@ -69,28 +65,10 @@ def train(
     load_backend()
     from keras_attention.training.trainer import Trainer
 
-    translator = Trainer(loaded, folder).run(resume=resume, force=force)
-    for line in score_lines(translator.metrics):
+    trainer = Trainer(loaded, folder)
+    task = trainer.run(resume=resume, force=force)
+    for line in trainer.work.score_lines(task.metrics):
         print(line)
-    print(f"bundle: {folder / 'bundle'}")
-    print(f'try: echo "…" | keras-attention translate {folder / "bundle"}')
-
-
-def score_lines(metrics):
-    """Scores for people, the baseline beside them."""
-    lines = []
-    for key in ("model", "copying_the_source"):
-        scores = metrics[key]
-        lines.append(
-            f"{key.replace('_', ' '):18} BLEU {scores['bleu']:5.1f}  "
-            f"chrF {scores['chrf']:5.1f}  exact {scores['exact_match_percent']:5.1f} %"
-        )
-    if "attention" in metrics:
-        looked = metrics["attention"]
-        lines.append(
-            f"{'attention':18} alignment error rate {looked['error_rate']:.3f}  "
-            f"entropy {looked['entropy']:.2f} nats"
-        )
-    lines.append(f"{metrics['sentences']} sentences of {metrics['split']}")
-    lines.append(metrics["model"]["bleu_signature"])
-    return lines
+    bundle = folder / "bundle"
+    print(f"bundle: {bundle}")
+    print(f"try: {trainer.work.example(bundle)}")

@@ -17,7 +17,7 @@ def force_decode(model, inputs, token_ids, options):
 
     Args:
         model: `EncoderDecoder`.
-        inputs: dict of tensors, `source_ids` `(B, S)` among them.
+        inputs: dict of tensors, as `model.encode` takes it.
         token_ids: int `(B, T)`. Outputs, each with END, zeros after it.
         options: `DecodingOptions`, for the penalties of scores.
 
@@ -38,7 +38,10 @@ def force_decode(model, inputs, token_ids, options):
     attention_scores = ops.cast(attention_scores, "float32") * spoken[..., None]
     lengths = ops.cast(ops.sum(spoken, axis=1, keepdims=True), "int32")
     coverage = ops.sum(attention_scores, axis=1, keepdims=True)  # (B, 1, S)
-    source_mask = ops.not_equal(inputs["source_ids"], PAD_ID)
+    if "source_ids" in inputs:
+        source_mask = ops.not_equal(inputs["source_ids"], PAD_ID)
+    else:
+        source_mask = ops.ones_like(coverage[:, 0], dtype="bool")
     scores = penalised(log_probs, lengths, coverage, source_mask, options)
     kept = attention_scores[:, None] if model.attends else ()
     return Hypotheses(token_ids[:, None], lengths, scores, log_probs, kept)

@@ -3,7 +3,11 @@
 import keras
 from keras import ops
 
-CELLS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
+CELLS = {
+    "gru": keras.layers.GRU,
+    "lstm": keras.layers.LSTM,
+    "rnn": keras.layers.SimpleRNN,
+}
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -36,7 +40,7 @@ class RecurrentStack(keras.layers.Layer):
     Args:
         units: int. Width of each layer's output, and of each state.
         num_layers: int.
-        cell: "gru" or "lstm".
+        cell: "gru", "lstm", or "rnn", the plain one: h = tanh(W x + U h).
         residual: bool. From the second layer on, adds a layer's input to its output
             ([Wu et al., 2016](https://arxiv.org/abs/1609.08144), section 3.1).
         layer_norm: bool. Normalises each layer's output; states stay as they are,
@@ -125,7 +129,7 @@ class RecurrentEncoder(RecurrentStack):
 
     Returns:
         `(value, states)`: `(B, S, units)`, and for each layer the last state, a tuple
-        of one tensor `(B, units)` for GRUs and two for LSTMs. The state of a row that
+        of one tensor `(B, units)`, for LSTMs of two. The state of a row that
         is all padding is zero.
 
     Raises:

@@ -8,6 +8,8 @@ import keras
 from keras import ops, tree
 
 from keras_attention.layers.alignment_loss import alignment_loss
+from keras_attention.layers.soft_image import doubly_stochastic_penalty
+from keras_attention.special_tokens import PAD_ID
 
 
 class Memory(NamedTuple):
@@ -30,12 +32,15 @@ class EncoderDecoder(keras.Model):
             `alignments` of a batch, `(B, T, S)`, where it has them: row `t` says how
             much label `t` belongs to each source position. For training only, and
             no part of the configuration.
+        doubly_stochastic: float, λ. Weight of the loss that wants each source
+            position looked at as much as all others, over a whole target. As above.
         attends: bool. Whether there is attention; scores are all zero where not.
     """
 
     target_vocabulary_size: int
     attends = True
     guided_alignment = 0.0
+    doubly_stochastic = 0.0
 
     def parameter_counts(self):
         """How many parameters each part has, a dict; numbered parts are one.
@@ -50,14 +55,25 @@ class EncoderDecoder(keras.Model):
                 counts[part] = counts.get(part, 0) + count
         return counts
 
-    def guide(self, inputs, attention_scores):
-        """Adds the loss of attention `(B, T, S)`, if the batch says how it should be.
+    def is_guided(self, inputs):
+        """Whether `guide` has something to say of attention in this batch."""
+        aligned = self.guided_alignment and "alignments" in inputs
+        return bool(self.attends and (aligned or self.doubly_stochastic))
 
-        For `call` in training; see `alignment_loss`.
+    def guide(self, inputs, attention_scores):
+        """Adds the losses of attention `(B, T, S)`, if it is said how it should be.
+
+        For `call` in training; see `alignment_loss` and `doubly_stochastic_penalty`.
         """
         if self.guided_alignment and "alignments" in inputs:
             loss = alignment_loss(inputs["alignments"], attention_scores)
             self.add_loss(self.guided_alignment * loss)
+        if self.doubly_stochastic and self.attends:
+            mask = ops.not_equal(inputs["target_ids"], PAD_ID)
+            penalty = ops.sum(doubly_stochastic_penalty(attention_scores, mask))
+            # By tokens, as cross-entropy is, to which the paper's λ compares it.
+            num_tokens = ops.maximum(ops.sum(ops.cast(mask, "float32")), 1.0)
+            self.add_loss(self.doubly_stochastic * penalty / num_tokens)
 
     def encode(self, inputs, num_steps=None):
         """Reads the source.

@@ -2,10 +2,25 @@
 
 from keras_attention.models.recurrent import PRESETS as RECURRENT_PRESETS
 from keras_attention.models.recurrent import RecurrentSeq2Seq
+from keras_attention.models.recurrent_captioner import (
+    PRESETS as RECURRENT_CAPTIONER_PRESETS,
+)
+from keras_attention.models.recurrent_captioner import RecurrentCaptioner
 from keras_attention.models.transformer import PRESETS as TRANSFORMER_PRESETS
 from keras_attention.models.transformer import Transformer
+from keras_attention.models.transformer_captioner import (
+    PRESETS as TRANSFORMER_CAPTIONER_PRESETS,
+)
+from keras_attention.models.transformer_captioner import TransformerCaptioner
 
+# Of each task, by the name of the family.
 FAMILIES = {
-    "transformer": (Transformer, TRANSFORMER_PRESETS),
-    "recurrent": (RecurrentSeq2Seq, RECURRENT_PRESETS),
+    "translation": {
+        "transformer": (Transformer, TRANSFORMER_PRESETS),
+        "recurrent": (RecurrentSeq2Seq, RECURRENT_PRESETS),
+    },
+    "captioning": {
+        "recurrent": (RecurrentCaptioner, RECURRENT_CAPTIONER_PRESETS),
+        "transformer": (TransformerCaptioner, TRANSFORMER_CAPTIONER_PRESETS),
+    },
 }

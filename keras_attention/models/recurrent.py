@@ -16,19 +16,14 @@ from keras import ops
 
 from keras_attention.layers.packing import pack, take_positions
 from keras_attention.layers.recurrent import RecurrentEncoder
-from keras_attention.layers.scheduled_sampling import draw_tokens
-from keras_attention.layers.token_embedding import (
-    check_one_vocabulary,
-    tied_logits,
-    token_embedding,
-)
-from keras_attention.models.encoder_decoder import EncoderDecoder, Memory
+from keras_attention.layers.token_embedding import check_one_vocabulary, token_embedding
+from keras_attention.models.encoder_decoder import Memory
 from keras_attention.models.recurrent_decoders import (
     BahdanauDecoder,
     BlindDecoder,
-    DropoutMasks,
     LuongDecoder,
 )
+from keras_attention.models.recurrent_writer import RecurrentWriter
 from keras_attention.special_tokens import PAD_ID
 
 PRESETS = {
@@ -57,7 +52,7 @@ ATTENTIONS = ("bahdanau", "luong", None)
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class RecurrentSeq2Seq(EncoderDecoder):
+class RecurrentSeq2Seq(RecurrentWriter):
     """Recurrent encoder and decoder, and between them attention or one vector.
 
     Args:
@@ -67,7 +62,7 @@ class RecurrentSeq2Seq(EncoderDecoder):
             None (the encoder's last state is all that the decoder knows). "none" is
             taken for None, since TOML has no such value.
         score: of Luong's attention: "dot" (unless given), "general" or "concat".
-        cell: "gru" or "lstm".
+        cell: "gru", "lstm" or "rnn" (a plain tanh).
         embedding_dim: int.
         units: int. Width of states; even with two directions, which share it.
         num_layers: int. In the encoder, and in the decoder.
@@ -97,10 +92,6 @@ class RecurrentSeq2Seq(EncoderDecoder):
     Returns:
         Logits `(B, T, target_vocabulary_size)`, and if asked scores `(B, T, S)`, all
         zero without attention.
-
-    Attributes:
-        scheduled_sampling: a `ScheduledSampling` layer for training, or None. Keras
-            wants it before the model is built; it adds no weights.
 
     Raises:
         ValueError: arguments that contradict each other.
@@ -172,7 +163,6 @@ class RecurrentSeq2Seq(EncoderDecoder):
         self.embedding_dropout = keras.layers.Dropout(
             dropout, noise_shape=(None, 1, None), dtype=dtype
         )
-        self.dropout_layer = keras.layers.Dropout(dropout, dtype=dtype)
         stack = {
             "num_layers": num_layers,
             "cell": cell,
@@ -184,13 +174,7 @@ class RecurrentSeq2Seq(EncoderDecoder):
             units, bidirectional=bidirectional, dropout=dropout, name="encoder", **stack
         )
         self.bridges = self._bridges() if bidirectional else []
-        self.decoder = self._decoder(stack)
-        self.logits_dense = None
-        if not tie_embeddings:
-            self.logits_dense = keras.layers.Dense(
-                target_vocabulary_size, dtype=dtype, name="logits_dense"
-            )
-        self.scheduled_sampling = None
+        self.make_writer(self._decoder(stack), dropout, tie_embeddings)
 
     def _check(self):
         if self.attention not in ATTENTIONS:
@@ -236,10 +220,6 @@ class RecurrentSeq2Seq(EncoderDecoder):
                 "equal, or pass tie_embeddings=False"
             )
 
-    @property
-    def attends(self):
-        return self.attention is not None
-
     def _bridges(self):
         """For each layer, what turns last states of two directions into first ones."""
         # A state h is the output of a tanh; an LSTM's cell c is not bounded.
@@ -267,17 +247,15 @@ class RecurrentSeq2Seq(EncoderDecoder):
         return kinds[self.attention](*sizes, self.readout or "maxout", **options)
 
     def build(self, input_shape=None):
-        self.target_embedding.build((None, None))
         if not self.share_embeddings:
             self.source_embedding.build((None, None))
         self.encoder.build((None, None, self.embedding_dim))
         for bridge in (dense for layer in self.bridges for dense in layer):
             bridge.build((None, self.units))
-        self.decoder.build()
-        if self.logits_dense is not None:
-            self.logits_dense.build((None, self.decoder.readout_dim))
+        self.build_writer()
 
-    def _encode(self, source_ids, training=False):
+    def _encode(self, inputs, training=False):
+        source_ids = inputs["source_ids"]
         mask = ops.not_equal(source_ids, PAD_ID)
         packing = pack(mask, self.reverse_source)
         tokens = self.source_embedding(take_positions(source_ids, packing.order))
@@ -289,87 +267,8 @@ class RecurrentSeq2Seq(EncoderDecoder):
                 for layer, states in zip(self.bridges, hidden, strict=True)
             )
         value = take_positions(value, packing.places)  # In the order of the ids.
-        state = self.decoder.start(hidden, value)
+        state = self.decoder.start(value, hidden)
         return Memory(value, self.decoder.project_key(value), mask), state
-
-    def _draw_masks(self, batch_size, training):
-        if not training or not self.dropout:
-            return None
-
-        def draw(*shape):
-            ones = ops.ones((batch_size, *shape), dtype=self.compute_dtype)
-            return self.dropout_layer(ones, training=True)
-
-        return DropoutMasks(
-            draw(self.embedding_dim),
-            tuple(draw(self.units) for _ in range(self.num_layers)),
-            draw(1, self.decoder.readout_dim),
-        )
-
-    def _logits(self, features, masks=None):
-        vector = self.decoder.readout(features)
-        if masks is not None:
-            vector = vector * masks.readout
-        if self.logits_dense is None:
-            return tied_logits(self.target_embedding, vector)
-        # float32: a loss over thousands of classes overflows in half floats.
-        return ops.cast(self.logits_dense(vector), "float32")
-
-    def call(self, inputs, return_attention_scores=False, training=None):
-        memory, state = self._encode(inputs["source_ids"], training)
-        target_ids = inputs["target_ids"]
-        masks = self._draw_masks(ops.shape(target_ids)[0], training)
-        if training and self.scheduled_sampling is not None:
-            target_ids = self._mix_in_own_words(target_ids, state, memory, masks)
-        tokens = self.target_embedding(target_ids)  # (B, T, embedding_dim)
-        if masks is not None:
-            tokens = tokens * masks.tokens[:, None]
-        features, attention_scores = self.decoder.unroll(tokens, state, memory, masks)
-        logits = self._logits(features, masks)
-        if training:
-            self.guide(inputs, attention_scores)
-        return (logits, attention_scores) if return_attention_scores else logits
-
-    def _mix_in_own_words(self, target_ids, state, memory, masks):
-        """The target, some tokens being what the model itself would have said.
-
-        Choosing them takes a pass of its own, without gradient (as in Bengio et al.,
-        2015, whose gradient does not flow through the choice either); `call` then
-        reads the chosen tokens as it would read right ones.
-        """
-        target_ids = ops.cast(ops.swapaxes(target_ids, 0, 1), "int32")  # (T, B)
-        shown, uniforms = self.scheduled_sampling(target_ids)
-
-        def choose(carry, column):
-            said, _, state = carry
-            right_ids, shown, uniforms = column
-            # Padding stays padding, and the first token comes from nobody.
-            fixed = ops.logical_or(shown, ops.equal(right_ids, PAD_ID))
-            token_ids = ops.where(ops.logical_or(fixed, said < 0), right_ids, said)
-            tokens = self.target_embedding(token_ids)
-            if masks is not None:
-                tokens = tokens * masks.tokens
-            features, state = self.decoder.advance(tokens, state, memory, masks)
-            logits = self._logits(features[:, None], masks)[:, 0]
-            said = draw_tokens(logits, uniforms)
-            carry = said, token_ids, state
-            return carry, carry
-
-        nothing_said = ops.full_like(target_ids[0], -1)
-        first = nothing_said, nothing_said, state
-        _, (_, chosen, _) = ops.scan(choose, first, (target_ids, shown, uniforms))
-        return ops.stop_gradient(ops.swapaxes(chosen, 0, 1))  # (B, T)
-
-    def encode(self, inputs, num_steps=None):
-        if not self.built:
-            self.build()
-            self.built = True
-        return self._encode(inputs["source_ids"])
-
-    def step(self, token_ids, state, memory):
-        tokens = self.target_embedding(token_ids)
-        features, state = self.decoder.advance(tokens, state, memory)
-        return self._logits(features), state
 
     def get_config(self):
         names = (

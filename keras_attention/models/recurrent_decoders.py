@@ -18,7 +18,7 @@ class State(NamedTuple):
     """What a decoder carries from one token to the next; all of it batch-major."""
 
     hidden: Any  # per layer a tuple: (N, units), twice for LSTMs
-    fed: Any  # (N, units), the attentional vector for input feeding, or ()
+    fed: Any  # (N, dim): what the recurrence reads besides tokens, or ()
     attention_scores: Any  # (N, S)
 
 
@@ -40,8 +40,8 @@ class BlindDecoder(keras.layers.Layer):
     Args:
         units: int.
         embedding_dim: int. Of target tokens.
-        readout: "maxout" or "tanh", the activation between hidden state and logits;
-            as wide as the embedding.
+        readout: "maxout", "tanh" or "linear", what stands between hidden state and
+            logits; as wide as the embedding.
         num_layers, cell, residual, layer_norm: of `RecurrentDecoder`.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
@@ -86,6 +86,11 @@ class BlindDecoder(keras.layers.Layer):
         return None
 
     @property
+    def value_dim(self):
+        """Width of each source position."""
+        return self.units
+
+    @property
     def readout_dim(self):
         """Width of what is turned into logits."""
         return self.embedding_dim
@@ -103,22 +108,27 @@ class BlindDecoder(keras.layers.Layer):
     def build(self, input_shape=None):
         self.rnn.build((None, None, self.input_dim))
         if self.attention is not None:
-            features = (None, None, self.units)
-            self.attention.build(features, features)
+            query, value = (None, None, self.units), (None, None, self.value_dim)
+            self.attention.build(query, value)
         self.readout_dense.build((None, self.features_dim))
 
     def project_key(self, value):
         """What attention needs of the source, computed once; `()` without it."""
         return ()
 
-    def start(self, hidden, value):
+    def start(self, value, hidden):
         """The state before the first token, of the encoder's last states."""
         nowhere = ops.zeros_like(value[:, :, 0])  # (B, S)
         return State(hidden, (), nowhere)
 
+    def rnn_inputs(self, tokens, state):
+        """What the recurrence reads, of tokens `(N, dim)` or `(N, T, dim)`."""
+        return tokens
+
     def advance(self, tokens, state, memory, masks=None):
         """One step: embedded tokens `(N, embedding_dim)` to `(features, state)`."""
-        hidden, states = self.rnn.step(tokens, state.hidden, _outputs(masks))
+        inputs = self.rnn_inputs(tokens, state)
+        hidden, states = self.rnn.step(inputs, state.hidden, _outputs(masks))
         features = ops.concatenate([hidden, tokens], axis=-1)
         return features, state._replace(hidden=states)
 
@@ -134,7 +144,8 @@ class BlindDecoder(keras.layers.Layer):
         Returns:
             `(features, attention_scores)`, `(B, T, features_dim)` and `(B, T, S)`.
         """
-        hidden = self.rnn(tokens, state.hidden, _outputs(masks))
+        inputs = self.rnn_inputs(tokens, state)
+        hidden = self.rnn(inputs, state.hidden, _outputs(masks))
         features = ops.concatenate([hidden, tokens], axis=-1)
         nowhere = ops.zeros_like(tokens[:, :, :1]) * state.attention_scores[:, None]
         return features, nowhere
@@ -157,6 +168,8 @@ class BlindDecoder(keras.layers.Layer):
     def readout(self, features):
         """`(…, features_dim)` to `(…, readout_dim)`, from which logits are made."""
         features = self.readout_dense(features)
+        if self.readout_kind == "linear":
+            return features
         if self.readout_kind == "tanh":
             return ops.tanh(features)
         # Two halves, not pairs of neighbours: the same model, a faster kernel.
@@ -181,12 +194,17 @@ class BahdanauDecoder(BlindDecoder):
         return BahdanauAttention(self.units, dtype=self.dtype_policy, name="attention")
 
     @property
+    def context_dim(self):
+        """Width of what attention returns."""
+        return self.value_dim
+
+    @property
     def input_dim(self):
-        return self.embedding_dim + self.units
+        return self.embedding_dim + self.context_dim
 
     @property
     def features_dim(self):
-        return 2 * self.units + self.embedding_dim
+        return self.units + self.embedding_dim + self.context_dim
 
     def project_key(self, value):
         return self.attention.project_key(value)
@@ -243,8 +261,8 @@ class LuongDecoder(BlindDecoder):
     def project_key(self, value):
         return self.attention.project_key(value)
 
-    def start(self, hidden, value):
-        state = super().start(hidden, value)
+    def start(self, value, hidden):
+        state = super().start(value, hidden)
         if self.input_feeding:
             return state._replace(fed=ops.zeros_like(hidden[-1][0]))
         return state

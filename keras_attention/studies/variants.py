@@ -81,7 +81,7 @@ def model_options(recipe):
     from keras_attention.models.families import FAMILIES
     from keras_attention.training.config import unknown
 
-    _, presets = FAMILIES[recipe.model.family]
+    _, presets = FAMILIES[recipe.task][recipe.model.family]
     preset = recipe.model.preset
     if preset not in presets:
         raise ValueError(unknown(f"model.preset {preset!r}", preset, list(presets)))
@@ -120,7 +120,7 @@ def count_parameters(recipe, source_vocabulary_size, target_vocabulary_size):
     """The parameters of a recipe's model, which is built for that."""
     from keras_attention.models.families import FAMILIES
 
-    model_class, _ = FAMILIES[recipe.model.family]
+    model_class, _ = FAMILIES[recipe.task][recipe.model.family]
     options = model_options(recipe)
     try:
         model = model_class(source_vocabulary_size, target_vocabulary_size, **options)

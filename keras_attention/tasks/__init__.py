@@ -1,1 +1,29 @@
-"""Tasks: where strings and pictures meet models."""
+"""Strings and pictures meet models; a bundle on disk."""
+
+
+def load(path, dtype=None):
+    """Reads a bundle, whatever it is for.
+
+    Args:
+        path: the bundle's folder.
+        dtype: str, optional. Another dtype policy than the model was trained with.
+
+    Returns:
+        `Translator` or `Captioner`.
+
+    Raises:
+        ValueError: if the folder is missing, incomplete, damaged, of another format or
+            for a task that this version does not know.
+    """
+    from keras_attention.tasks.bundle import bundle_task
+    from keras_attention.tasks.captioning import Captioner
+    from keras_attention.tasks.translation import Translator
+
+    classes = {kind.task: kind for kind in (Translator, Captioner)}
+    task = bundle_task(path)
+    if task not in classes:
+        raise ValueError(
+            f"{path} is a bundle for {task!r}; this version knows "
+            f"{', '.join(classes)}. Update keras-attention-models"
+        )
+    return classes[task].load(path, dtype)

@@ -2,7 +2,8 @@
 
 config.json           task, model class and config, decoding, languages
 model.weights.h5      weights, for any backend
-source.model          SentencePiece; "target.model" beside it where not shared
+source.model          SentencePiece, where there is a source of text
+target.model          SentencePiece, where it is not that of the source
 metrics.json          scores, with their signatures
 README.md             the model card
 """
@@ -16,19 +17,16 @@ from keras_attention.decoding.options import DecodingOptions
 from keras_attention.files import whole_folder
 from keras_attention.tasks.model_card import model_card
 
-FORMAT = 1
-KEYS = (
-    "model decoding max_source_length shared_tokenizer source_language target_language "
-    "training"
-).split()
+FORMAT = 2
+KEYS = ("task", "model", "decoding", "tokenizers", "training")
 
 
-def write_bundle(path, translator, overwrite=False):
+def write_bundle(path, task, overwrite=False):
     """Writes a bundle folder, whole or not at all.
 
     Args:
         path: the folder.
-        translator: `Translator`.
+        task: `Translator` or `Captioner`.
         overwrite: bool. Replace a bundle that is there; anything else stays.
 
     Raises:
@@ -40,19 +38,17 @@ def write_bundle(path, translator, overwrite=False):
 
     config = {
         "format": FORMAT,
-        "task": translator.task,
+        "task": task.task,
         "package_version": __version__,
         "keras_version": keras.version(),
         "model": {
-            "class_name": keras.saving.get_registered_name(type(translator.model)),
-            "config": translator.model.get_config(),
+            "class_name": keras.saving.get_registered_name(type(task.model)),
+            "config": task.model.get_config(),
         },
-        "decoding": dataclasses.asdict(translator.options),
-        "max_source_length": translator.max_source_length,
-        "shared_tokenizer": translator.source_tokenizer is translator.target_tokenizer,
-        "source_language": translator.source_language,
-        "target_language": translator.target_language,
-        "training": translator.training,
+        "decoding": dataclasses.asdict(task.options),
+        "tokenizers": sorted(task.tokenizers()),
+        **{name: getattr(task, name) for name in task.fields},
+        "training": task.training,
     }
     path = Path(path)
     if overwrite and path.exists() and not (path / "config.json").exists():
@@ -61,48 +57,64 @@ def write_bundle(path, translator, overwrite=False):
         )
     with whole_folder(path, overwrite) as folder:
         (folder / "config.json").write_text(_json(config), encoding="utf-8")
-        (folder / "metrics.json").write_text(_json(translator.metrics), "utf-8")
-        translator.model.save_weights(folder / "model.weights.h5")
-        translator.source_tokenizer.save(folder / "source.model")
-        if not config["shared_tokenizer"]:
-            translator.target_tokenizer.save(folder / "target.model")
-        (folder / "README.md").write_text(model_card(translator, config), "utf-8")
+        (folder / "metrics.json").write_text(_json(task.metrics), "utf-8")
+        task.model.save_weights(folder / "model.weights.h5")
+        for name, tokenizer in task.tokenizers().items():
+            tokenizer.save(folder / name)
+        (folder / "README.md").write_text(model_card(task, config), "utf-8")
 
 
-def read_bundle(path, dtype=None):
+def bundle_task(path):
+    """What a bundle is for, str, as "translation"; ValueError if it is no bundle."""
+    return _read_config(Path(path))["task"]
+
+
+def read_bundle(path, task_class, dtype=None):
     """Reads what `write_bundle` wrote, on whatever backend Keras runs.
 
     Args:
         path: the folder.
+        task_class: `Translator` or `Captioner`.
         dtype: str, optional. Another dtype policy than the model was trained with.
 
     Returns:
-        dict of the arguments of `Translator`.
+        dict of the arguments of `task_class`.
 
     Raises:
-        ValueError: if the folder is missing, incomplete, damaged or of another format.
+        ValueError: if the folder is missing, incomplete, damaged, of another format
+            or for another task.
     """
     import keras_attention.models.families  # noqa: F401  registers the classes
 
     path = Path(path)
     config = _read_config(path)
+    if config["task"] != task_class.task:
+        raise ValueError(
+            f"{path} is a bundle for {config['task']}, and a {task_class.__name__} is "
+            f"for {task_class.task}; load it with the other one, or with "
+            "keras_attention.tasks.load"
+        )
+    missing = [name for name in task_class.fields if name not in config]
+    if missing:
+        raise _damaged(path, missing)
     changes = {} if dtype is None else {"dtype": dtype}
-    model = _read_model(path, config["model"], changes)
-    source_tokenizer = Tokenizer.load(path / "source.model")
-    target_tokenizer = source_tokenizer
-    if not config["shared_tokenizer"]:
-        target_tokenizer = Tokenizer.load(path / "target.model")
+    arguments = {"model": _read_model(path, config["model"], changes)}
+    for name, wanted in task_class.tokenizer_files(config).items():
+        tokenizer = Tokenizer.load(path / name)
+        arguments.update({argument: tokenizer for argument in wanted})
     return {
-        "model": model,
-        "source_tokenizer": source_tokenizer,
-        "target_tokenizer": target_tokenizer,
+        **arguments,
+        **{name: config[name] for name in task_class.fields},
         "options": DecodingOptions(**config["decoding"]),
-        "max_source_length": config["max_source_length"],
-        "source_language": config["source_language"],
-        "target_language": config["target_language"],
         "training": config["training"],
         "metrics": _read_json(path / "metrics.json"),
     }
+
+
+def _damaged(path, missing):
+    return ValueError(
+        f"{path / 'config.json'} is damaged: it lacks {', '.join(missing)}"
+    )
 
 
 def _read_model(path, described, changes):
@@ -136,12 +148,7 @@ def _read_model(path, described, changes):
 def _read_config(path):
     if not path.is_dir():
         raise ValueError(f"there is no bundle at {path}: a bundle is a folder")
-    needed = ["config.json", "model.weights.h5", "source.model", "metrics.json"]
-    missing = [name for name in needed if not (path / name).exists()]
-    if missing:
-        inside = path / "bundle"
-        hint = f"; did you mean {inside}?" if (inside / "config.json").exists() else ""
-        raise ValueError(f"{path} is not a bundle: it lacks {', '.join(missing)}{hint}")
+    _check_files(path, ["config.json", "model.weights.h5", "metrics.json"])
     config = _read_json(path / "config.json")
     if config.get("format") != FORMAT:
         raise ValueError(
@@ -150,12 +157,17 @@ def _read_config(path):
         )
     missing = [key for key in KEYS if key not in config]
     if missing:
-        raise ValueError(
-            f"{path / 'config.json'} is damaged: it lacks {', '.join(missing)}"
-        )
-    if not config["shared_tokenizer"] and not (path / "target.model").exists():
-        raise ValueError(f"{path} is not a bundle: it lacks target.model")
+        raise _damaged(path, missing)
+    _check_files(path, config["tokenizers"])
     return config
+
+
+def _check_files(path, needed):
+    missing = [name for name in needed if not (path / name).exists()]
+    if missing:
+        inside = path / "bundle"
+        hint = f"; did you mean {inside}?" if (inside / "config.json").exists() else ""
+        raise ValueError(f"{path} is not a bundle: it lacks {', '.join(missing)}{hint}")
 
 
 def _read_json(path):

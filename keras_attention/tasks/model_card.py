@@ -1,30 +1,29 @@
 """The model card: what a bundle is, how good, and how to use it."""
 
 
-def model_card(translator, config):
+def model_card(task, config):
     """Markdown for a bundle's README, from what is known and nothing else."""
-    source = translator.source_language or "source"
-    target = translator.target_language or "target"
-    training = translator.training or {}
+    title, class_name, example = task.card()
+    training = task.training or {}
     model = config["model"]["config"]
-    name = training.get("name", "translator")
+    name = training.get("name", class_name.lower())
     lines = [
-        f"# {name}: {source} → {target}",
+        f"# {name}: {title}",
         "",
-        f"A {type(translator.model).__name__} with "
-        f"{translator.model.count_params():,} parameters, made with "
+        f"A {type(task.model).__name__} with "
+        f"{task.model.count_params():,} parameters, made with "
         f"keras-attention-models {config['package_version']}.",
         "",
         "```python",
-        "from keras_attention import Translator",
+        f"from keras_attention import {class_name}",
         "",
-        'translator = Translator.load("path/to/this/folder")',
-        'print(translator.translate(["…"])[0].text)',
+        f'{class_name.lower()} = {class_name}.load("path/to/this/folder")',
+        example,
         "```",
         "",
         "## Scores",
         "",
-        *_table(_flat(translator.metrics) or {"not measured": ""}),
+        *_table(_flat(task.metrics) or {"not measured": ""}),
         "",
         "## Model",
         "",
@@ -40,8 +39,8 @@ def model_card(translator, config):
         "",
         "## Limits",
         "",
-        "Trained on the data named above and on nothing else: other kinds of text, "
-        "other languages and longer sentences give worse output, without warning. "
+        "Trained on the data named above and on nothing else: what differs from it, in "
+        "kind, language or length, gives worse output, without warning. "
         "Read what it writes before you rely on it.",
         "",
     ]

@@ -5,15 +5,15 @@ import warnings
 import numpy as np
 
 from keras_attention.data.alignments import piece_words
-from keras_attention.decoding.options import DecodingOptions
 from keras_attention.special_tokens import END_ID, PAD_ID
-from keras_attention.tasks.bundle import read_bundle, write_bundle
+from keras_attention.tasks.batches import num_rows, pad_to_bucket, strings
 from keras_attention.tasks.results import Hypothesis, Translation, read_hypotheses
+from keras_attention.tasks.task import Task
 
 __all__ = ["Hypothesis", "Translation", "Translator", "pad_to_bucket"]
 
 
-class Translator:
+class Translator(Task):
     """A model with its tokenizers: what a bundle holds.
 
     Args:
@@ -36,6 +36,7 @@ class Translator:
     """
 
     task = "translation"
+    fields = ("max_source_length", "source_language", "target_language")
 
     def __init__(
         self,
@@ -49,26 +50,36 @@ class Translator:
         training=None,
         metrics=None,
     ):
-        self.model = model
+        super().__init__(model, options, training, metrics)
         self.source_tokenizer = source_tokenizer
         self.target_tokenizer = target_tokenizer or source_tokenizer
-        self.options = options or DecodingOptions()
         self.max_source_length = max_source_length
         self.source_language = source_language
         self.target_language = target_language
-        self.training = training or {}
-        self.metrics = metrics or {}
-        self._decoder = None
-        self._forced_decoder = None
+
+    def tokenizers(self):
+        files = {"source.model": self.source_tokenizer}
+        if self.target_tokenizer is not self.source_tokenizer:
+            files["target.model"] = self.target_tokenizer
+        return files
 
     @classmethod
-    def load(cls, path, dtype=None):
-        """Reads a bundle folder. See `read_bundle` for arguments and errors."""
-        return cls(**read_bundle(path, dtype))
+    def tokenizer_files(cls, config):
+        if "target.model" in config["tokenizers"]:
+            return {
+                "source.model": ["source_tokenizer"],
+                "target.model": ["target_tokenizer"],
+            }
+        return {"source.model": ["source_tokenizer", "target_tokenizer"]}
 
-    def save(self, path, overwrite=False):
-        """Writes a bundle folder. See `write_bundle`."""
-        write_bundle(path, self, overwrite)
+    def card(self):
+        source = self.source_language or "source"
+        target = self.target_language or "target"
+        return (
+            f"{source} → {target}",
+            "Translator",
+            'print(translator.translate(["…"])[0].text)',
+        )
 
     def translate(
         self,
@@ -102,13 +113,13 @@ class Translator:
             list of `Translation`, in the order of `texts`. An empty text has an
             empty translation.
         """
-        texts = _strings(texts, "texts")
+        texts = strings(texts, "texts")
         if prefixes is not None and len(prefixes) != len(texts):
             raise ValueError(
                 'one prefix for each text is needed ("" for none); received '
                 f"{len(texts)} texts and {len(prefixes)} prefixes"
             )
-        options = self._options(beam, n_best, options)
+        options = self.decoding_options(beam, n_best, options)
         return_attention = return_attention and self.model.attends
         source_ids, truncated = self._source_ids(texts)
         prefix_ids = prefixes and self.target_tokenizer.encode(prefixes)
@@ -154,7 +165,7 @@ class Translator:
             list of `Translation`, in the order of `texts`. Each has one hypothesis,
             the target, with its attention if the model has any.
         """
-        texts, targets = _strings(texts, "texts"), _strings(targets, "targets")
+        texts, targets = strings(texts, "texts"), strings(targets, "targets")
         if len(texts) != len(targets):
             raise ValueError(
                 "one target for each text is needed; received "
@@ -208,17 +219,6 @@ class Translator:
         scores = [keras.ops.convert_to_numpy(layer)[0] for layer in scores]
         return self.source_tokenizer.pieces(ids), np.stack(scores).astype("float32")
 
-    def _options(self, beam, n_best, changes):
-        if n_best is not None:
-            changes["n_best"] = n_best
-        if beam is not None:
-            changes["beam"] = beam
-        elif n_best is not None and not changes.get("temperature"):
-            changes["beam"] = max(self.options.beam, n_best)
-        if beam is not None and n_best is None:
-            changes["n_best"] = min(self.options.n_best, beam)
-        return self.options.replace(**changes)
-
     def _source_ids(self, texts):
         source_ids, truncated = [], []
         for ids in self.source_tokenizer.encode(texts):
@@ -235,62 +235,20 @@ class Translator:
         return source_ids, truncated
 
     def _decode(self, batch, prefixes, options, return_attention, seed):
-        from keras_attention.decoding.search import Decoder
-
-        if self._decoder is None:
-            self._decoder = Decoder(self.model)
-        rows = _num_rows(batch)
+        rows = num_rows(batch)
         inputs = {"source_ids": pad_to_bucket(batch, rows)}
         prefix_ids = None
         if prefixes is not None:
             prefix_ids = pad_to_bucket([p or [PAD_ID] for p in prefixes], rows)
-        return self._decoder(inputs, options, prefix_ids, return_attention, seed)
+        return self.decode(inputs, options, prefix_ids, return_attention, seed)
 
     def _force(self, source_ids, target_ids):
-        from keras_attention.decoding.forced import ForcedDecoder
-
-        if self._forced_decoder is None:
-            self._forced_decoder = ForcedDecoder(self.model)
-        rows = _num_rows(source_ids)
+        rows = num_rows(source_ids)
         inputs = {"source_ids": pad_to_bucket(source_ids, rows)}
-        target_ids = pad_to_bucket(target_ids, rows)
-        return self._forced_decoder(inputs, target_ids, self.options)
+        return self.force(inputs, pad_to_bucket(target_ids, rows))
 
     def _translation(self, text, source_ids, truncated, hypotheses, row, given=None):
         tokenizers = self.source_tokenizer, self.target_tokenizer
         found = read_hypotheses(tokenizers, text, source_ids, hypotheses, row, given)
         pieces = self.source_tokenizer.pieces(source_ids)
         return Translation(text, pieces, found, truncated)
-
-
-def _strings(texts, name):
-    texts = [texts] if isinstance(texts, str) else list(texts)
-    for i, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise ValueError(
-                f"{name} must be strings; {name}[{i}] is of type "
-                f"{type(text).__name__}: {text!r:.60}"
-            )
-    return texts
-
-
-def _num_rows(batch):
-    """The next power of two: few sizes, which compiled programs can share."""
-    return 1 << (len(batch) - 1).bit_length()
-
-
-def pad_to_bucket(batch, num_rows):
-    """Pads lists of ids to one of few shapes, which compiled programs can share.
-
-    Lengths go up in steps of an eighth of their power of two, rows are filled with
-    empty ones, which every model passes through.
-
-    Returns:
-        int32 `(num_rows, S)`.
-    """
-    length = max(map(len, batch))
-    step = max(8, (1 << (length - 1).bit_length()) // 8) if length > 1 else 8
-    padded = np.full((num_rows, -(-length // step) * step), PAD_ID, "int32")
-    for row, ids in enumerate(batch):
-        padded[row, : len(ids)] = ids
-    return padded

@@ -96,28 +96,29 @@ class History(keras.callbacks.Callback):
     Args:
         path: path of the file.
         pace: `Pace`.
+        metrics: names of the scores of validation.
     """
 
-    COLUMNS = (
-        "step loss accuracy val_loss val_accuracy val_bleu val_chrf val_exact "
-        "learning_rate tokens_per_second waiting_share validation_seconds"
-    ).split()
-
-    def __init__(self, path, pace):
+    def __init__(self, path, pace, metrics):
         super().__init__()
         self.path = path
         self.pace = pace
+        self.columns = [
+            *"step loss accuracy val_loss val_accuracy".split(),
+            *(f"val_{metric}" for metric in metrics),
+            *"learning_rate tokens_per_second waiting_share validation_seconds".split(),
+        ]
 
     def on_train_begin(self, logs=None):
         """Drops the rounds that a kill has undone: they will be told again."""
-        rows = [self.COLUMNS]
+        rows = [self.columns]
         if self.path.exists():
             with self.path.open(newline="", encoding="utf-8") as file:
                 rows += [row for row in csv.reader(file) if self._stands(row)]
         write_whole(self.path, "".join(",".join(row) + "\r\n" for row in rows))
 
     def _stands(self, row):
-        whole = len(row) == len(self.COLUMNS) and row[0].isdecimal()
+        whole = len(row) == len(self.columns) and row[0].isdecimal()
         return whole and int(row[0]) <= self.pace.step
 
     def on_epoch_end(self, epoch, logs=None):
@@ -125,7 +126,7 @@ class History(keras.callbacks.Callback):
         row["step"] = str(self.pace.step)
         row["learning_rate"] = _number(self.model.optimizer.learning_rate)
         with self.path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self.COLUMNS, extrasaction="ignore")
+            writer = csv.DictWriter(file, self.columns, extrasaction="ignore")
             writer.writerow(row)
 
 
@@ -138,11 +139,13 @@ class Bar(keras.callbacks.Callback):
 
     Args:
         pace: `Pace`.
+        metrics: names of the scores of validation.
         console: `rich.console.Console`; where no terminal is, only lines are written.
     """
 
-    def __init__(self, pace, console=None):
+    def __init__(self, pace, metrics, console=None):
         super().__init__()
+        self.metrics = metrics
         self.pace = pace
         self.console = console or plain_console()
         self.progress = None
@@ -179,7 +182,7 @@ class Bar(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         logs = logs or {}
-        names = ("loss", "val_loss", "val_bleu", "val_chrf", "val_exact")
+        names = ("loss", "val_loss", *(f"val_{metric}" for metric in self.metrics))
         figures = "  ".join(
             f"{name} {float(logs[name]):.2f}" for name in names if name in logs
         )

@@ -79,7 +79,7 @@ def prepare_corpus(recipe, folder, console):
     pairs = _pairs(recipe.data, folder, recipe.training.seed)
     source_tokenizer, target_tokenizer = _tokenizers(recipe, pairs, folder, console)
     report = SkipReport()
-    with _counter(console) as progress:
+    with counter(console) as progress:
         task = progress.add_task("tokenising", done=0)
         corpus = prepare(
             pairs,
@@ -200,7 +200,7 @@ def _tokenizers(recipe, pairs, folder, console):
         paths[1] = paths[0]
     if not all(path.exists() for path in paths):
         config = recipe.tokenizer
-        with _counter(console) as progress:
+        with counter(console) as progress:
             progress.add_task("training the tokenizer", done="")
             tokenizers = train_tokenizers(
                 pairs,
@@ -220,7 +220,8 @@ def _tokenizers(recipe, pairs, folder, console):
     return source, source if paths[1] == paths[0] else Tokenizer.load(paths[1])
 
 
-def _counter(console):
+def counter(console):
+    """A line that says what is being done, how far it is and since when."""
     return Progress(
         TextColumn("{task.description}"),
         TextColumn("{task.fields[done]}"),

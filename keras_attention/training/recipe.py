@@ -4,10 +4,18 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from keras_attention.data.direction import check_direction, fill_languages
+from keras_attention.data.augmentation import Augmentation
+from keras_attention.data.direction import check_direction
 from keras_attention.data.toy import TASKS
 from keras_attention.decoding.options import DecodingOptions
 from keras_attention.training.config import checked_table, from_table, to_toml, unknown
+from keras_attention.training.tables import (
+    CaptionDataConfig,
+    DataConfig,
+    ModelConfig,
+    TokenizerConfig,
+    TrainingConfig,
+)
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -15,141 +23,13 @@ else:
     import tomli as tomllib
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
-
-
-@dataclasses.dataclass(frozen=True)
-class DataConfig:
-    """What to learn from."""
-
-    corpus: str = ""
-    """A shipped corpus ("help-en-de"), a toy task, or the path of a TSV, JSON-lines
-    or source-side file, plain or gzip'd; "-" reads standard input."""
-    target: str = ""
-    """The target side, where source and target are paired files."""
-    source_key: str = "source"
-    """Key of the source in JSON lines."""
-    target_key: str = "target"
-    """Key of the target in JSON lines."""
-    swap: bool = False
-    """Translate from the second side to the first. A file of alignments serves both
-    ways, unchanged."""
-    alignments: str = ""
-    """A file that says which words belong together, "0-0 2-1", one line for each line
-    of the corpus (Pharaoh format), and swapped if that is. Toy tasks know theirs."""
-    source_language: str = ""
-    """ISO code, for the model card; refused where the corpus's name contradicts it."""
-    target_language: str = ""
-    """ISO code, for the model card and the choice of BLEU's tokenisation."""
-    valid_share: float = 0.02
-    """Share of source sentences held out for validation, chosen by hash."""
-    test_share: float = 0.02
-    """Share of source sentences held out for the final score, chosen by hash."""
-    max_source_length: int = 128
-    """Pairs with more source tokens are skipped, and counted."""
-    max_target_length: int = 128
-    """Pairs with more target tokens are skipped, and counted."""
-    toy_count: int = 20000
-    """Pairs to make, where the corpus is a toy task."""
-    toy_max_length: int = 12
-    """Most symbols in a toy string."""
-
-    def languages(self):
-        """Source and target language; where not given, what the corpus's name says."""
-        return fill_languages(
-            self.corpus, self.source_language, self.target_language, self.swap
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class TokenizerConfig:
-    """How text becomes ids (SentencePiece)."""
-
-    type: str = "unigram"
-    """"unigram", "bpe", "char" or "word"."""
-    vocabulary_size: int = 8000
-    """Pieces, special ones included; of each side where not shared."""
-    shared: bool = True
-    """One vocabulary for both languages; embeddings are then shared too."""
-    character_coverage: float = 1.0
-    """Share of characters that get a piece; 0.9995 suits Chinese and Japanese."""
-    byte_fallback: bool = True
-    """Spell unknown characters as bytes, so that nothing is lost."""
-
-
-@dataclasses.dataclass(frozen=True)
-class ModelConfig:
-    """Which model; keys of the family's class, such as `norm_first`, go here too."""
-
-    family: str = "transformer"
-    """"transformer" or "recurrent"."""
-    preset: str = "small"
-    """Named sizes of the family: "tiny", "small", "base", "big"."""
-    options: dict = dataclasses.field(default_factory=dict)
-    """What overrides the preset."""
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainingConfig:
-    """How `compile` and `fit` are called."""
-
-    max_steps: int = 10000
-    """Batches to train on."""
-    max_minutes: float = 0.0
-    """Stop after so much time, tokenising not counted; 0 is no limit."""
-    batch_tokens: int = 4096
-    """Tokens in a batch, padding included, on the longer side."""
-    max_shapes: int = 8
-    """Batch shapes, each of which may be compiled once."""
-    optimizer: str = "adam"
-    """"adam", or "adamw" with weight_decay."""
-    learning_rate: float = 1e-3
-    """The highest that the schedule reaches."""
-    schedule: str = "inverse_sqrt"
-    """"inverse_sqrt" (Vaswani et al., 2017), "cosine", "linear" or "constant"."""
-    warmup_steps: int = 1000
-    """Updates over which the rate rises from zero."""
-    beta_1: float = 0.9
-    """Of Adam."""
-    beta_2: float = 0.98
-    """Of Adam."""
-    weight_decay: float = 0.0
-    """Of AdamW."""
-    label_smoothing: float = 0.1
-    """Share of probability spread over the vocabulary (Szegedy et al., 2016)."""
-    clip_norm: float = 1.0
-    """Largest global norm of a gradient; 0 is no limit."""
-    accumulation_steps: int = 1
-    """Batches whose gradients are added up into one update."""
-    precision: str = "float32"
-    """Keras dtype policy: "float32", "mixed_bfloat16" or "mixed_float16"."""
-    ema_momentum: float = 0.0
-    """Keep a moving average of the weights, and validate and save that; 0 is off."""
-    average_checkpoints: int = 1
-    """Average the weights of the last so many validations, if that scores better."""
-    validate_every: int = 500
-    """Steps between validations; state is saved as often."""
-    validation_sentences: int = 200
-    """Validation sentences that are translated, greedily, for BLEU and chrF."""
-    test_sentences: int = 0
-    """Test sentences translated for the final score; 0 is all of them."""
-    validation_metric: str = "bleu"
-    """"bleu", "chrf" or "exact": what decides the best checkpoint."""
-    patience: int = 0
-    """Stop after so many validations without a better score; 0 never does."""
-    guided_alignment: float = 0.0
-    """Weight of the loss that draws attention to given alignments (Chen et al., 2016;
-    Garg et al., 2019); 0 is off."""
-    scheduled_sampling: str = "none"
-    """"linear", "exponential" or "inverse_sigmoid": how fast a recurrent model is made
-    to go on from its own words in training (Bengio et al., 2015); "none" is never."""
-    sampling_half_steps: int = 2000
-    """Steps after which half of the words it is shown are its own."""
-    sampling_least: float = 0.0
-    """The share of right words does not fall below this."""
-    jit_compile: str = "auto"
-    """"auto", "true" or "false": whether `fit` compiles with XLA."""
-    seed: int = 1
-    """Of weights, dropout and the order of batches."""
+DATA_TABLES = {"translation": DataConfig, "captioning": CaptionDataConfig}
+AUGMENTATIONS = ("flip", "shift", "zoom", "brightness", "contrast", "saturation")
+# What may decide the best checkpoint; the first, unless something else is said.
+METRICS = {
+    "translation": ("bleu", "chrf", "exact"),
+    "captioning": ("cider", "bleu4", "rouge_l", "object_f1"),
+}
 
 
 _LEAST = {
@@ -180,46 +60,20 @@ class Recipe:
     name: str = "run"
     """Names the run's folder and the exported model."""
     task: str = "translation"
-    """Only "translation" for now."""
-    data: DataConfig = DataConfig()
+    """"translation" or "captioning"."""
+    data: DataConfig | CaptionDataConfig = DataConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
     training: TrainingConfig = TrainingConfig()
     decoding: DecodingOptions = DecodingOptions()
 
     def __post_init__(self):
-        checks = [
-            ("task", self.task, ("translation",)),
-            ("model.family", self.model.family, ("transformer", "recurrent")),
-            ("tokenizer.type", self.tokenizer.type, ("unigram", "bpe", "char", "word")),
-            ("training.optimizer", self.training.optimizer, ("adam", "adamw")),
-            (
-                "training.schedule",
-                self.training.schedule,
-                ("inverse_sqrt", "cosine", "linear", "constant"),
-            ),
-            (
-                "training.precision",
-                self.training.precision,
-                ("float32", "mixed_bfloat16", "mixed_float16"),
-            ),
-            (
-                "training.scheduled_sampling",
-                self.training.scheduled_sampling,
-                ("none", "linear", "exponential", "inverse_sigmoid"),
-            ),
-            (
-                "training.validation_metric",
-                self.training.validation_metric,
-                ("bleu", "chrf", "exact"),
-            ),
-            (
-                "training.jit_compile",
-                self.training.jit_compile,
-                ("auto", "true", "false"),
-            ),
-        ]
-        for where, value, known in checks:
+        if self.task not in DATA_TABLES:
+            known = tuple(DATA_TABLES)
+            raise ValueError(unknown(f"task {self.task!r}", self.task, known))
+        for where, known in self._choices():
+            table, key = where.split(".")
+            value = getattr(getattr(self, table), key)
             if value not in known:
                 raise ValueError(unknown(f"{where} {value!r}", value, known))
         if not self.data.corpus:
@@ -227,12 +81,48 @@ class Recipe:
                 "data.corpus is missing: name a shipped corpus, a toy task or a file, "
                 "as in --set data.corpus=pairs.tsv"
             )
-        check_direction(
-            self.data.corpus,
-            self.data.source_language,
-            self.data.target_language,
-            self.data.swap,
-        )
+        if isinstance(self.data, DataConfig):
+            self._check_translation(self.data)
+        else:
+            self._check_captioning(self.data)
+        self._check_numbers()
+        # SavedModels and bundles are folders of this name.
+        if not self.name.strip(".") or any(c in self.name for c in "/\\ \t\r\n"):
+            raise ValueError(
+                "name must be a folder name without spaces or slashes; received "
+                f"{self.name!r}"
+            )
+
+    @property
+    def validation_metric(self):
+        """What decides the best checkpoint."""
+        return self.training.validation_metric or METRICS[self.task][0]
+
+    def _choices(self):
+        """Keys of tables, and the words that they may hold."""
+        choices = [
+            ("model.family", ("transformer", "recurrent")),
+            ("tokenizer.type", ("unigram", "bpe", "char", "word")),
+            ("training.optimizer", ("adam", "adamw")),
+            ("training.schedule", ("inverse_sqrt", "cosine", "linear", "constant")),
+            ("training.precision", ("float32", "mixed_bfloat16", "mixed_float16")),
+            (
+                "training.scheduled_sampling",
+                ("none", "linear", "exponential", "inverse_sigmoid"),
+            ),
+            ("training.validation_metric", ("", *METRICS[self.task])),
+            ("training.jit_compile", ("auto", "true", "false")),
+            ("training.encoder_weights", ("pretrained", "random")),
+        ]
+        if self.task == "captioning":
+            choices += [
+                ("data.fit", ("pad", "crop", "stretch")),
+                ("data.format", ("auto", "coco", "karpathy", "flickr", "csv", "jsonl")),
+                ("data.scenes_artist", ("noto", "fluent", "both")),
+            ]
+        return choices
+
+    def _check_numbers(self):
         for name, least in _LEAST.items():
             value = getattr(self.training, name)
             if value < least:
@@ -255,26 +145,43 @@ class Recipe:
                 f'step; received model.family="{self.model.family}". Set '
                 'model.family="recurrent", or leave scheduled_sampling out'
             )
-        aligned = self.data.alignments or self.data.corpus in TASKS
+
+    def _check_translation(self, data):
+        check_direction(
+            data.corpus, data.source_language, data.target_language, data.swap
+        )
+        aligned = data.alignments or data.corpus in TASKS
         if self.training.guided_alignment and not aligned:
             raise ValueError(
                 "training.guided_alignment needs to know which words belong together; "
-                f"received data.corpus={self.data.corpus!r} without data.alignments. "
+                f"received data.corpus={data.corpus!r} without data.alignments. "
                 "Name a file of links in data.alignments, take a toy task "
                 f"({', '.join(TASKS)}), or leave guided_alignment at 0"
             )
-        # SavedModels and bundles are folders of this name.
-        if not self.name.strip(".") or any(c in self.name for c in "/\\ \t\r\n"):
+
+    def _check_captioning(self, data):
+        if self.training.guided_alignment:
             raise ValueError(
-                "name must be a folder name without spaces or slashes; received "
-                f"{self.name!r}"
+                "training.guided_alignment is of translation, whose words can be "
+                "linked; leave it at 0"
+            )
+        try:
+            Augmentation(**{key: getattr(data, key) for key in AUGMENTATIONS})
+        except ValueError as error:
+            raise ValueError(f"data: {error}") from None
+        scenes = data.corpus == "scenes" and not Path("scenes").exists()
+        if self.validation_metric == "object_f1" and not scenes:
+            raise ValueError(
+                'training.validation_metric="object_f1" needs to know which things '
+                'are in a picture, as data.corpus="scenes" does; take "cider"'
             )
 
     @classmethod
     def from_tables(cls, tables):
         """Builds a recipe from nested dicts, as TOML gives them."""
+        task = str(tables.get("task", cls.task))
         sections = {
-            "data": DataConfig,
+            "data": DATA_TABLES.get(task, DataConfig),
             "tokenizer": TokenizerConfig,
             "training": TrainingConfig,
             "decoding": DecodingOptions,

@@ -7,25 +7,22 @@ from pathlib import Path
 
 import keras
 
-from keras_attention.data.batching import TokenBatches
 from keras_attention.layers.scheduled_sampling import ScheduledSampling
 from keras_attention.models.families import FAMILIES
-from keras_attention.tasks.translation import Translator
 from keras_attention.training.callbacks import Bar, History, Pace, Saver
+from keras_attention.training.captioning import CaptioningTraining
 from keras_attention.training.config import unknown
 from keras_attention.training.console import plain_console
-from keras_attention.training.corpus import (
-    check_corpus,
-    gold_alignments,
-    prepare_corpus,
-)
-from keras_attention.training.final import final_scores
 from keras_attention.training.folder import claim_folder
 from keras_attention.training.losses import LabelSmoothedCrossEntropy
-from keras_attention.training.recipe import load_recipe
+from keras_attention.training.recipe import METRICS, load_recipe
 from keras_attention.training.schedules import WarmupSchedule
 from keras_attention.training.state import load_state
+from keras_attention.training.translation import TranslationTraining
 from keras_attention.training.validation import FreeRunningValidation, load_weights
+
+# What training has of its own in each task.
+WORK = {"translation": TranslationTraining, "captioning": CaptioningTraining}
 
 
 class Trainer:
@@ -46,6 +43,7 @@ class Trainer:
         self.recipe = load_recipe(recipe) if by_name else recipe
         self.folder = Path(folder)
         self.console = console or plain_console()
+        self.work = WORK[self.recipe.task](self.recipe, self.console)
 
     def run(self, resume=False, force=False):
         """Trains, validates, scores, and writes `bundle/`.
@@ -56,67 +54,66 @@ class Trainer:
             force: bool. Delete a run in this folder and begin anew.
 
         Returns:
-            `Translator`, with its `metrics`.
+            `Translator` or `Captioner`, with its `metrics`.
 
         Raises:
             ValueError: if the folder is in use, or of another recipe; or the recipe
                 names a model or a corpus that cannot be.
         """
         options = self._model_options()
-        check_corpus(self.recipe.data)
+        self.work.check()
         claim_folder(self.folder, self.recipe, resume, force)
-        training = self.recipe.training
-        keras.utils.set_random_seed(training.seed)
-        corpus = prepare_corpus(self.recipe, self.folder / "data", self.console)
-        translator = self._translator(corpus, options)
-        model = translator.model
-        batches = TokenBatches(
-            corpus.train,
-            training.batch_tokens,
-            max_shapes=training.max_shapes,
-            seed=training.seed,
-            steps_per_epoch=training.validate_every,
-            alignments=training.guided_alignment > 0,
-        )
+        keras.utils.set_random_seed(self.recipe.training.seed)
+        corpus = self.work.prepare(self.folder / "data", options)
+        model = self._built_model(corpus, options)
+        task = self.work.wrap(model, corpus, self.folder / "data")
+        batches, valid_batches = self.work.batches(corpus)
         self._describe(model, corpus, batches)
         self._compile(model)
-        validation = self._validation(translator, corpus)
+        validation = self._validation(task, corpus)
+        training = self.recipe.training
         pace = Pace(training.max_steps, training.max_minutes, batches)
         validation.step = lambda: pace.step
         first_round = self._restore(model, pace, validation, batches)
         if not self._finished(pace, validation):
-            self._fit(model, batches, corpus, first_round, pace, validation)
+            self._fit(model, batches, valid_batches, first_round, pace, validation)
         self._take_best_weights(model, validation)
-        translator.training = self._summary(pace, model, corpus)
-        translator.metrics = final_scores(
-            translator,
-            corpus,
-            training.test_sentences,
-            self.console,
-            gold_alignments(self.recipe, corpus),
-        )
-        translator.save(self.folder / "bundle", overwrite=True)
-        return translator
+        task.training = self._summary(pace, model, corpus)
+        task.metrics = self.work.final_scores(task, corpus)
+        task.save(self.folder / "bundle", overwrite=True)
+        return task
+
+    def prepare(self):
+        """Reads and tokenises the corpus into the folder itself, without training.
+
+        Returns:
+            str. What there is, in words.
+
+        Raises:
+            ValueError: as `run`.
+        """
+        options = self._model_options()
+        self.work.check()
+        return self.work.describe(self.work.prepare(self.folder, options))
 
     def _model_options(self):
         """What the recipe says of the model, checked before anything slow begins."""
         config = self.recipe.model
-        model_class, presets = FAMILIES[config.family]
+        model_class, presets = FAMILIES[self.recipe.task][config.family]
         if config.preset not in presets:
             what = f"model.preset {config.preset!r}"
             raise ValueError(unknown(what, config.preset, list(presets)))
         known = set(inspect.signature(model_class.__init__).parameters)
         # The tokenizers say the sizes of vocabularies.
-        known -= {"self", "kwargs", "source_vocabulary_size", "target_vocabulary_size"}
+        known -= {"self", "kwargs", *self.work.sizes()}
         for key in config.options:
             if key not in known:
                 known = ["family", "preset", *sorted(known)]
                 raise ValueError(unknown(f"key {key!r} in [model]", key, known))
-        options = {**presets[config.preset], **config.options}
-        shared = self.recipe.tokenizer.shared
-        options.setdefault("share_embeddings", shared)
+        defaults = self.work.default_options()
+        options = {**defaults, **presets[config.preset], **config.options}
         # Without weights yet: combinations that cannot be are found out here.
-        model = self._model(9, 9 if shared else 8, options)
+        model = self._model(self.work.sizes(), options)
         if not model.attends:
             self._check_blind()
         return options
@@ -125,6 +122,7 @@ class Trainer:
         """Refuses what only attention can do, where there is none."""
         for table, key, purpose in (
             ("training", "guided_alignment", "draws attention to alignments"),
+            ("training", "doubly_stochastic", "spreads attention"),
             ("decoding", "coverage_penalty", "counts where attention has been"),
         ):
             if getattr(getattr(self.recipe, table), key):
@@ -133,29 +131,21 @@ class Trainer:
                     f'model.attention than "none", or set {table}.{key} to 0'
                 )
 
-    def _model(self, source_vocabulary_size, target_vocabulary_size, options):
+    def _model(self, sizes, options):
         family = self.recipe.model.family
-        model_class, _ = FAMILIES[family]
+        model_class, _ = FAMILIES[self.recipe.task][family]
         try:
             return model_class(
-                source_vocabulary_size,
-                target_vocabulary_size,
-                dtype=self.recipe.training.precision,
-                name=family,
-                **options,
+                **sizes, dtype=self.recipe.training.precision, name=family, **options
             )
         except (TypeError, ValueError) as error:
             raise ValueError(f"[model] does not describe a model: {error}") from error
 
-    def _translator(self, corpus, options):
-        recipe = self.recipe
-        model = self._model(
-            corpus.source_tokenizer.vocabulary_size,
-            corpus.target_tokenizer.vocabulary_size,
-            options,
-        )
-        training = recipe.training
+    def _built_model(self, corpus, options):
+        model = self._model(self.work.sizes(corpus), options)
+        training = self.recipe.training
         model.guided_alignment = training.guided_alignment
+        model.doubly_stochastic = training.doubly_stochastic
         if training.scheduled_sampling != "none":
             model.scheduled_sampling = ScheduledSampling(
                 training.scheduled_sampling,
@@ -164,27 +154,16 @@ class Trainer:
             )
         model.build()
         model.built = True
-        source_language, target_language = recipe.data.languages()
-        return Translator(
-            model,
-            corpus.source_tokenizer,
-            corpus.target_tokenizer,
-            recipe.decoding,
-            # Longer sentences than those trained on can be tried, within reason.
-            max_source_length=2 * recipe.data.max_source_length,
-            source_language=source_language,
-            target_language=target_language,
-        )
+        return model
 
     def _describe(self, model, corpus, batches):
         shapes = ", ".join("×".join(map(str, shape)) for shape in batches.shapes)
         counts = model.parameter_counts().items()
         parts = ", ".join(f"{part} {count:,}" for part, count in counts)
         self.console.print(
-            f"{len(corpus.train):,} training pairs, {len(corpus.valid):,} validation, "
-            f"{len(corpus.test):,} test; {model.count_params():,} parameters "
-            f"({parts}); "
-            f"{len(batches.shapes)} batch shapes (rows×source×target): {shapes}",
+            f"{self.work.describe(corpus)}; {model.count_params():,} parameters "
+            f"({parts}); {len(batches.shapes)} batch shapes "
+            f"({self.work.batch_shape}): {shapes}",
         )
 
     def _compile(self, model):
@@ -223,15 +202,11 @@ class Trainer:
         )
         model.optimizer.build(model.trainable_variables)
 
-    def _validation(self, translator, corpus):
+    def _validation(self, task, corpus):
         training = self.recipe.training
-        sources, references = corpus.valid.texts()
-        count = training.validation_sentences
         return FreeRunningValidation(
-            translator,
-            sources[:count],
-            references[:count],
-            training.validation_metric,
+            self.work.validation(task, corpus),
+            self.recipe.validation_metric,
             max(training.average_checkpoints, 1),
             training.patience,
             self.folder / "weights",
@@ -257,28 +232,24 @@ class Trainer:
             or bool(training.patience and waited >= training.patience)
         )
 
-    def _fit(self, model, batches, corpus, first_round, pace, validation):
+    def _fit(self, model, batches, valid_batches, first_round, pace, validation):
         training = self.recipe.training
-        bar = Bar(pace, self.console)
+        metrics = METRICS[self.recipe.task]
+        bar = Bar(pace, metrics, self.console)
         left = training.max_steps - pace.step
         try:
             model.fit(
                 batches,
                 initial_epoch=first_round,
                 epochs=first_round + math.ceil(left / training.validate_every),
-                validation_data=TokenBatches(
-                    corpus.valid,
-                    training.batch_tokens,
-                    max_shapes=training.max_shapes,
-                    shuffle=False,
-                ),
+                validation_data=valid_batches,
                 # The order of batches is `TokenBatches`' own, so that it can resume.
                 shuffle=False,
                 verbose=0,
                 callbacks=[
                     pace,
                     validation,
-                    History(self.folder / "history.csv", pace),
+                    History(self.folder / "history.csv", pace, metrics),
                     bar,
                     *_tensorboard(self.folder / "logs", self.console),
                     # Last: what it saves, all others have done.
@@ -316,7 +287,7 @@ class Trainer:
         return {
             "name": recipe.name,
             "corpus": recipe.data.corpus,
-            "training_pairs": len(corpus.train),
+            **self.work.summary(corpus),
             "steps": pace.step,
             "minutes": round(pace.memory["seconds"] / 60, 1),
             "target_tokens": pace.memory["tokens"],

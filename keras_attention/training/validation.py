@@ -5,31 +5,25 @@ import time
 import keras
 import numpy as np
 
-from keras_attention.evaluation.translation import exact_match, score, tokenize_for
-
 
 class FreeRunningValidation(keras.callbacks.Callback):
-    """Translates validation sentences after each round, and keeps the best weights.
+    """Decodes validation data after each round, and keeps the best weights.
 
     Teacher forcing shows the model the right words so far; its loss says little of
-    how errors add up when it goes on from its own. Adds `val_bleu`, `val_chrf` and
-    `val_exact` to the logs.
+    how errors add up when it goes on from its own. Adds `val_` and the name of each
+    score to the logs.
 
     Args:
-        translator: `Translator` around the model in training.
-        sources: list of str.
-        references: list of str.
-        metric: "bleu", "chrf" or "exact". Decides which weights are best.
+        scores: function that returns a dict of floats, higher is better.
+        metric: str. The score that decides which weights are best.
         keep: int. Weights of so many last rounds are kept, to be averaged.
         patience: int. Stop after so many rounds without a better score; 0 never.
         folder: path for weights.
     """
 
-    def __init__(self, translator, sources, references, metric, keep, patience, folder):
+    def __init__(self, scores, metric, keep, patience, folder):
         super().__init__()
-        self.translator = translator
-        self.sources = sources
-        self.references = references
+        self.scores = scores
         self.metric = metric
         self.keep = keep
         self.patience = patience
@@ -53,23 +47,6 @@ class FreeRunningValidation(keras.callbacks.Callback):
                 variable.assign(value)
         if self.patience and self.memory["waited"] >= self.patience:
             self.model.stop_training = True
-
-    def scores(self):
-        """BLEU, chrF and exact matches of the model as it is, greedily decoded."""
-        translations = self.translator.translate(
-            self.sources,
-            beam=1,
-            n_best=1,
-            batch_size=64,
-            temperature=0.0,
-            top_k=0,
-            top_p=1.0,
-        )
-        texts = [translation.text for translation in translations]
-        language = self.translator.target_language
-        scores = score(texts, self.references, tokenize_for(language))
-        exact = 100 * exact_match(texts, self.references)
-        return {"bleu": scores.bleu, "chrf": scores.chrf, "exact": exact}
 
     def _show_averaged_weights(self):
         """With EMA, puts the averages into the model; returns what was there."""

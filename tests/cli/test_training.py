@@ -4,6 +4,7 @@ import pytest
 
 from keras_attention.cli import main
 from keras_attention.training import trainer
+from keras_attention.training.translation import TranslationTraining
 from tests.training.support import tiny_recipe
 
 SCORES = {
@@ -27,6 +28,7 @@ class Fake:
     """A trainer that trains nothing."""
 
     ran: list = []
+    work = TranslationTraining
 
     def __init__(self, recipe, folder):
         self.recipe, self.folder = recipe, folder

@@ -61,7 +61,12 @@ def lstm_step(inputs, states, weights):
     return sigmoid(o) * np.tanh(memory), memory
 
 
-STEPS = {"gru": gru_step, "lstm": lstm_step}
+def rnn_step(inputs, states, weights):
+    kernel, recurrent_kernel, bias = weights
+    return (np.tanh(inputs @ kernel + states[0] @ recurrent_kernel + bias),)
+
+
+STEPS = {"gru": gru_step, "lstm": lstm_step, "rnn": rnn_step}
 
 
 def run(cell, features, states, weights):
@@ -190,7 +195,7 @@ def recurrent_layers(stack):
     return {layer for layer in sublayers(stack) if isinstance(layer, kinds)}
 
 
-@pytest.mark.parametrize("cell", STEPS)
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
 @pytest.mark.parametrize("kind", [RecurrentEncoder, RecurrentDecoder])
 def test_all_arguments_are_those_that_fused_kernels_need(kind, cell):
     stack = kind(4, 3, cell, residual=True, layer_norm=True)
@@ -240,7 +245,7 @@ def test_compiled_it_is_the_same():
     [
         ({"units": 5}, "units must be even.*units=5. Take 6, or bidirectional=False"),
         ({"units": 4, "num_layers": 0}, "num_layers must be positive; received 0"),
-        ({"units": 4, "cell": "rnn"}, "one of 'gru', 'lstm'; received cell='rnn'"),
+        ({"units": 4, "cell": "qrnn"}, "one of .*'rnn'; received cell='qrnn'"),
     ],
 )
 def test_impossible_arguments_are_refused(arguments, message):

@@ -252,7 +252,7 @@ def test_big_is_four_layers_of_a_thousand():
             "units=6, embedding_dim=4. Make them equal",
         ),
         ({"units": 7}, "units must be even.*units=7. Take 8, or bidirectional=False"),
-        ({"cell": "rnn"}, "one of 'gru', 'lstm'; received cell='rnn'"),
+        ({"cell": "qrnn"}, "one of 'gru', 'lstm', 'rnn'; received cell='qrnn'"),
         ({"num_layers": 0}, "num_layers must be positive; received 0"),
     ],
     ids=str,

@@ -63,7 +63,7 @@ def test_only_model_and_limits_of_time_change():
         assert each.training == free
 
 
-@pytest.mark.parametrize("preset", list(FAMILIES["recurrent"][1]))
+@pytest.mark.parametrize("preset", list(FAMILIES["translation"]["recurrent"][1]))
 def test_every_preset_can_do_without_attention(preset, tmp_path):
     """Its recipe survives being kept, and describes a model."""
     recipe = dataclasses.replace(
@@ -73,7 +73,7 @@ def test_every_preset_can_do_without_attention(preset, tmp_path):
         path = tmp_path / "recipe.toml"
         path.write_text(variant_recipe(recipe, variant, "copy", 8).to_toml())
         kept = load_recipe(path)
-        model_class, _ = FAMILIES["recurrent"]
+        model_class, _ = FAMILIES["translation"]["recurrent"]
         model = model_class(9, 9, **model_options(kept))
         assert not model.attends and model.units == 8
         assert model.reverse_source == variant.name.endswith("reversed")

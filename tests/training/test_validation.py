@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_attention.training.translation import TranslationScores
 from keras_attention.training.validation import (
     FreeRunningValidation,
     load_weights,
@@ -49,7 +50,7 @@ def all_equal(model, value):
 
 def validation(folder, parrot, keep=1, patience=0, model=None):
     callback = FreeRunningValidation(
-        parrot, SOURCES, SOURCES, "exact", keep, patience, folder
+        TranslationScores(parrot, SOURCES, SOURCES), "exact", keep, patience, folder
     )
     callback.set_model(model or dense_model())
     return callback

@@ -1,0 +1,169 @@
+"""Image encoders: pixels in, a grid of N×N regions out."""
+
+import difflib
+
+import keras
+from keras import ops
+
+from keras_attention.models.applications import application_names, application_network
+from keras_attention.models.efficientnet_lite import (
+    efficientnet_lite0_network,
+    load_efficientnet_lite0,
+)
+from keras_attention.models.small_cnn import small_cnn_network
+
+
+class ImageEncoder(keras.layers.Layer):
+    """A convolutional network, cut where its map has as many cells as wanted.
+
+    All weights are there from the beginning, at random; `load_pretrained` fetches
+    those of ImageNet where there are some.
+
+    Args:
+        encoder_name: str. See `image_encoder`.
+        image_size: int, S.
+        grid_size: int, N.
+        trainable: bool. False also keeps batch normalisation at its running means.
+        **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
+
+    Call arguments:
+        images: uint8 or float `(B, S, S, 3)`, RGB from 0 to 255.
+        training: bool.
+
+    Returns:
+        float `(B, N, N, D)`.
+
+    Attributes:
+        dim: int, D.
+        has_pretrained: bool. Whether there are weights to load.
+    """
+
+    has_pretrained = False
+
+    def __init__(self, encoder_name, image_size, grid_size, trainable=True, **kwargs):
+        super().__init__(trainable=trainable, **kwargs)
+        self.encoder_name = encoder_name
+        self.image_size = image_size
+        self.grid_size = grid_size
+        self.network = self._network()
+        self.network.trainable = trainable
+        self.dim = self.network.output.shape[-1]
+
+    def _network(self):
+        """A functional model of floats `(B, S, S, 3)` as `preprocess` gives them."""
+        return small_cnn_network(self.image_size, self.grid_size, self.dtype_policy)
+
+    def preprocess(self, images):
+        """Pixels from 0 to 255 as the network was trained on them."""
+        return images / 127.5 - 1.0
+
+    def load_pretrained(self):
+        """Loads the weights of ImageNet.
+
+        Raises:
+            ValueError: there are none, or the package that brings them is missing.
+        """
+        raise ValueError(
+            f"{self.encoder_name} has no pretrained weights: it is trained with the "
+            'rest; take "efficientnet-lite0" or a model of keras.applications, or '
+            'training.encoder_weights="random"'
+        )
+
+    def build(self, input_shape=None):
+        pass  # The network came with its weights.
+
+    def call(self, images, training=None):
+        images = self.preprocess(ops.cast(images, self.compute_dtype))
+        return self.network(images, training=bool(training) and self.trainable)
+
+    def compute_output_spec(self, images, training=None):
+        shape = (images.shape[0], self.grid_size, self.grid_size, self.dim)
+        return keras.KerasTensor(shape, dtype=self.compute_dtype)
+
+
+class EfficientNetLite0(ImageEncoder):
+    """EfficientNet-Lite0, whose weights come in a package of their own."""
+
+    has_pretrained = True
+
+    def _network(self):
+        return efficientnet_lite0_network(
+            self.image_size, self.grid_size, self.dtype_policy
+        )
+
+    def preprocess(self, images):
+        return (images - 127.0) / 128.0
+
+    def load_pretrained(self):
+        load_efficientnet_lite0(self.network)
+
+
+class Application(ImageEncoder):
+    """Any model of `keras.applications`; Keras downloads its weights."""
+
+    has_pretrained = True
+
+    def _network(self):
+        network, self._preprocess = application_network(
+            self.encoder_name, self.image_size, self.grid_size, self.dtype_policy
+        )
+        return network
+
+    def preprocess(self, images):
+        # Some of these functions change arrays in place.
+        return self._preprocess(images + 0.0)
+
+    def load_pretrained(self):
+        pretrained, _ = application_network(
+            self.encoder_name,
+            self.image_size,
+            self.grid_size,
+            self.dtype_policy,
+            weights="imagenet",
+        )
+        self.network.set_weights(pretrained.get_weights())
+
+
+ENCODERS = {"small-cnn": ImageEncoder, "efficientnet-lite0": EfficientNetLite0}
+
+
+def image_encoder(name, image_size, grid_size, dtype=None, trainable=True):
+    """Makes an image encoder.
+
+    Args:
+        name: "small-cnn", trained with the rest; "efficientnet-lite0" (Tan & Le, 2019;
+            4 million parameters, ImageNet); or the name of a model of
+            `keras.applications`, as "ResNet50".
+        image_size: int. Pixels along each side of a picture.
+        grid_size: int. Regions along each side; which there are depends on the network
+            and on `image_size`.
+        dtype: of `keras.layers.Layer`.
+        trainable: bool.
+
+    Returns:
+        `ImageEncoder`.
+
+    Raises:
+        ValueError: an unknown name, or a grid that the network does not have.
+
+    Example:
+
+    >>> encoder = image_encoder("small-cnn", image_size=64, grid_size=4)
+    >>> tuple(encoder(np.zeros((1, 64, 64, 3), "uint8")).shape)
+    (1, 4, 4, 160)
+    """
+    kind = ENCODERS.get(name)
+    if kind is None:
+        names = application_names()
+        if name not in names:
+            close = difflib.get_close_matches(name, [*ENCODERS, *names], n=1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise ValueError(
+                f"unknown image encoder {name!r}; {hint}known are "
+                f"{', '.join(ENCODERS)}, and the models of keras.applications: "
+                f"{', '.join(names)}"
+            )
+        kind = Application
+    return kind(
+        name, image_size, grid_size, trainable=trainable, dtype=dtype, name="encoder"
+    )

@@ -1,0 +1,97 @@
+"""From pixels, or features computed before, to the regions that a captioner reads."""
+
+import keras
+from keras import ops
+
+from keras_attention.models.image_encoder import image_encoder
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class ImageRegions(keras.layers.Layer):
+    """An image encoder, and what makes regions of its feature map.
+
+        a_ij = relu(W norm(features_ij) + row_i + column_j)
+
+    Features of different encoders differ by orders of magnitude: normalised, they
+    train alike. Learned rows and columns let "left of" be told from "right of", by
+    attention and, since they enter before the relu, by a pooled vector too.
+
+    Args:
+        encoder: str. See `image_encoder`.
+        image_size: int. Pixels along each side.
+        grid_size: int, N. Regions along each side; `L` = N².
+        region_dim: int. Width of a region.
+        train_encoder: bool. Whether the encoder's weights are trained.
+        **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: dict with `images`, `(B, image_size, image_size, 3)` from 0 to 255, or
+            instead `features`, `(B, N, N, D)`: the encoder's output, kept.
+        training: bool.
+
+    Returns:
+        float `(B, L, region_dim)`, row by row.
+    """
+
+    def __init__(
+        self,
+        encoder,
+        image_size,
+        grid_size,
+        region_dim=256,
+        train_encoder=True,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.encoder_name = encoder
+        self.image_size = image_size
+        self.grid_size = grid_size
+        self.region_dim = region_dim
+        self.train_encoder = train_encoder
+        self.encoder = image_encoder(
+            encoder,
+            image_size,
+            grid_size,
+            dtype=self.dtype_policy,
+            trainable=train_encoder,
+        )
+        self.norm = keras.layers.LayerNormalization(
+            epsilon=1e-6, dtype=self.dtype_policy, name="norm"
+        )
+        self.dense = keras.layers.Dense(
+            region_dim, dtype=self.dtype_policy, name="dense"
+        )
+
+    def build(self, input_shape=None):
+        self.encoder.build((None, self.image_size, self.image_size, 3))
+        self.norm.build((None, None, None, self.encoder.dim))
+        self.dense.build((None, None, None, self.encoder.dim))
+        place = {"initializer": keras.initializers.RandomNormal(stddev=0.1)}
+        size, dim = self.grid_size, self.region_dim
+        self.rows = self.add_weight(shape=(size, 1, dim), name="rows", **place)
+        self.columns = self.add_weight(shape=(1, size, dim), name="columns", **place)
+
+    def call(self, inputs, training=None):
+        if "features" in inputs:
+            features = ops.cast(inputs["features"], self.compute_dtype)
+        else:
+            features = self.encoder(inputs["images"], training=training)
+        regions = self.dense(self.norm(features))  # (B, N, N, region_dim)
+        regions = ops.relu(regions + self.rows + self.columns)
+        length = self.grid_size * self.grid_size
+        return ops.reshape(regions, (-1, length, self.region_dim))
+
+    def compute_output_spec(self, inputs, training=None):
+        batch_size = next(iter(inputs.values())).shape[0]
+        shape = (batch_size, self.grid_size**2, self.region_dim)
+        return keras.KerasTensor(shape, dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "encoder": self.encoder_name,
+            "image_size": self.image_size,
+            "grid_size": self.grid_size,
+            "region_dim": self.region_dim,
+            "train_encoder": self.train_encoder,
+        }

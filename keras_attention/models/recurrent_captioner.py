@@ -1,0 +1,237 @@
+"""Recurrent captioning: from one pooled vector, or with soft attention over regions.
+
+image ─ encoder ─ regions ─┬─ mean ─► first state
+                           └─► memory
+                                 │ attend, where there is attention
+target_ids ─ embed ─ RNN ◄───────┘
+                      └─► deep output ─► logits
+"""
+
+import keras
+from keras import ops
+
+from keras_attention.layers.token_embedding import token_embedding
+from keras_attention.models.caption_decoders import (
+    INJECTIONS,
+    PooledDecoder,
+    SoftImageDecoder,
+)
+from keras_attention.models.encoder_decoder import Memory
+from keras_attention.models.image_regions import ImageRegions
+from keras_attention.models.recurrent_writer import RecurrentWriter
+
+PRESETS = {
+    # Tests.
+    "tiny": {
+        "image_size": 32,
+        "grid_size": 4,
+        "region_dim": 32,
+        "embedding_dim": 32,
+        "units": 64,
+    },
+    # Some ten thousand captions.
+    "small": {
+        "region_dim": 256,
+        "embedding_dim": 128,
+        "units": 256,
+        "dropout": 0.2,
+    },
+    # Xu et al.'s sizes for COCO: 14×14 regions of 512 features.
+    "base": {
+        "encoder": "efficientnet-lite0",
+        "image_size": 224,
+        "grid_size": 14,
+        "train_encoder": False,
+        "region_dim": 512,
+        "embedding_dim": 512,
+        "units": 1024,
+        "dropout": 0.5,
+    },
+}
+
+ATTENTIONS = ("soft", None)
+READOUTS = ("linear", "tanh", "maxout")
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class RecurrentCaptioner(RecurrentWriter):
+    """A recurrent decoder that writes about a picture.
+
+    Args:
+        target_vocabulary_size: int. Id 0 is padding.
+        encoder: str. "small-cnn", "efficientnet-lite0", or a model of
+            `keras.applications`; see `image_encoder`.
+        image_size: int. Pixels along each side of a picture.
+        grid_size: int, N. Regions along each side; `L` = N².
+        train_encoder: bool. False keeps the encoder as it is.
+        region_dim: int. Width to which a region's features are brought.
+        attention: "soft", or None: the mean of all regions is all that the decoder
+            knows. "none" is taken for None, since TOML has no such value.
+        inject: "first" (unless given) or "every": the steps at which a decoder without
+            attention is told that mean.
+        cell: "lstm", "gru" or "rnn" (a plain tanh).
+        embedding_dim: int.
+        units: int. Width of states.
+        num_layers: int. Of the decoder.
+        attention_units: int. Width in which state and region meet; `units` by default.
+        gate: bool. Whether soft attention has its gate β.
+        readout: "linear" (Xu et al., equation 7), "tanh" or "maxout".
+        dropout: float. On embeddings, layers' outputs and read-out; one mask a
+            caption, none within the recurrence.
+        layer_norm: bool. Of layers' outputs.
+        tie_embeddings: bool. Embeddings serve as output weights.
+        **kwargs: `name`, `dtype` and the like, for `keras.Model`.
+
+    Call arguments:
+        inputs: dict of `images`, `(B, image_size, image_size, 3)` from 0 to 255, or
+            `features`, `(B, N, N, D)`, what the encoder made of them; and `target_ids`,
+            int `(B, T)`.
+        return_attention_scores: bool.
+
+    Returns:
+        Logits `(B, T, target_vocabulary_size)`, and if asked scores `(B, T, L)`, all
+        zero without attention.
+
+    Raises:
+        ValueError: arguments that contradict each other.
+
+    Example:
+
+    >>> model = RecurrentCaptioner(9, **PRESETS["tiny"])
+    >>> images = np.zeros((1, 32, 32, 3), "uint8")
+    >>> ids = np.array([[1, 4, 5]])
+    >>> tuple(model({"images": images, "target_ids": ids}).shape)
+    (1, 3, 9)
+
+    References:
+        [Vinyals et al., 2015](https://arxiv.org/abs/1411.4555);
+        [Xu et al., 2015](https://arxiv.org/abs/1502.03044).
+    """
+
+    def __init__(
+        self,
+        target_vocabulary_size,
+        encoder="small-cnn",
+        image_size=128,
+        grid_size=8,
+        train_encoder=True,
+        region_dim=256,
+        attention="soft",
+        inject=None,
+        cell="lstm",
+        embedding_dim=256,
+        units=256,
+        num_layers=1,
+        attention_units=None,
+        gate=True,
+        readout="linear",
+        dropout=0.0,
+        layer_norm=False,
+        tie_embeddings=False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.target_vocabulary_size = target_vocabulary_size
+        self.encoder = encoder
+        self.image_size = image_size
+        self.grid_size = grid_size
+        self.train_encoder = train_encoder
+        self.region_dim = region_dim
+        self.attention = None if attention == "none" else attention
+        self.inject = inject
+        self.cell = cell
+        self.embedding_dim = embedding_dim
+        self.units = units
+        self.num_layers = num_layers
+        self.attention_units = attention_units
+        self.gate = gate
+        self.readout = readout
+        self.dropout = dropout
+        self.layer_norm = layer_norm
+        self.tie_embeddings = tie_embeddings
+        self._check()
+
+        self.regions = ImageRegions(
+            encoder,
+            image_size,
+            grid_size,
+            region_dim,
+            train_encoder,
+            dtype=self.dtype_policy,
+            name="regions",
+        )
+        self.target_embedding = token_embedding(
+            target_vocabulary_size,
+            embedding_dim,
+            self.dtype_policy,
+            "target_embedding",
+        )
+        self.make_writer(self._decoder(), dropout, tie_embeddings)
+
+    def _check(self):
+        if self.attention not in ATTENTIONS:
+            raise ValueError(
+                'attention must be "soft" or None ("none" in a recipe); received '
+                f"attention={self.attention!r}"
+            )
+        if self.inject not in (None, *INJECTIONS):
+            raise ValueError(
+                f'inject must be "first" or "every"; received inject={self.inject!r}'
+            )
+        if self.inject is not None and self.attention is not None:
+            raise ValueError(
+                "inject says when a decoder without attention is told what the picture "
+                f"is; received inject={self.inject!r} with "
+                f'attention={self.attention!r}. Leave it out, or take attention="none"'
+            )
+        if self.readout not in READOUTS:
+            raise ValueError(
+                f"readout must be one of {', '.join(map(repr, READOUTS))}; received "
+                f"readout={self.readout!r}"
+            )
+        if not 0 <= self.dropout < 1:
+            raise ValueError(
+                f"dropout must be at least 0 and below 1; received {self.dropout}"
+            )
+
+    @property
+    def image_encoder(self):
+        """What makes features of pixels."""
+        return self.regions.encoder
+
+    def _decoder(self):
+        options = {
+            "readout": self.readout,
+            "num_layers": self.num_layers,
+            "cell": self.cell,
+            "layer_norm": self.layer_norm,
+            "dtype": self.dtype_policy,
+            "name": "decoder",
+        }
+        sizes = self.units, self.embedding_dim, self.region_dim
+        if self.attention is None:
+            return PooledDecoder(*sizes, self.inject or "first", **options)
+        attention_units = self.attention_units or self.units
+        return SoftImageDecoder(*sizes, attention_units, self.gate, **options)
+
+    def build(self, input_shape=None):
+        self.regions.build()
+        self.build_writer()
+
+    def _encode(self, inputs, training=False):
+        value = self.regions(_pictures(inputs), training=training)
+        mask = ops.ones(ops.shape(value)[:2], dtype="bool")
+        key = self.decoder.project_key(value)
+        return Memory(value, key, mask), self.decoder.start(value)
+
+    def get_config(self):
+        names = (
+            "target_vocabulary_size encoder image_size grid_size train_encoder "
+            "region_dim attention inject cell embedding_dim units num_layers "
+            "attention_units gate readout dropout layer_norm tie_embeddings"
+        ).split()
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def _pictures(inputs):
+    return {name: inputs[name] for name in ("images", "features") if name in inputs}

@@ -1,0 +1,155 @@
+"""A Transformer that writes about a picture: cross attention over its regions.
+
+image ─ encoder ─ regions ─ encoder blocks ──► memory
+                                                 │ cross attention
+target_ids ─ embed + position ─ decoder blocks ◄─┘
+                                    └─► logits
+"""
+
+import keras
+from keras import ops
+
+from keras_attention.models.image_regions import ImageRegions
+from keras_attention.models.transformer_writer import TransformerWriter
+
+PRESETS = {
+    # Tests.
+    "tiny": {
+        "image_size": 32,
+        "grid_size": 4,
+        "num_layers": 2,
+        "model_dim": 32,
+        "num_heads": 4,
+        "feed_forward_dim": 64,
+        "dropout": 0.1,
+    },
+    # Some ten thousand captions.
+    "small": {
+        "num_layers": 2,
+        "model_dim": 256,
+        "num_heads": 4,
+        "feed_forward_dim": 512,
+        "dropout": 0.2,
+    },
+    # The sizes with which Transformers reach CIDEr 1.13 and more on COCO.
+    "base": {
+        "encoder": "efficientnet-lite0",
+        "image_size": 224,
+        "grid_size": 14,
+        "train_encoder": False,
+        "num_layers": 3,
+        "model_dim": 512,
+        "num_heads": 8,
+        "feed_forward_dim": 2048,
+        "dropout": 0.1,
+    },
+}
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class TransformerCaptioner(TransformerWriter):
+    """Encoder blocks over the regions of a picture, decoder blocks over words.
+
+    Args:
+        target_vocabulary_size: int. Id 0 is padding.
+        encoder: str. See `image_encoder`.
+        image_size: int. Pixels along each side of a picture.
+        grid_size: int, N. Regions along each side; `L` = N².
+        train_encoder: bool. False keeps the encoder as it is.
+        num_layers, model_dim, num_heads, feed_forward_dim, dropout, attention_dropout,
+            activation, norm_first, alignment_layer, max_steps: as in `Transformer`;
+            regions are `model_dim` wide.
+        **kwargs: `name`, `dtype` and the like, for `keras.Model`.
+
+    Call arguments:
+        inputs: dict of `images`, `(B, image_size, image_size, 3)` from 0 to 255, or
+            `features`, `(B, N, N, D)`; and `target_ids`, int `(B, T)`.
+        return_attention_scores: bool.
+
+    Returns:
+        Logits `(B, T, target_vocabulary_size)`, and if asked scores `(B, T, L)`.
+
+    Example:
+
+    >>> model = TransformerCaptioner(9, **PRESETS["tiny"])
+    >>> images = np.zeros((1, 32, 32, 3), "uint8")
+    >>> ids = np.array([[1, 4, 5]])
+    >>> tuple(model({"images": images, "target_ids": ids}).shape)
+    (1, 3, 9)
+
+    References:
+        [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762); over regions:
+        [Cornia et al., 2020](https://arxiv.org/abs/1912.08226), without its memories.
+    """
+
+    def __init__(
+        self,
+        target_vocabulary_size,
+        encoder="small-cnn",
+        image_size=128,
+        grid_size=8,
+        train_encoder=True,
+        num_layers=3,
+        model_dim=512,
+        num_heads=8,
+        feed_forward_dim=2048,
+        dropout=0.1,
+        attention_dropout=0.0,
+        activation="relu",
+        norm_first=True,
+        alignment_layer=-1,
+        max_steps=64,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.target_vocabulary_size = target_vocabulary_size
+        self.encoder = encoder
+        self.image_size = image_size
+        self.grid_size = grid_size
+        self.train_encoder = train_encoder
+        self.num_layers = num_layers
+        self.model_dim = model_dim
+        self.num_heads = num_heads
+        self.feed_forward_dim = feed_forward_dim
+        self.dropout = dropout
+        self.attention_dropout = attention_dropout
+        self.activation = activation
+        self.norm_first = norm_first
+        self.alignment_layer = alignment_layer
+        self.max_steps = max_steps
+        self.regions = ImageRegions(
+            encoder,
+            image_size,
+            grid_size,
+            model_dim,
+            train_encoder,
+            dtype=self.dtype_policy,
+            name="regions",
+        )
+        self.make_stacks()
+
+    @property
+    def image_encoder(self):
+        """What makes features of pixels."""
+        return self.regions.encoder
+
+    def build(self, input_shape=None):
+        self.regions.build()
+        self.build_stacks()
+
+    def _encode(self, inputs, training=False):
+        pictures = {k: inputs[k] for k in ("images", "features") if k in inputs}
+        features = self.regions(pictures, training=training)
+        mask = ops.ones(ops.shape(features)[:2], dtype="bool")
+        features = self.dropout_layer(features, training=training)
+        for block in self.encoder_blocks:
+            features = block(features, training=training)
+        return self.encoder_norm(features), mask
+
+    def get_config(self):
+        names = (
+            "target_vocabulary_size encoder image_size grid_size train_encoder "
+            "num_layers model_dim num_heads feed_forward_dim dropout attention_dropout "
+            "activation norm_first alignment_layer max_steps"
+        ).split()
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -1,0 +1,45 @@
+"""Batches of few shapes, which compiled programs can share."""
+
+import numpy as np
+
+from keras_attention.special_tokens import PAD_ID
+
+
+def strings(texts, name):
+    """A list of str, of which one alone may be given as it is."""
+    texts = [texts] if isinstance(texts, str) else list(texts)
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ValueError(
+                f"{name} must be strings; {name}[{i}] is of type "
+                f"{type(text).__name__}: {text!r:.60}"
+            )
+    return texts
+
+
+def num_rows(batch):
+    """The next power of two."""
+    return 1 << (len(batch) - 1).bit_length()
+
+
+def pad_rows(array, rows):
+    """Fills an array up to so many rows with zeros, `(rows, …)`."""
+    missing = rows - len(array)
+    return np.pad(array, [(0, missing)] + [(0, 0)] * (array.ndim - 1))
+
+
+def pad_to_bucket(batch, rows):
+    """Pads lists of ids to one of few shapes.
+
+    Lengths go up in steps of an eighth of their power of two, rows are filled with
+    empty ones, which every model passes through.
+
+    Returns:
+        int32 `(rows, S)`.
+    """
+    length = max(map(len, batch))
+    step = max(8, (1 << (length - 1).bit_length()) // 8) if length > 1 else 8
+    padded = np.full((rows, -(-length // step) * step), PAD_ID, "int32")
+    for row, ids in enumerate(batch):
+        padded[row, : len(ids)] = ids
+    return padded

@@ -1,0 +1,247 @@
+"""`Captioner`: pictures in, captions out, with scores and where they look."""
+
+from pathlib import Path
+
+import numpy as np
+
+from keras_attention.data.images import load_pixels
+from keras_attention.special_tokens import PAD_ID
+from keras_attention.tasks.batches import num_rows, pad_rows, pad_to_bucket, strings
+from keras_attention.tasks.captions import (
+    Caption,
+    CaptionHypothesis,
+    given_captions,
+    read_caption_hypotheses,
+)
+from keras_attention.tasks.task import Task
+
+__all__ = ["Caption", "CaptionHypothesis", "Captioner"]
+
+
+class Captioner(Task):
+    """A model that writes about pictures, with its tokenizer: what a bundle holds.
+
+    Args:
+        model: a captioning `EncoderDecoder`, built.
+        tokenizer: `Tokenizer`.
+        options: `DecodingOptions` by default.
+        fit: "pad", "crop" or "stretch": how a picture becomes a square.
+        language: str. ISO code, for people and for metrics.
+        training: dict. What it was trained on and how, for the model card.
+        metrics: dict. Scores, for the model card.
+
+    Example:
+
+        captioner = Captioner.load("runs/scenes-soft/bundle")
+        for caption in captioner.caption(["beach.jpg"], beam=4, n_best=2):
+            print(caption.text, caption.score)
+    """
+
+    task = "captioning"
+    fields = ("fit", "language")
+
+    def __init__(
+        self,
+        model,
+        tokenizer,
+        options=None,
+        fit="pad",
+        language="",
+        training=None,
+        metrics=None,
+    ):
+        super().__init__(model, options, training, metrics)
+        self.tokenizer = tokenizer
+        self.fit = fit
+        self.language = language
+
+    def tokenizers(self):
+        return {"target.model": self.tokenizer}
+
+    @classmethod
+    def tokenizer_files(cls, config):
+        return {"target.model": ["tokenizer"]}
+
+    def card(self):
+        return (
+            f"pictures → {self.language or 'captions'}",
+            "Captioner",
+            'print(captioner.caption(["picture.jpg"])[0].text)',
+        )
+
+    def caption(
+        self,
+        images,
+        beam=None,
+        n_best=None,
+        return_attention=False,
+        prefixes=None,
+        batch_size=16,
+        seed=0,
+        progress=None,
+        **options,
+    ):
+        """Writes about pictures.
+
+        Args:
+            images: list of pictures, or one: paths, bytes of a file, Pillow's images,
+                or uint8 arrays `(H, W, 3)`.
+            beam: int. Hypotheses kept; 1 is greedy search.
+            n_best: int. Hypotheses returned for each picture.
+            return_attention: bool. Whether hypotheses carry their attention, if the
+                model has any.
+            prefixes: list of str, optional. What each caption must begin with.
+            batch_size: int. Pictures decoded at once.
+            seed: int. Of sampling.
+            progress: function of the number of pictures done.
+            **options: other fields of `DecodingOptions`.
+
+        Returns:
+            list of `Caption`, in the order of `images`.
+
+        Raises:
+            BadImage: a ValueError that names the first picture that is none, and why.
+        """
+        images = _pictures(images)
+        captions = []
+        for start in range(0, len(images), batch_size):
+            some = images[start : start + batch_size]
+            captions += self.caption_inputs(
+                {"images": load_pixels(some, self.model.image_size, self.fit)},
+                names=[_name(image, start + i) for i, image in enumerate(some)],
+                beam=beam,
+                n_best=n_best,
+                return_attention=return_attention,
+                prefixes=prefixes and prefixes[start : start + batch_size],
+                batch_size=batch_size,
+                seed=seed,
+                **options,
+            )
+            if progress is not None:
+                progress(len(captions))
+        return captions
+
+    def caption_inputs(
+        self,
+        inputs,
+        names=None,
+        beam=None,
+        n_best=None,
+        return_attention=False,
+        prefixes=None,
+        batch_size=16,
+        seed=0,
+        progress=None,
+        **options,
+    ):
+        """`caption` of what is prepared already.
+
+        Args:
+            inputs: dict of one array: `images`, uint8 `(n, image_size, image_size, 3)`,
+                or `features`, `(n, N, N, D)`.
+            names: list of str, optional; numbers by default.
+            others: as of `caption`.
+
+        Returns:
+            list of `Caption`.
+        """
+        ((kind, array),) = inputs.items()
+        options = self.decoding_options(beam, n_best, options)
+        attention = return_attention and self.model.attends
+        if prefixes is not None and len(prefixes) != len(array):
+            raise ValueError(
+                'one prefix for each picture is needed ("" for none); received '
+                f"{len(array)} pictures and {len(prefixes)} prefixes"
+            )
+        prefix_ids = prefixes and self.tokenizer.encode(prefixes)
+        captions = []
+        for start in range(0, len(array), batch_size):
+            batch = np.asarray(array[start : start + batch_size])
+            rows = num_rows(batch)
+            prefix = None
+            if prefixes is not None:
+                some = prefix_ids[start : start + batch_size]
+                prefix = pad_to_bucket([ids or [PAD_ID] for ids in some], rows)
+            hypotheses = self.decode(
+                {kind: _model_input(batch, rows)}, options, prefix, attention, seed
+            )
+            captions += self._captions(hypotheses, len(batch), start, names)
+            if progress is not None:
+                progress(len(captions))
+        return captions
+
+    def force_decode(self, images, captions, batch_size=16):
+        """Has the model say captions that somebody else wrote.
+
+        Each token follows those of the given caption, however improbable (teacher
+        forcing).
+
+        Args:
+            images: as of `caption`.
+            captions: list of str, as many, or one str.
+            batch_size: int. Pictures in one go.
+
+        Returns:
+            list of `Caption`, each with one hypothesis, the given caption, with its
+            attention if the model has any.
+        """
+        images, captions = _pictures(images), strings(captions, "captions")
+        if len(images) != len(captions):
+            raise ValueError(
+                "one caption for each picture is needed; received "
+                f"{len(images)} pictures and {len(captions)} captions"
+            )
+        found = []
+        for start in range(0, len(images), batch_size):
+            some = images[start : start + batch_size]
+            found += self.force_inputs(
+                {"images": load_pixels(some, self.model.image_size, self.fit)},
+                captions[start : start + batch_size],
+                names=[_name(image, start + i) for i, image in enumerate(some)],
+                batch_size=batch_size,
+            )
+        return found
+
+    def force_inputs(self, inputs, captions, names=None, batch_size=16):
+        """`force_decode` of what is prepared already; see `caption_inputs`."""
+        ((kind, array),) = inputs.items()
+        given = given_captions(self.tokenizer, captions)
+        found = []
+        for start in range(0, len(array), batch_size):
+            batch = np.asarray(array[start : start + batch_size])
+            some = given[start : start + batch_size]
+            rows = num_rows(batch)
+            target_ids = pad_to_bucket([ids for ids, _ in some], rows)
+            hypotheses = self.force({kind: _model_input(batch, rows)}, target_ids)
+            texts = [text for _, text in some]
+            found += self._captions(hypotheses, len(batch), start, names, texts)
+        return found
+
+    def _captions(self, hypotheses, count, start, names, given=None):
+        captions = []
+        for row in range(count):
+            found = read_caption_hypotheses(
+                self.tokenizer,
+                self.model.grid_size,
+                hypotheses,
+                row,
+                given and given[row],
+            )
+            name = str(start + row) if names is None else names[start + row]
+            captions.append(Caption(name, found))
+        return captions
+
+
+def _pictures(images):
+    """A list of pictures, of which one alone may be given as it is."""
+    return list(images) if isinstance(images, (list, tuple)) else [images]
+
+
+def _name(image, number):
+    return str(image) if isinstance(image, (str, Path)) else str(number)
+
+
+def _model_input(batch, rows):
+    """Filled up to so many rows; half floats are widened where they are few."""
+    batch = pad_rows(batch, rows)
+    return batch if batch.dtype == np.uint8 else batch.astype("float32")

@@ -1,0 +1,134 @@
+"""What a `Captioner` gives: captions and their hypotheses, ready for JSON."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_attention.special_tokens import END_ID
+
+
+@dataclasses.dataclass(frozen=True)
+class CaptionHypothesis:
+    """One caption of one picture."""
+
+    text: str
+    score: float
+    """Log-probability with length and coverage penalties; higher is better."""
+    log_prob: float
+    """Natural logarithm of the probability that the model gives it."""
+    tokens: list
+    """Pieces, "</s>" included: the first axis of `attention`."""
+    spans: list
+    """`(begin, end)` of each piece in `text`; "</s>" is empty, at its end."""
+    attention: np.ndarray | None = None
+    """`(tokens, N, N)`: where on the picture each piece was looked up, row by row from
+    the top. None if not asked for, or if the model has none."""
+
+    def as_dict(self):
+        """Plain lists and numbers, for JSON."""
+        attention = self.attention
+        if attention is not None:
+            attention = np.round(attention.astype(float), 6).tolist()
+        return {
+            "text": self.text,
+            "score": self.score,
+            "log_prob": self.log_prob,
+            "tokens": self.tokens,
+            "attention": attention,
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Caption:
+    """What was said of one picture; `str()` of it is the best caption."""
+
+    name: str
+    """The picture's path, or its number where it came without."""
+    hypotheses: list
+    """Best first; as many as `n_best` asked for and the search found."""
+
+    @property
+    def text(self):
+        return self.hypotheses[0].text
+
+    @property
+    def score(self):
+        return self.hypotheses[0].score
+
+    @property
+    def tokens(self):
+        return self.hypotheses[0].tokens
+
+    @property
+    def spans(self):
+        return self.hypotheses[0].spans
+
+    @property
+    def attention(self):
+        return self.hypotheses[0].attention
+
+    def __str__(self):
+        return self.text
+
+    def as_dict(self):
+        """Plain lists and numbers, for JSON."""
+        return {
+            "image": self.name,
+            "text": self.text,
+            "score": self.score,
+            "n_best": [hypothesis.as_dict() for hypothesis in self.hypotheses],
+        }
+
+
+def read_caption_hypotheses(tokenizer, grid_size, hypotheses, row, given=None):
+    """Makes text and grids of what a search found for one picture.
+
+    Args:
+        tokenizer: `Tokenizer`.
+        grid_size: int, N.
+        hypotheses: `Hypotheses` of a batch, of NumPy arrays.
+        row: int. The picture's row in it.
+        given: `(text, spans)`, optional: the caption that was forced.
+
+    Returns:
+        A list of `CaptionHypothesis`, best first.
+    """
+    found = []
+    for slot in range(hypotheses.token_ids.shape[1]):
+        length = int(hypotheses.lengths[row, slot])
+        if not length:
+            continue
+        ids = hypotheses.token_ids[row, slot, :length].tolist()
+        text, spans = given or _decoded(tokenizer, ids)
+        attention = None
+        if not isinstance(hypotheses.attention_scores, tuple):
+            attention = hypotheses.attention_scores[row, slot, :length]
+            attention = attention.reshape(length, grid_size, grid_size)
+        found.append(
+            CaptionHypothesis(
+                text,
+                float(hypotheses.scores[row, slot]),
+                float(hypotheses.log_probs[row, slot]),
+                tokenizer.pieces(ids),
+                spans,
+                attention,
+            )
+        )
+    return found
+
+
+def _decoded(tokenizer, ids):
+    ((text, spans),) = tokenizer.decoded_offsets([ids])
+    missing = len(ids) - len(spans)
+    return text, [*spans, *[(len(text), len(text))] * missing]
+
+
+def given_captions(tokenizer, texts):
+    """`(ids, (text, spans))` of each caption that somebody wrote, END included."""
+    found = []
+    for text, ids, spans in zip(
+        texts, tokenizer.encode(texts), tokenizer.offsets(texts), strict=True
+    ):
+        end = (len(text), len(text))
+        found.append(([*ids, END_ID], (text, [*spans, end])))
+    return found

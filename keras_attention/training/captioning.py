@@ -1,0 +1,291 @@
+"""What training has of its own where pictures are captioned."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from keras_attention.data.augmentation import Augmentation
+from keras_attention.data.caption_batches import CaptionBatches
+from keras_attention.data.caption_writer import (
+    prepare_captions,
+    train_caption_tokenizer,
+)
+from keras_attention.data.captions import CaptionFiles
+from keras_attention.data.features import compute_caption_features
+from keras_attention.data.report import SkipReport
+from keras_attention.data.scenes import Scenes
+from keras_attention.data.tokenizer import Tokenizer
+from keras_attention.decoding.search import compiled
+from keras_attention.evaluation.captioning import captions_line, evaluate_captions
+from keras_attention.tasks.captioning import Captioner
+from keras_attention.training.corpus import counter
+from keras_attention.training.recipe import AUGMENTATIONS
+
+
+@dataclasses.dataclass(frozen=True)
+class CaptionedCorpus:
+    """The three splits of prepared captions, and what made ids of them."""
+
+    prepared: Any
+    """`PreparedCaptions`."""
+    tokenizer: Tokenizer
+
+    @property
+    def train(self):
+        return self.prepared.train
+
+    @property
+    def valid(self):
+        return self.prepared.valid
+
+    @property
+    def test(self):
+        return self.prepared.test
+
+
+class CaptioningTraining:
+    """Corpus, batches and scores of a recipe that captions.
+
+    Args:
+        recipe: `Recipe`.
+        console: `rich.console.Console`, for progress.
+    """
+
+    batch_shape = "rows×picture×target"
+
+    def __init__(self, recipe, console):
+        self.recipe = recipe
+        self.console = console
+
+    @property
+    def is_of_scenes(self):
+        """Whether pictures are composed, and not somebody's."""
+        name = self.recipe.data.corpus
+        return name == "scenes" and not Path(name).exists()
+
+    def check(self):
+        """Raises ValueError for what can be found wrong before anything is written."""
+        if self.is_of_scenes:
+            self.examples(128)
+            return
+        for key in ("corpus", "images"):
+            name = getattr(self.recipe.data, key)
+            if name and not Path(name).exists():
+                hint = ' (or take the shipped "scenes")' if key == "corpus" else ""
+                raise ValueError(
+                    f"data.{key}: there is no file or folder {name} (from "
+                    f"{Path.cwd()}){hint}"
+                )
+
+    def default_options(self):
+        """What [model] says where the recipe does not."""
+        return {}
+
+    def sizes(self, corpus=None):
+        """Arguments of the model that the corpus decides; made-up ones without it."""
+        size = 9 if corpus is None else corpus.tokenizer.vocabulary_size
+        return {"target_vocabulary_size": size}
+
+    def examples(self, image_size, **changes):
+        """The captioned pictures of the recipe, to be read as often as needed.
+
+        Args:
+            image_size: int. Of scenes.
+            **changes: arguments of `Scenes` that differ from the recipe's.
+        """
+        data = self.recipe.data
+        if not self.is_of_scenes:
+            return CaptionFiles(
+                data.corpus,
+                images=data.images or None,
+                captions_format=data.format,
+            )
+        scenes = {
+            "count": data.scenes_count,
+            "seed": self.recipe.training.seed,
+            "artist": data.scenes_artist,
+            "language": data.language,
+            "image_size": image_size,
+            "max_objects": data.scenes_most,
+            "captions_per_image": data.scenes_captions,
+            "num_things": data.scenes_things,
+        }
+        return Scenes(**{**scenes, **changes})
+
+    def prepare(self, folder, options):
+        """Decodes pictures and tokenises captions, or opens what was prepared before.
+
+        Args:
+            folder: path.
+            options: dict. Arguments of the model, `image_size` among them.
+        """
+        data = self.recipe.data
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        image_size = options.get("image_size", 128)
+        report = SkipReport()
+        examples = self.examples(image_size)
+        tokenizer = self._tokenizer(folder / "target.model", examples)
+        with counter(self.console) as progress:
+            task = progress.add_task("reading pictures", done=0)
+            corpus = prepare_captions(
+                examples,
+                folder / "corpus",
+                tokenizer=tokenizer,
+                image_size=image_size,
+                fit=data.fit,
+                max_target_length=data.max_target_length,
+                valid_share=data.valid_share,
+                test_share=data.test_share,
+                report=report,
+                progress=lambda done: progress.update(task, done=done),
+            )
+        if report.num_skipped or report.notes:
+            self.console.print(report.summary())
+        if not len(corpus.valid):
+            raise ValueError(
+                "no picture for validation among those that can be used; raise "
+                "data.valid_share, or give more data"
+            )
+        return CaptionedCorpus(corpus, tokenizer)
+
+    def _tokenizer(self, path, examples):
+        if not path.exists():
+            config, data = self.recipe.tokenizer, self.recipe.data
+            with counter(self.console) as progress:
+                progress.add_task("training the tokenizer", done="")
+                tokenizer = train_caption_tokenizer(
+                    examples,
+                    config.vocabulary_size,
+                    valid_share=data.valid_share,
+                    test_share=data.test_share,
+                    model_type=config.type,
+                    character_coverage=config.character_coverage,
+                    byte_fallback=config.byte_fallback,
+                )
+            temporary = path.with_suffix(".part")
+            tokenizer.save(temporary)
+            temporary.replace(path)
+        return Tokenizer.load(path)
+
+    def wrap(self, model, corpus, folder):
+        """The `Captioner` around a model in training, whose encoder is ready."""
+        training, data = self.recipe.training, self.recipe.data
+        encoder = model.image_encoder
+        if training.encoder_weights == "pretrained" and encoder.has_pretrained:
+            encoder.load_pretrained()
+        if self.keeps_features(model):
+            self._compute_features(encoder, corpus, folder)
+        most = min(self.recipe.decoding.max_length, 2 * data.max_target_length)
+        return Captioner(
+            model,
+            corpus.tokenizer,
+            self.recipe.decoding.replace(max_length=most),
+            fit=data.fit,
+            language=data.language,
+        )
+
+    def keeps_features(self, model):
+        """Whether the encoder says the same of a picture each time."""
+        data = self.recipe.data
+        return data.features and not model.train_encoder and self.augmentation() is None
+
+    def augmentation(self):
+        """`Augmentation`, or None where the recipe asks for none."""
+        values = {name: getattr(self.recipe.data, name) for name in AUGMENTATIONS}
+        return Augmentation(**values) if any(values.values()) else None
+
+    def _compute_features(self, encoder, corpus, folder):
+        run = compiled(encoder, encoder)
+        weights = self.recipe.training.encoder_weights
+        seed = f" {self.recipe.training.seed}" if weights == "random" else ""
+        with counter(self.console) as progress:
+            task = progress.add_task("computing features", done="")
+            compute_caption_features(
+                lambda images: keras.ops.convert_to_numpy(run(images)),
+                corpus.prepared,
+                Path(folder) / "features",
+                f"{encoder.encoder_name} {encoder.grid_size} {weights}{seed}",
+                progress=lambda done, total: progress.update(
+                    task, done=f"{done:,} of {total:,}"
+                ),
+            )
+
+    def describe(self, corpus):
+        """How much data there is, in words."""
+        train, valid, test = (
+            f"{len(split.images):,}"
+            for split in (corpus.train, corpus.valid, corpus.test)
+        )
+        return (
+            f"{train} training pictures with {len(corpus.train):,} captions, "
+            f"{valid} validation, {test} test"
+        )
+
+    def summary(self, corpus):
+        """The same, for the model card."""
+        return {
+            "training_pictures": corpus.train.num_images,
+            "training_captions": len(corpus.train),
+        }
+
+    def batches(self, corpus):
+        """`(training, validation)`, both `CaptionBatches`."""
+        training = self.recipe.training
+        common = {
+            "tokens_per_batch": training.batch_tokens,
+            "max_shapes": training.max_shapes,
+        }
+        train = CaptionBatches(
+            corpus.train,
+            seed=training.seed,
+            steps_per_epoch=training.validate_every,
+            augment=self.augmentation(),
+            **common,
+        )
+        return train, CaptionBatches(corpus.valid, shuffle=False, **common)
+
+    def validation(self, captioner, corpus):
+        """A function that captions validation pictures and scores them, a dict."""
+        count = self.recipe.training.validation_sentences
+        wanted = ("cider", "bleu4", "rouge_l", "object_f1")
+
+        def scores():
+            found = evaluate_captions(
+                captioner, corpus.valid, count, attention=False, beam=1, n_best=1
+            )
+            return {name: found[name] for name in wanted if name in found}
+
+        return scores
+
+    def final_scores(self, captioner, corpus):
+        """Scores of the test split, for `metrics.json`."""
+        split = "test" if len(corpus.test) else "valid"
+        count = self.recipe.training.test_sentences
+        pictures = getattr(corpus, split)
+        return {
+            "split": split,
+            "model": evaluate_captions(
+                captioner, pictures, count, console=self.console
+            ),
+        }
+
+    @staticmethod
+    def score_lines(metrics):
+        """Scores for people."""
+        lines = [
+            f"{name:18} {captions_line(scores)}"
+            for name, scores in metrics.items()
+            if isinstance(scores, dict)
+        ]
+        return [
+            *lines,
+            f"{metrics['model']['pictures']} pictures of {metrics['split']}",
+        ]
+
+    @staticmethod
+    def example(bundle):
+        """A command to try next."""
+        return f"keras-attention caption {bundle} picture.jpg"

@@ -1,0 +1,162 @@
+"""What training has of its own where texts are translated."""
+
+from keras_attention.data.batching import TokenBatches
+from keras_attention.evaluation.translation import exact_match, score, tokenize_for
+from keras_attention.tasks.translation import Translator
+from keras_attention.training.corpus import (
+    check_corpus,
+    gold_alignments,
+    prepare_corpus,
+)
+from keras_attention.training.final import final_scores
+
+
+class TranslationTraining:
+    """Corpus, batches and scores of a recipe that translates.
+
+    Args:
+        recipe: `Recipe`.
+        console: `rich.console.Console`, for progress.
+    """
+
+    batch_shape = "rows×source×target"
+
+    def __init__(self, recipe, console):
+        self.recipe = recipe
+        self.console = console
+
+    def check(self):
+        """Raises ValueError for what can be found wrong before anything is written."""
+        check_corpus(self.recipe.data)
+
+    def default_options(self):
+        """What [model] says where the recipe does not."""
+        return {"share_embeddings": self.recipe.tokenizer.shared}
+
+    def sizes(self, corpus=None):
+        """Arguments of the model that the corpus decides; made-up ones without it."""
+        if corpus is None:
+            target = 9 if self.recipe.tokenizer.shared else 8
+            return {"source_vocabulary_size": 9, "target_vocabulary_size": target}
+        return {
+            "source_vocabulary_size": corpus.source_tokenizer.vocabulary_size,
+            "target_vocabulary_size": corpus.target_tokenizer.vocabulary_size,
+        }
+
+    def prepare(self, folder, options):
+        """Tokenises; returns the corpus, with `train`, `valid` and `test`."""
+        return prepare_corpus(self.recipe, folder, self.console)
+
+    def wrap(self, model, corpus, folder):
+        """The `Translator` around a model in training."""
+        source_language, target_language = self.recipe.data.languages()
+        return Translator(
+            model,
+            corpus.source_tokenizer,
+            corpus.target_tokenizer,
+            self.recipe.decoding,
+            # Longer sentences than those trained on can be tried, within reason.
+            max_source_length=2 * self.recipe.data.max_source_length,
+            source_language=source_language,
+            target_language=target_language,
+        )
+
+    def describe(self, corpus):
+        """How much data there is, in words."""
+        return (
+            f"{len(corpus.train):,} training pairs, {len(corpus.valid):,} validation, "
+            f"{len(corpus.test):,} test"
+        )
+
+    def summary(self, corpus):
+        """The same, for the model card."""
+        return {"training_pairs": len(corpus.train)}
+
+    def batches(self, corpus):
+        """`(training, validation)`, both `TokenBatches`."""
+        training = self.recipe.training
+        common = {
+            "tokens_per_batch": training.batch_tokens,
+            "max_shapes": training.max_shapes,
+        }
+        train = TokenBatches(
+            corpus.train,
+            seed=training.seed,
+            steps_per_epoch=training.validate_every,
+            alignments=training.guided_alignment > 0,
+            **common,
+        )
+        return train, TokenBatches(corpus.valid, shuffle=False, **common)
+
+    def validation(self, translator, corpus):
+        """A function that translates validation sentences and scores them, a dict."""
+        sources, references = corpus.valid.texts()
+        count = self.recipe.training.validation_sentences
+        return TranslationScores(translator, sources[:count], references[:count])
+
+    def final_scores(self, translator, corpus):
+        """Scores of the test split, for `metrics.json`."""
+        return final_scores(
+            translator,
+            corpus,
+            self.recipe.training.test_sentences,
+            self.console,
+            gold_alignments(self.recipe, corpus),
+        )
+
+    @staticmethod
+    def score_lines(metrics):
+        """Scores for people, the baseline beside them."""
+        lines = []
+        for key in ("model", "copying_the_source"):
+            scores = metrics[key]
+            lines.append(
+                f"{key.replace('_', ' '):18} BLEU {scores['bleu']:5.1f}  "
+                f"chrF {scores['chrf']:5.1f}  "
+                f"exact {scores['exact_match_percent']:5.1f} %"
+            )
+        if "attention" in metrics:
+            looked = metrics["attention"]
+            lines.append(
+                f"{'attention':18} alignment error rate {looked['error_rate']:.3f}  "
+                f"entropy {looked['entropy']:.2f} nats"
+            )
+        lines.append(f"{metrics['sentences']} sentences of {metrics['split']}")
+        lines.append(metrics["model"]["bleu_signature"])
+        return lines
+
+    @staticmethod
+    def example(bundle):
+        """A command to try next."""
+        return f'echo "…" | keras-attention translate {bundle}'
+
+
+class TranslationScores:
+    """BLEU, chrF and exact matches of a model as it is, greedily decoded.
+
+    Args:
+        translator: `Translator`.
+        sources: list of str.
+        references: list of str.
+    """
+
+    def __init__(self, translator, sources, references):
+        self.translator = translator
+        self.sources = sources
+        self.references = references
+
+    def __call__(self):
+        translations = self.translator.translate(
+            self.sources,
+            beam=1,
+            n_best=1,
+            batch_size=64,
+            temperature=0.0,
+            top_k=0,
+            top_p=1.0,
+        )
+        texts = [translation.text for translation in translations]
+        language = self.translator.target_language
+        scores = score(texts, self.references, tokenize_for(language))
+        exact = 100 * exact_match(texts, self.references)
+        return {"bleu": scores.bleu, "chrf": scores.chrf, "exact": exact}
