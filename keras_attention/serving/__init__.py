@@ -8,7 +8,8 @@ from importlib import import_module
 
 _HOMES = {
     "Client": "client",
-    "ServedTranslation": "client",
+    "ServedCaption": "answers",
+    "ServedTranslation": "answers",
     "Server": "server",
     "ServingError": "errors",
 }

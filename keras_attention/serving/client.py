@@ -3,32 +3,16 @@
 Works with the embedded server and with TensorFlow Serving alike.
 """
 
-from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from keras_attention.serving import tensors
+from keras_attention.serving.answers import read_captions, read_translations
 from keras_attention.serving.errors import Code, ServingError
 from keras_attention.serving.grpc_client import GrpcTransport
 from keras_attention.serving.rest_client import RestTransport
 from keras_attention.serving.signatures import DEFAULT_SIGNATURE
-
-
-@dataclass(frozen=True)
-class ServedTranslation:
-    """A translation as a server gave it; `S` and `T` count this sentence's tokens."""
-
-    text: str
-    score: float
-    """Log-probability, as the search ranked it."""
-    n_best: list = field(default_factory=list)
-    """Pairs `(text, score)`, best first; empty when attention was asked for."""
-    source_tokens: list | None = None
-    """`S` strings, with attention only."""
-    target_tokens: list | None = None
-    """`T` strings, with attention only."""
-    attention_scores: np.ndarray | None = None
-    """float `(T, S)`, with attention only."""
 
 
 class Client:
@@ -150,13 +134,33 @@ class Client:
         results = self.predict(
             model, {"text": texts}, signature_name, version, transport
         )
-        read = _read_attention if attention else _read_n_best
-        return [
-            ServedTranslation(
-                str(results["text"][i]), float(results["score"][i]), **read(results, i)
-            )
-            for i in range(len(texts))
+        return read_translations(results)
+
+    def caption(self, images, model, transport="rest", attention=False, version=None):
+        """Writes about pictures.
+
+        Args:
+            images: list of paths or of bytes, or one of them: JPEG or PNG files.
+            model: str, an exported captioner.
+            transport: "rest" or "grpc".
+            attention: bool. Ask for tokens and where they look too.
+            version: int, optional. The latest one by default.
+
+        Returns:
+            List of `ServedCaption`, one for each picture.
+        """
+        images = [images] if isinstance(images, (str, bytes, Path)) else list(images)
+        if not images:
+            return []
+        image_bytes = [
+            image if isinstance(image, bytes) else Path(image).read_bytes()
+            for image in images
         ]
+        signature_name = "attend" if attention else DEFAULT_SIGNATURE
+        results = self.predict(
+            model, {"image_bytes": image_bytes}, signature_name, version, transport
+        )
+        return read_captions(results)
 
     def close(self):
         for transport in self._transports.values():
@@ -193,29 +197,3 @@ def _readable(name, array):
     texts = np.empty(array.size, dtype=object)
     texts[:] = [item.decode(errors="replace") for item in array.ravel().tolist()]
     return texts.reshape(array.shape)
-
-
-def _read_n_best(results, i):
-    if "n_best_text" not in results:
-        return {}
-    texts, scores = results["n_best_text"][i], results["n_best_score"][i]
-    return {"n_best": list(zip(texts.tolist(), scores.tolist(), strict=True))}
-
-
-def _read_attention(results, i):
-    """Takes off what pads the sentence to the length of the longest one."""
-    source_tokens = _unpadded(results["source_tokens"][i])
-    target_tokens = _unpadded(results["target_tokens"][i])
-    shape = np.s_[: len(target_tokens), : len(source_tokens)]
-    return {
-        "source_tokens": source_tokens,
-        "target_tokens": target_tokens,
-        "attention_scores": results["attention_scores"][i][shape],  # (T, S)
-    }
-
-
-def _unpadded(tokens):
-    tokens = tokens.tolist()
-    while tokens and tokens[-1] == "":
-        tokens.pop()
-    return tokens

@@ -1,0 +1,101 @@
+"""A bundle becomes a SavedModel: texts or pictures in, texts out, the search inside.
+
+TensorFlow Serving switches XLA off and links TensorFlow's and tensorflow-text's ops
+only, so that nothing here is compiled with XLA and nothing needs Python to run.
+"""
+
+from pathlib import Path
+
+from keras_attention.export.captioner import served_captioner
+from keras_attention.export.translator import served_translator
+from keras_attention.files import whole_folder
+
+# By task; each makes the module to save and the inputs to warm it up with.
+WRITERS = {"translation": served_translator, "captioning": served_captioner}
+
+
+def export(task, saved_models, name, version=None, options=None, warmup=True):
+    """Writes `saved_models/<name>/<version>/`, whole or not at all.
+
+    Signatures of a translator, all of which take `text`, string `(B,)`:
+
+    - `serving_default`, beam search: `text` `(B,)`, `score` `(B,)`, and `n_best_text`
+      and `n_best_score` `(B, n_best)`, best first; what a search did not find is ""
+      with a score of -1e9.
+    - `greedy`: `text` and `score` `(B,)`.
+    - `attend`, beam search: `text` and `score` `(B,)`, `source_tokens` `(B, S)` and
+      `target_tokens` `(B, T)`, padded with "", and `attention_scores` `(B, T, S)`,
+      padded with 0.
+
+    Signatures of a captioner, all of which take `image_bytes`, string `(B,)`, the
+    bytes of JPEG or PNG files:
+
+    - `serving_default`, beam search: `caption` and `score` `(B,)`, `n_best_caption`
+      and `n_best_score` `(B, n_best)`.
+    - `greedy`: `caption` and `score` `(B,)`.
+    - `attend`, beam search: `caption` and `score` `(B,)`, `tokens` `(B, T)`, padded
+      with "", and `attention_grids` `(B, T, N, N)`, padded with 0: rows from the top,
+      over the square that the model sees. All 0 of a model without attention.
+
+    Args:
+        task: `Translator` or `Captioner`.
+        saved_models: path of the folder of all models.
+        name: str. The model's name, as clients say it.
+        version: int; the highest there is plus one where None.
+        options: `DecodingOptions`; the task's own where None.
+        warmup: bool. Whether to write requests that a server runs before it answers.
+
+    Returns:
+        Path of the version's folder.
+
+    Raises:
+        ValueError: on another backend than TensorFlow.
+        FileExistsError: if the version exists.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            "SavedModels are TensorFlow's: export with KERAS_BACKEND=tensorflow (a "
+            "bundle trained on another backend loads there); Keras runs on "
+            f"{keras.backend.backend()} now"
+        )
+    import tensorflow as tf
+
+    from keras_attention.serving.warmup import write_warmup
+
+    options = options or task.options
+    if options.samples:
+        raise ValueError(
+            "what is served searches: it cannot sample; export with temperature=0"
+        )
+    folder = Path(saved_models) / name
+    version = next_version(folder) if version is None else int(version)
+    module, warmup_inputs = WRITERS[task.task](task, options)
+    signatures = {
+        "serving_default": module.serving_default,
+        "greedy": module.greedy,
+        "attend": module.attend,
+    }
+    with whole_folder(folder / str(version)) as path:
+        tf.saved_model.save(module, str(path), signatures=signatures)
+        if warmup:
+            write_warmup(
+                path,
+                name,
+                [
+                    (signature, inputs)
+                    for signature in signatures
+                    for inputs in warmup_inputs
+                ],
+            )
+    return folder / str(version)
+
+
+def next_version(folder):
+    """One more than the highest numbered folder in `folder`; 1 if there is none."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        return 1
+    numbers = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
+    return max(numbers, default=0) + 1

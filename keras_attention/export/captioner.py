@@ -1,0 +1,100 @@
+"""What is saved of a captioner.
+
+image_bytes ─ decode, resize ─ pixels ─ encode ─ search ─ ids ─ SentencePiece ─ caption
+"""
+
+import io
+
+import numpy as np
+
+from keras_attention.export.graph_text import (
+    best_with_attention,
+    graph_tokenizer,
+    pieces_of,
+    texts_of,
+)
+
+
+def served_captioner(captioner, options):
+    """The `tf.Module` that is saved: three functions of pictures and what they need.
+
+    Args:
+        captioner: `Captioner`.
+        options: `DecodingOptions`, without sampling.
+
+    Returns:
+        `(module, warmup_inputs)`, the latter a list of dicts of arrays.
+    """
+    import tensorflow as tf
+
+    from keras_attention.data.image_graph import decode_images
+    from keras_attention.decoding.search import search
+
+    model = captioner.model
+    bytes_spec = [tf.TensorSpec([None], tf.string, name="image_bytes")]
+
+    class ServedCaptioner(tf.Module):
+        def __init__(self):
+            super().__init__(name="served_captioner")
+            self.variables_ = [weight.value for weight in model.weights]
+            self.target = graph_tokenizer(captioner.tokenizer)
+
+        def run(self, image_bytes, options, return_attention_scores=False):
+            images = decode_images(image_bytes, model.image_size, captioner.fit)
+            return search(
+                model,
+                {"images": images},
+                options,
+                return_attention_scores=return_attention_scores,
+            )
+
+        @tf.function(input_signature=bytes_spec)
+        def serving_default(self, image_bytes):
+            hypotheses = self.run(image_bytes, options)
+            captions = texts_of(self.target, hypotheses.token_ids)
+            return {
+                "caption": captions[:, 0],
+                "score": hypotheses.scores[:, 0],
+                "n_best_caption": captions,
+                "n_best_score": hypotheses.scores,
+            }
+
+        @tf.function(input_signature=bytes_spec)
+        def greedy(self, image_bytes):
+            one = options.replace(beam=1, n_best=1)
+            hypotheses = self.run(image_bytes, one)
+            return {
+                "caption": texts_of(self.target, hypotheses.token_ids)[:, 0],
+                "score": hypotheses.scores[:, 0],
+            }
+
+        @tf.function(input_signature=bytes_spec)
+        def attend(self, image_bytes):
+            one = options.replace(n_best=1)
+            hypotheses = self.run(image_bytes, one, True)
+            token_ids, scores = best_with_attention(hypotheses)
+            shape = tf.shape(token_ids)
+            grid = [model.grid_size, model.grid_size]
+            return {
+                "caption": texts_of(self.target, hypotheses.token_ids)[:, 0],
+                "score": hypotheses.scores[:, 0],
+                "tokens": pieces_of(self.target, token_ids),
+                "attention_grids": tf.reshape(scores, tf.concat([shape, grid], 0)),
+            }
+
+    warmup = [
+        {"image_bytes": np.array([small_picture(kind)], object)}
+        for kind in ("PNG", "JPEG")
+    ]
+    return ServedCaptioner(), warmup
+
+
+def small_picture(kind):
+    """The bytes of a "PNG" or "JPEG", of 64 by 48 pixels that go from hue to hue."""
+    from PIL import Image
+
+    down, across = np.mgrid[0:48, 0:64]
+    pixels = np.stack([5 * down, 4 * across, 255 - 5 * down], axis=-1)
+    stream = io.BytesIO()
+    Image.fromarray(pixels.astype("uint8")).save(stream, kind)
+    return stream.getvalue()
