@@ -145,7 +145,7 @@ def edit(path, **changes):
         ),
         (lambda p: (p / "config.json").write_bytes(b"\xff"), "config.json is damaged"),
         (lambda p: (p / "config.json").write_text("[]"), "damaged: expected an object"),
-        (lambda p: edit(p, format=99), "is a bundle of format 99; .* reads format 1"),
+        (lambda p: edit(p, format=99), "is a bundle of format 99; .* reads format 2"),
         (lambda p: edit(p, decoding=None), "config.json is damaged: it lacks decoding"),
         (
             lambda p: edit(p, model={}),

@@ -147,14 +147,14 @@ def test_samples_depend_on_their_seed_and_on_no_batch(translator):
 
 
 def test_asking_for_more_widens_the_beam(translator):
-    changed = translator._options(None, 5, {})
+    changed = translator.decoding_options(None, 5, {})
     assert (changed.beam, changed.n_best) == (5, 5)
-    assert translator._options(None, 1, {}).beam == 3
-    assert translator._options(None, None, {}) == OPTIONS
+    assert translator.decoding_options(None, 1, {}).beam == 3
+    assert translator.decoding_options(None, None, {}) == OPTIONS
     # One hypothesis cannot be the best two.
-    assert translator._options(1, None, {}).n_best == 1
-    assert translator._options(8, None, {"length_penalty": 1.0}).n_best == 2
-    assert translator._options(None, 9, {"temperature": 1.0}).beam == 3
+    assert translator.decoding_options(1, None, {}).n_best == 1
+    assert translator.decoding_options(8, None, {"length_penalty": 1.0}).n_best == 2
+    assert translator.decoding_options(None, 9, {"temperature": 1.0}).beam == 3
 
 
 @pytest.mark.parametrize(

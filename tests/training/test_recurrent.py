@@ -35,14 +35,13 @@ def recurrent_recipe(model=(), **training):
 def train(folder, recipe, **options):
     trainer = Trainer(recipe, folder, quiet())
     models = []
-    make = trainer._translator
+    make = trainer._built_model
 
     def spy(*arguments):
-        translator = make(*arguments)
-        models.append(translator.model)
-        return translator
+        models.append(make(*arguments))
+        return models[-1]
 
-    trainer._translator = spy
+    trainer._built_model = spy
     return trainer.run(**options), models[0]
 
 
