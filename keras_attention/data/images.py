@@ -121,7 +121,7 @@ def load_pixels(sources, size, fit="pad"):
         if is_array and source.shape == (size, size, 3) and source.dtype == np.uint8:
             pixels[i] = source
         else:
-            pixels[i] = np.asarray(decode_image(read_image(source), size, fit))
+            pixels[i] = _decoded(read_image(source), size, fit)
     return pixels
 
 
@@ -171,6 +171,20 @@ def find_images(paths):
     return found
 
 
+def _decoded(content, size, fit):
+    """`decode_image`, which knows fewer kinds of JPEG and PNG than Pillow."""
+    import tensorflow as tf
+
+    try:
+        return np.asarray(decode_image(content, size, fit))
+    except tf.errors.InvalidArgumentError as error:
+        raise BadImage(
+            TRUNCATED,
+            f"the picture is damaged, or of a rare kind ({error.message:.200}): save "
+            "it anew, or leave it out",
+        ) from None
+
+
 def _read_file(path):
     try:
         return path.read_bytes()
@@ -180,6 +194,8 @@ def _read_file(path):
         ) from None
     except OSError as error:
         raise BadImage(MISSING, f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:  # A name with a zero byte in it.
+        raise BadImage(MISSING, f"{str(path)!r} cannot be read: {error}") from None
 
 
 def _checked(content, name):

@@ -6,10 +6,12 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_attention.data.captions import (
     CaptionCorpus,
     CaptionedImage,
+    CaptionFiles,
     PreparedCaptions,
     prepare_captions,
     train_caption_tokenizer,
@@ -139,6 +141,60 @@ def test_what_cannot_be_used_is_named(tmp_path):
     assert prepared.train.names[-1] == "both"
     assert prepared.train.references[-1] == ["the cat", long]
     assert prepared.train.text(len(prepared.train) - 1) == "the cat"
+
+
+def test_pictures_are_decoded_as_everywhere_and_the_bad_ones_named(tmp_path):
+    from keras_attention.data.images import load_pixels
+
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        pixels = rng.integers(0, 256, (20, 30 + number, 3)).astype("uint8")
+        suffix = ("jpg", "png", "webp")[number]
+        Image.fromarray(pixels).save(tmp_path / f"good-{number}.{suffix}")
+    good = (tmp_path / "good-0.jpg").read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(good[:-100])
+    (tmp_path / "text.jpg").write_text("no picture")
+    (tmp_path / "empty.png").write_bytes(b"")
+    Image.new("1", (8000, 7000)).save(tmp_path / "bomb.png")
+    damaged = bytearray((tmp_path / "good-1.png").read_bytes())
+    damaged[60] ^= 255
+    (tmp_path / "damaged.png").write_bytes(damaged)
+    names = [path.name for path in sorted(tmp_path.iterdir())]
+    names += ["gone.jpg", "zero\0byte.jpg", "long" * 100]
+    lines = [f'"{name}",the cat,train\n' for name in names]
+    (tmp_path / "captions.csv").write_text("image,caption,split\n" + "".join(lines))
+
+    report = SkipReport()
+    options = {"image_size": 16, "report": report}
+    examples = CaptionFiles(tmp_path / "captions.csv")
+    corpus = prepare(examples, tmp_path / "prepared", **options).train
+    assert corpus.names == ["good-0.jpg", "good-1.png", "good-2.webp"]
+    expected = load_pixels([tmp_path / name for name in corpus.names], 16)
+    np.testing.assert_array_equal(corpus.images, expected)
+    assert report.num_good == 3
+    assert report.lines == {
+        "truncated or damaged picture": ["cut.jpg", "damaged.png"],
+        "not a picture": ["text.jpg"],
+        "empty picture file": ["empty.png"],
+        "picture with too many pixels": ["bomb.png"],
+        "missing picture": ["gone.jpg", "zero\0byte.jpg", "long" * 100],
+    }
+
+
+def test_a_picture_that_pillow_reads_and_tensorflow_does_not_is_skipped(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("keras_attention.data.images.read_image", lambda _: b"GIF89a")
+    examples = [*pictures(4), pictures(1)[0]._replace(name="odd", image=b"GIF89a")]
+    report = SkipReport()
+    prepare(examples, tmp_path / "prepared", report=report)
+    assert report.lines == {"truncated or damaged picture": ["odd"]}
+
+
+def test_the_wrong_folder_of_pictures_says_where_it_looked(tmp_path):
+    (tmp_path / "captions.csv").write_text("image,caption\na.jpg,x\n")
+    with pytest.raises(ValueError, match="The first bad picture: .*a.jpg"):
+        prepare(CaptionFiles(tmp_path / "captions.csv"), tmp_path / "prepared")
 
 
 def test_nothing_to_train_on_is_an_error(tmp_path):
