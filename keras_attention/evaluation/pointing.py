@@ -1,0 +1,151 @@
+"""Does attention look at the thing whose name is being said?"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Look(NamedTuple):
+    """Where attention was while one thing was named."""
+
+    name: str
+    """The thing's identifier."""
+    inside: float
+    """Share of attention inside of the thing's boxes."""
+    hit: bool
+    """Whether the centre of the cell looked at most lies inside."""
+    area: float
+    """Share of the picture that the boxes cover: `inside` by chance."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Pointing:
+    """Attention compared with boxes, over all names said of things that are there."""
+
+    correctness: float
+    """Mean share of attention inside of the box of what is being said (Liu et al.,
+    2017, "attention correctness")."""
+    pointing: float
+    """Share of names at which attention's peak is inside (Zhang et al., 2016, the
+    "pointing game")."""
+    chance: float
+    """Mean share of the picture that the boxes cover: what attention spread evenly,
+    or a random peak, would have."""
+    words: int
+    """Names compared."""
+    absent: int
+    """Names of things that are not there, which are left out."""
+
+    def as_dict(self):
+        """Names and numbers, for JSON."""
+        return dataclasses.asdict(self)
+
+    def __str__(self):
+        return (
+            f"attention inside the box {100 * self.correctness:.1f} %  "
+            f"peak inside {100 * self.pointing:.1f} %  chance "
+            f"{100 * self.chance:.1f} % ({self.words} names; {self.absent} of things "
+            "that are not there)"
+        )
+
+
+def measure_pointing(
+    captions: Sequence[Any],
+    truths: Sequence[dict],
+    mentions: Sequence[Sequence[tuple[int, int, str]]],
+    image_size: int,
+) -> Pointing:
+    """Compares the attention of captions with the boxes of what they name.
+
+    Args:
+        captions: `Caption`s with attention.
+        truths: of each picture, `{"objects": [{"name", "box"}, …]}`; boxes
+            `(x0, y0, x1, y1)` in pixels of the model's square.
+        mentions: of each caption, `(begin, end, name)` of what it names.
+        image_size: int. The square's side.
+
+    Returns:
+        `Pointing`; all zero where nothing was named that is there.
+    """
+    looks: list[Look] = []
+    absent = 0
+    for caption, truth, named in zip(captions, truths, mentions, strict=True):
+        found = caption_looks(caption, truth, named, image_size)
+        looks += [look for look in found if look is not None]
+        absent += found.count(None)
+    if not looks:
+        return Pointing(0.0, 0.0, 0.0, 0, absent)
+    return Pointing(
+        float(np.mean([look.inside for look in looks])),
+        float(np.mean([look.hit for look in looks])),
+        float(np.mean([look.area for look in looks])),
+        len(looks),
+        absent,
+    )
+
+
+def caption_looks(caption, truth, mentions, image_size):
+    """A `Look` for each mention; None for a thing that is not in the picture.
+
+    The attention of a name is the mean over its pieces. Several things of one name
+    share their boxes.
+
+    Raises:
+        ValueError: a caption without attention.
+    """
+    if caption.attention is None:
+        raise ValueError(
+            "measuring where a caption looks takes its attention; received one "
+            "without: ask for return_attention=True, of a model that attends"
+        )
+    looks: list[Look | None] = []
+    for begin, end, name in mentions:
+        boxes = [each["box"] for each in truth["objects"] if each["name"] == name]
+        steps = [
+            step
+            for step, (first, last) in enumerate(caption.spans)
+            if first < end and last > begin
+        ]
+        if not boxes or not steps:
+            looks.append(None)
+            continue
+        attention = caption.attention[steps].mean(axis=0)  # (N, N)
+        covered = covered_cells(boxes, image_size, len(attention))
+        peak = np.unravel_index(attention.argmax(), attention.shape)
+        centre = (np.array(peak[::-1]) + 0.5) * image_size / len(attention)
+        hit = any(
+            x0 <= centre[0] <= x1 and y0 <= centre[1] <= y1 for x0, y0, x1, y1 in boxes
+        )
+        inside = float((attention * covered).sum())
+        looks.append(Look(name, inside, hit, float(covered.mean())))
+    return looks
+
+
+def covered_cells(boxes, image_size, grid_size):
+    """How much of each cell boxes cover, from 0 to 1.
+
+    Args:
+        boxes: `(x0, y0, x1, y1)` each, in pixels.
+        image_size: int.
+        grid_size: int, N.
+
+    Returns:
+        float `(N, N)`. Where boxes overlap, the one that covers most of a cell counts.
+
+    Example:
+
+    >>> covered_cells([(0, 0, 6, 4)], image_size=8, grid_size=2).tolist()
+    [[1.0, 0.5], [0.0, 0.0]]
+    """
+    cell = image_size / grid_size
+    starts = np.arange(grid_size) * cell
+    covered = np.zeros((grid_size, grid_size))
+    for x0, y0, x1, y1 in boxes:
+        columns = np.clip(
+            np.minimum(starts + cell, x1) - np.maximum(starts, x0), 0, cell
+        )
+        rows = np.clip(np.minimum(starts + cell, y1) - np.maximum(starts, y0), 0, cell)
+        covered = np.maximum(covered, np.outer(rows, columns) / cell**2)
+    return covered
