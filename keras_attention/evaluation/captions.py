@@ -184,15 +184,23 @@ def cider_d(
     References:
         [Vedantam et al., 2015](https://arxiv.org/abs/1411.5726), section 4.
     """
+    return _mean(cider_d_of_each(hypotheses, references))
+
+
+def cider_d_of_each(
+    hypotheses: Sequence[list[str]], references: Sequence[Sequence[list[str]]]
+) -> list[float]:
+    """CIDEr-D of each picture, rarity being that in all of them: what groups of
+    pictures have on average can be compared."""
     frequency: Counter = Counter()
     for right in references:
         frequency.update({gram for one in right for gram in _all_ngrams(one)})
     log_pictures = math.log(len(references))
     weigh = _Weigher(frequency, log_pictures)
-    return _mean(
+    return [
         10 * _mean(_likeness(weigh(said), weigh(one)) for one in right)
         for said, right in zip(hypotheses, references, strict=True)
-    )
+    ]
 
 
 class _Weigher:
