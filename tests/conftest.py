@@ -44,3 +44,19 @@ def bundle(translator, tmp_path_factory):
     path = tmp_path_factory.mktemp("bundles") / "tiny"
     translator.save(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def captioner():
+    """An untrained `Captioner` with soft attention; left as it is."""
+    from tests.captioners import make_captioner
+
+    return make_captioner()
+
+
+@pytest.fixture(scope="session")
+def captioner_bundle(captioner, tmp_path_factory):
+    """The folder of a bundle of `captioner`; left as it is."""
+    path = tmp_path_factory.mktemp("bundles") / "tiny-captioner"
+    captioner.save(path)
+    return path

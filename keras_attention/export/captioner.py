@@ -41,12 +41,16 @@ def served_captioner(captioner, options):
 
         def run(self, image_bytes, options, return_attention_scores=False):
             images = decode_images(image_bytes, model.image_size, captioner.fit)
-            return search(
+            # oneDNN's convolutions take no batch of none: it gets a row, and loses it.
+            count = tf.shape(images)[0]
+            images = tf.pad(images, [[0, tf.cast(count < 1, tf.int32)]] + [[0, 0]] * 3)
+            hypotheses = search(
                 model,
                 {"images": images},
                 options,
                 return_attention_scores=return_attention_scores,
             )
+            return tf.nest.map_structure(lambda rows: rows[:count], hypotheses)
 
         @tf.function(input_signature=bytes_spec)
         def serving_default(self, image_bytes):

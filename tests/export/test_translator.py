@@ -18,6 +18,7 @@ from keras_attention.serving.warmup import read_warmup
 from tests.translators import OPTIONS, TEXTS, make_translator
 
 tf = pytest.importorskip("tensorflow")
+support = pytest.importorskip("tests.export.support")
 pytestmark = [
     pytest.mark.skipif(
         keras.backend.backend() != "tensorflow", reason="SavedModels are TensorFlow's"
@@ -25,14 +26,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*were cut:UserWarning"),
 ]
 
-# Words that TensorFlow's own and tensorflow-text's kernels know, and the official
-# image of TensorFlow Serving links both.
-TEXT_OPS = {
-    "SentencepieceOp",
-    "SentencepieceTokenizeOp",
-    "SentencepieceDetokenizeOp",
-    "SentencepieceIdToStringOp",
-}
 STRINGS, FLOATS = tf.string, tf.float32
 OUTPUTS = {
     "serving_default": {
@@ -94,30 +87,18 @@ def loaded(modules):
 
 
 def test_signatures_take_texts_and_give_what_is_promised(loaded):
-    assert set(loaded.signatures) == set(OUTPUTS)
-    for name, signature in loaded.signatures.items():
+    assert support.signature_shapes(loaded) == OUTPUTS
+    for signature in loaded.signatures.values():
         _, inputs = signature.structured_input_signature
         assert list(inputs) == ["text"]
-        assert (inputs["text"].dtype, inputs["text"].shape.as_list()) == (
-            STRINGS,
-            [None],
-        )
-        outputs = signature.structured_outputs
-        assert {key: (o.dtype, o.shape.rank) for key, o in outputs.items()} == (
-            OUTPUTS[name]
-        )
+        assert inputs["text"].dtype == STRINGS
+        assert inputs["text"].shape.as_list() == [None]
     best = loaded.signatures["serving_default"].structured_outputs["n_best_text"]
     assert best.shape.as_list() == [None, OPTIONS.n_best]
 
 
 def answers(loaded, name):
-    """The outputs of a signature, strings decoded."""
-    outputs = loaded.signatures[name](text=tf.constant(TEXTS))
-    outputs = {key: value.numpy() for key, value in outputs.items()}
-    for key, value in outputs.items():
-        if value.dtype == object:
-            outputs[key] = np.vectorize(lambda b: b.decode(), otypes=[object])(value)
-    return outputs
+    return support.answers(loaded, name, text=TEXTS)
 
 
 @pytest.fixture(scope="module")
@@ -208,45 +189,13 @@ def test_bytes_that_are_no_text_are_answered(loaded):
     assert all(isinstance(text.decode(), str) for text in outputs["text"].numpy())
 
 
-def nodes(version):
-    """All nodes of a SavedModel's graph and functions."""
-    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
-
-    saved = SavedModel.FromString((version / "saved_model.pb").read_bytes())
-    for meta in saved.meta_graphs:
-        yield from meta.graph_def.node
-        for function in meta.graph_def.library.function:
-            yield from function.node_def
-            compiled = function.attr.get("_XlaMustCompile")
-            assert compiled is None or not compiled.b, function.signature.name
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_every_op_is_one_that_the_official_image_links(saved_models, name):
-    functions = set()
-    for node in nodes(saved_models / name / "1"):
-        assert not node.op.startswith(("Xla", "Py", "EagerPy")), node.name
-        assert not node.attr["_XlaMustCompile"].b, node.name
-        assert not node.attr["jit_compile"].b, node.name
-        functions.add(node.op)
-    assert "While" in functions or "StatelessWhile" in functions
-    assert "SentencepieceTokenizeOp" in functions
-    # `tf.raw_ops` holds TensorFlow's own, whatever else has been loaded.
-    assert {op for op in functions if not hasattr(tf.raw_ops, op)} <= TEXT_OPS
+    assert "SentencepieceTokenizeOp" in support.check_ops(saved_models / name / "1")
 
 
-def test_weights_are_saved_once(saved_models):
-    """Not by each signature, nor as constants of the graph."""
-    version = saved_models / "shared" / "1"
-    weights = (version / "variables" / "variables.data-00000-of-00001").stat().st_size
-    model = sum(np.prod(w.shape) for w in make_translator().model.weights) * 4
-    assert model <= weights < 1.5 * model + 10_000
-    constants = [
-        node.attr["value"].tensor.ByteSize()
-        for node in nodes(version)
-        if node.op == "Const"
-    ]
-    assert max(constants) < 10_000
+def test_weights_are_saved_once(saved_models, translators):
+    support.check_saved_once(saved_models / "shared" / "1", translators["shared"].model)
 
 
 def test_warm_up_requests_are_there_and_run(saved_models, monkeypatch):
