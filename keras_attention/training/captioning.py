@@ -157,7 +157,7 @@ class CaptioningTraining:
             with counter(self.console) as progress:
                 progress.add_task("training the tokenizer", done="")
                 tokenizer = train_caption_tokenizer(
-                    examples,
+                    examples.undrawn() if self.is_of_scenes else examples,
                     config.vocabulary_size,
                     valid_share=data.valid_share,
                     test_share=data.test_share,

@@ -1,0 +1,125 @@
+"""How good a captioner is: words, things, relations, and where it looks."""
+
+from keras_attention.evaluation.captions import score_captions
+from keras_attention.evaluation.pointing import measure_pointing
+from keras_attention.evaluation.scenes import read_statements, score_scenes
+
+
+def evaluate_captions(
+    captioner, split, count=0, attention=True, console=None, **options
+):
+    """Captions a split and scores what was said.
+
+    Args:
+        captioner: `Captioner`.
+        split: `CaptionCorpus`.
+        count: int. Pictures; 0 is all.
+        attention: bool. Whether to compare attention with boxes, where both are known.
+        console: `rich.console.Console`, optional, for progress.
+        **options: of `Captioner.caption_inputs`, as `beam`.
+
+    Returns:
+        dict of scores, for JSON; see `score_said`.
+    """
+    count = min(count or split.num_images, split.num_images)
+    truths = split.truths[:count]
+    looks = attention and captioner.model.attends and _are_scenes(truths)
+    captions = caption_split(
+        captioner, split, count, console, return_attention=looks, **options
+    )
+    return score_said(
+        captions,
+        split.references[:count],
+        truths,
+        captioner.language,
+        captioner.model.image_size,
+    )
+
+
+def caption_split(captioner, split, count=0, console=None, **options):
+    """`Caption`s of the first pictures of a split, with a progress bar where a
+    terminal is; arguments as of `evaluate_captions`."""
+    from rich.progress import Progress
+
+    count = min(count or split.num_images, split.num_images)
+    kind = "images" if split.features is None else "features"
+    with Progress(
+        console=console,
+        transient=True,
+        disable=console is None or not console.is_terminal,
+    ) as bar:
+        task = bar.add_task("captioning", total=count)
+        return captioner.caption_inputs(
+            {kind: getattr(split, kind)[:count]},
+            names=split.names[:count],
+            **{
+                "batch_size": 64,
+                "progress": lambda done: bar.update(task, completed=done),
+                **options,
+            },
+        )
+
+
+def score_said(captions, references, truths, language, image_size):
+    """Scores captions.
+
+    Args:
+        captions: list of `Caption`.
+        references: list of list of str.
+        truths: of each picture what is known of it, or None; of scenes, all is.
+        language: str. ISO code of the captions.
+        image_size: int. The side of the square in which boxes are measured.
+
+    Returns:
+        dict: those of `CaptionScores`; of scenes also those of `SceneScores`, and
+        `attention` (`Pointing`) where captions have it. Where some scenes are of
+        combinations that were held out, `held_out` has the same of these alone, and
+        the rest is of the others.
+    """
+    rows = list(zip(captions, references, truths, strict=True))
+    held_out = [row for row in rows if (row[2] or {}).get("held_out")]
+    others = [row for row in rows if not (row[2] or {}).get("held_out")]
+    scores = _scored(others or held_out, language, image_size)
+    if held_out and others:
+        scores["held_out"] = _scored(held_out, language, image_size)
+    return scores
+
+
+def _scored(rows, language, image_size):
+    captions, references, truths = (list(column) for column in zip(*rows, strict=True))
+    texts = [caption.text for caption in captions]
+    scores = {"pictures": len(rows), **score_captions(texts, references).as_dict()}
+    if not _are_scenes(truths):
+        return scores
+    statements = read_statements(texts, language)
+    scores |= score_scenes(statements, truths).as_dict()
+    if captions[0].attention is not None:
+        mentions = [statement.mentions for statement in statements]
+        pointing = measure_pointing(captions, truths, mentions, image_size)
+        scores["attention"] = pointing.as_dict()
+    return scores
+
+
+def _are_scenes(truths):
+    return bool(truths) and all(truth and "objects" in truth for truth in truths)
+
+
+def captions_line(scores):
+    """Scores of `score_said` in one line, for people."""
+    parts = [
+        f"CIDEr-D {scores['cider']:.3f}",
+        f"BLEU-4 {scores['bleu4']:.1f}",
+        f"ROUGE-L {scores['rouge_l']:.1f}",
+    ]
+    if "object_f1" in scores:
+        parts += [
+            f"object F1 {scores['object_f1']:.1f} %",
+            f"relations {scores['relation_accuracy']:.1f} %",
+        ]
+    if "attention" in scores:
+        looked = scores["attention"]
+        parts.append(
+            f"attention in the box {100 * looked['correctness']:.0f} % (chance "
+            f"{100 * looked['chance']:.0f} %)"
+        )
+    return "  ".join(parts)
