@@ -10,12 +10,11 @@ costs, as figure 2 of Bahdanau et al. (2015) and figure 6 of Luong et al. (2015)
 """
 
 import json
-import shutil
 from pathlib import Path
 
 from keras_attention.data.corpora import shipped_corpora
 from keras_attention.data.toy import TASKS
-from keras_attention.files import whole_folder, write_whole
+from keras_attention.files import write_whole
 from keras_attention.studies.bottleneck_report import Result, verdict, write_report
 from keras_attention.studies.lengths import (
     Bleu,
@@ -24,15 +23,14 @@ from keras_attention.studies.lengths import (
     exact_match,
     score_by_length,
 )
-from keras_attention.studies.variants import (
-    ATTENTION,
-    count_parameters,
-    match_units,
-    variant_recipe,
-    variants_of,
+from keras_attention.studies.runs import (
+    StudyRun,
+    check_folder,
+    match_runs,
+    train_runs,
 )
+from keras_attention.studies.variants import ATTENTION, variant_recipe, variants_of
 from keras_attention.training.console import plain_console
-from keras_attention.training.recipe import load_recipe
 
 HEADER = ("source", "reference", "hypothesis")
 
@@ -67,7 +65,7 @@ def run_bottleneck(
             f"sets are {', '.join(studied)}"
         )
     variants = {dataset: variants_of(recipe) for dataset, recipe in studied.items()}
-    _check_folder(folder, resume)
+    check_folder(folder, resume)
     runs = [
         _Run(folder / "runs", dataset, variant, recipe)
         for dataset, recipe in studied.items()
@@ -76,10 +74,8 @@ def run_bottleneck(
     for run in runs:
         run.check_steps()
     for dataset in studied:
-        _match([run for run in runs if run.dataset == dataset], console)
-    for number, run in enumerate(runs, 1):
-        console.print(f"run {number} of {len(runs)}: {run.describe()}", style="bold")
-        run.train(console)
+        match_runs([run for run in runs if run.dataset == dataset], console)
+    for run in train_runs(runs, console):
         run.translations(console)
     results = {dataset: [] for dataset in studied}
     for run in runs:
@@ -112,117 +108,22 @@ def _data_sets(recipes):
     return studied
 
 
-def _check_folder(folder, resume):
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    ours = (folder / "runs").is_dir()
-    if not (resume and ours):
-        hint = (
-            "pass --resume to go on with the study in it, or"
-            if ours
-            else "it is not a study's:"
-        )
-        raise ValueError(
-            f"{folder} holds files already; {hint} choose another folder with --out"
-        )
-
-
-def _match(runs, console):
-    """Prepares a data set, and finds the sizes of the models without attention."""
-    for run in runs:
-        run.take_kept_units()
-    if all(run.finished for run in runs):
-        return
-    ours = runs[0]
-    sizes = ours.prepare(console)
-    wanted = count_parameters(ours.recipe, *sizes)
-    for run in runs[1:]:
-        if not run.finished:
-            run.units = match_units(
-                lambda units, run=run: count_parameters(run.with_units(units), *sizes),
-                wanted,
-            )
-            run.source = ours
-
-
-class _Run:
+class _Run(StudyRun):
     """One model on one data set."""
 
     def __init__(self, folder, dataset, variant, base):
-        self.folder = folder / f"{dataset}-{variant.name}"
-        self.dataset, self.variant, self.base = dataset, variant, base
-        self.units = None
-        self.source = None  # the run whose data this one takes
+        super().__init__(folder / f"{dataset}-{variant.name}", variant, base)
+        self.dataset = dataset
 
     @property
-    def recipe(self):
-        return self.with_units(self.units)
+    def matched(self):
+        return self.variant is not ATTENTION
 
     def with_units(self, units):
         return variant_recipe(self.base, self.variant, self.dataset, units)
 
-    @property
-    def finished(self):
-        kept = (self.folder / "recipe.toml").exists()
-        return kept and (self.folder / "bundle").exists()
-
     def describe(self):
-        units = "" if self.units is None else f", {self.units} units"
-        return f"{self.dataset}, {self.variant.label}{units}"
-
-    def _kept(self):
-        path = self.folder / "recipe.toml"
-        return load_recipe(path) if path.exists() else None
-
-    def check_steps(self):
-        """What a run's fingerprint leaves open, and the budget does not."""
-        kept, wanted = self._kept(), self.base.training.max_steps
-        if kept is not None and kept.training.max_steps != wanted:
-            raise ValueError(
-                f"{self.folder} was begun for {kept.training.max_steps} steps, and "
-                f"{wanted} are asked for: budgets must be equal; ask for as many "
-                "steps, or choose another folder with --out"
-            )
-
-    def take_kept_units(self):
-        if self.finished and self.variant is not ATTENTION:
-            self.units = self._kept().model.options.get("units")
-
-    def prepare(self, console):
-        """Tokenises; returns the sizes of the two vocabularies."""
-        corpus = self._corpus(console)
-        if not len(corpus.test):
-            raise ValueError(
-                f"no test pair in {self.dataset}, and the study translates that "
-                "split; raise data.test_share, or give more data"
-            )
-        tokenizers = corpus.source_tokenizer, corpus.target_tokenizer
-        return tuple(tokenizer.vocabulary_size for tokenizer in tokenizers)
-
-    def _corpus(self, console):
-        from keras_attention.training.corpus import prepare_corpus
-        from keras_attention.training.folder import claim_folder
-
-        claim_folder(self.folder, self.recipe, resume=True)
-        return prepare_corpus(self.recipe, self.folder / "data", console)
-
-    def train(self, console):
-        """Trains what is not trained yet."""
-        import keras
-
-        from keras_attention.training.folder import claim_folder
-        from keras_attention.training.trainer import Trainer
-
-        claim_folder(self.folder, self.recipe, resume=True)
-        if self.finished:
-            return
-        data = self.folder / "data"
-        if self.source is not None and not data.exists():
-            # The same tokenizers and the same batches.
-            with whole_folder(data) as new:
-                shutil.copytree(self.source.folder / "data", new, dirs_exist_ok=True)
-        keras.utils.clear_session()
-        Trainer(self.recipe, self.folder, console).run(resume=True)
+        return f"{self.dataset}, {super().describe()}"
 
     def translations(self, console=None):
         """`(source, reference, hypothesis)` of the test split, kept in a file."""
@@ -233,7 +134,7 @@ class _Run:
         from keras_attention.tasks.translation import Translator
         from keras_attention.training.final import translate_with_bar
 
-        sources, references = self._corpus(console).test.texts()
+        sources, references = self.corpus(console).test.texts()
         translator = Translator.load(self.folder / "bundle")
         texts = translate_with_bar(translator, sources, console)
         rows = [

@@ -85,7 +85,9 @@ def model_options(recipe):
     preset = recipe.model.preset
     if preset not in presets:
         raise ValueError(unknown(f"model.preset {preset!r}", preset, list(presets)))
-    shared = {"share_embeddings": recipe.tokenizer.shared}
+    # As `Trainer` fills in what the recipe leaves open.
+    translates = recipe.task == "translation"
+    shared = {"share_embeddings": recipe.tokenizer.shared} if translates else {}
     return {**shared, **presets[preset], **recipe.model.options}
 
 
@@ -116,14 +118,19 @@ def variant_recipe(recipe, variant, dataset, units=None):
     return dataclasses.replace(recipe, name=name, model=model, training=training)
 
 
-def count_parameters(recipe, source_vocabulary_size, target_vocabulary_size):
-    """The parameters of a recipe's model, which is built for that."""
+def count_parameters(recipe, *vocabulary_sizes):
+    """The parameters of a recipe's model, which is built for that.
+
+    Args:
+        recipe: `Recipe`.
+        vocabulary_sizes: ints, of source and target; of captions the target's alone.
+    """
     from keras_attention.models.families import FAMILIES
 
     model_class, _ = FAMILIES[recipe.task][recipe.model.family]
     options = model_options(recipe)
     try:
-        model = model_class(source_vocabulary_size, target_vocabulary_size, **options)
+        model = model_class(*vocabulary_sizes, **options)
     except (TypeError, ValueError) as error:
         raise ValueError(f"[model] does not describe a model: {error}") from error
     model.build()
