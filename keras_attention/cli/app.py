@@ -4,9 +4,11 @@ import typer
 
 from keras_attention.cli import (
     attend,
+    caption,
     demo,
     evaluate,
     export,
+    features,
     serving,
     study,
     training,
@@ -41,8 +43,10 @@ for command in (
     training.prepare,
     training.train,
     translate.translate,
+    caption.caption,
     evaluate.evaluate,
     attend.attend,
+    features.features,
     export.export,
     serving.serve,
 ):

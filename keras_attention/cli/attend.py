@@ -1,4 +1,4 @@
-"""attend: where each word of a translation looks, as a picture or as data."""
+"""attend: where each word looks, as a picture or as data."""
 
 import json
 from pathlib import Path
@@ -6,11 +6,14 @@ from pathlib import Path
 import typer
 
 from keras_attention.cli import bundles
+from keras_attention.cli.pictures import read_picture, square_in, whole_picture
 
 
 def attend(
     bundle: Path = bundles.Bundle,
-    text: str = typer.Argument(..., help="One sentence."),
+    source: str = typer.Argument(
+        ..., help="One sentence; a picture's file where the bundle is a captioner's."
+    ),
     output: Path = typer.Option(
         None,
         "--output",
@@ -19,7 +22,9 @@ def attend(
     ),
     beam: int = bundles.Beam,
     target: str = typer.Option(
-        None, "--target", help="A translation of yours, in place of the model's own."
+        None,
+        "--target",
+        help="A translation or caption of yours, in place of the model's own.",
     ),
     encoder: int = typer.Option(
         None,
@@ -32,21 +37,29 @@ def attend(
         False, "--json", help="One JSON object: tokens, attention and what it comes to."
     ),
 ):
-    """Draw where each word of a translation looks, as a heat map."""
-    if not text.strip() or (target is not None and not target.strip()):
+    """Draw where each word of a translation looks in the sentence, as a heat map; or
+    each word of a caption, over the picture."""
+    if not source.strip() or (target is not None and not target.strip()):
         raise ValueError("there is nothing to attend to in an empty text")
     if target is not None and (beam is not None or encoder is not None):
         raise ValueError(
-            "--target says what the translation is: with it, --beam has nothing to "
-            "search, and --encoder looks at the source alone. Leave one of them out"
+            "--target says what the text is: with it, --beam has nothing to search, "
+            "and --encoder looks at the source alone. Leave one of them out"
         )
-    translator = bundles.load(bundle)
+    task = bundles.load(bundle)
     if output is None and not as_json:
         output = Path("attention.png")
-    if encoder is not None:
-        found = _encoder(translator, text, encoder, output)
+    if task.task == "captioning":
+        if encoder is not None:
+            raise ValueError(
+                "--encoder shows how words look at each other; of a picture, which has "
+                "none, leave it out"
+            )
+        found = _picture(task, source, target, beam, output)
+    elif encoder is not None:
+        found = _encoder(task, source, encoder, output)
     else:
-        found = _decoder(translator, text, target, beam, output)
+        found = _decoder(task, source, target, beam, output)
     if as_json:
         print(json.dumps(found, ensure_ascii=False))
     else:
@@ -56,12 +69,10 @@ def attend(
 
 
 def _decoder(translator, text, target, beam, output):
-    from keras_attention.evaluation.alignments import without_attention
     from keras_attention.evaluation.attention import coverage, entropy
     from keras_attention.plotting.heat_map import plot_attention
 
-    if not translator.model.attends:
-        raise without_attention(translator.model)
+    _check_attends(translator.model)
     if target is not None:
         (translation,) = translator.force_decode(text, target)
     else:
@@ -103,6 +114,46 @@ def _encoder(translator, text, layer, output):
         "heads": _rounded(heads),
         "entropy": _rounded(entropy(heads)),
     }
+
+
+def _picture(captioner, image, target, beam, output):
+    from keras_attention.data.placement import placement
+    from keras_attention.evaluation.attention import coverage, entropy
+    from keras_attention.plotting.captions import plot_caption
+
+    _check_attends(captioner.model)
+    size, fit = captioner.model.image_size, captioner.fit
+    image_bytes, pixels = read_picture(Path(image), size, fit)
+    inputs, names = {"images": pixels[None]}, [image]
+    if target is not None:
+        (caption,) = captioner.force_inputs(inputs, [target], names=names)
+    else:
+        (caption,) = captioner.caption_inputs(
+            inputs, names=names, beam=beam, return_attention=True
+        )
+    attention = caption.attention  # (T, N, N)
+    if output is not None:
+        picture = whole_picture(image_bytes)
+        height, width, _ = picture.shape
+        place = placement(width, height, size, fit)
+        plot_caption(picture, caption.tokens, attention, placement=place, path=output)
+    regions = attention.reshape(len(attention), -1)
+    seen = coverage(regions).reshape(attention.shape[1:])
+    return {
+        "image": caption.name,
+        "square": square_in(image_bytes, size, fit),
+        **caption.hypotheses[0].as_dict(),
+        "attention": _rounded(attention),
+        "entropy": _rounded(entropy(regions)),
+        "coverage": _rounded(seen),
+    }
+
+
+def _check_attends(model):
+    from keras_attention.evaluation.alignments import without_attention
+
+    if not model.attends:
+        raise without_attention(model)
 
 
 def _rounded(values):

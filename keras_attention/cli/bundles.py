@@ -7,14 +7,49 @@ from keras_attention.cli.quiet import load_backend
 Bundle = typer.Argument(..., help="A bundle's folder, as train leaves it.")
 Beam = typer.Option(None, "--beam", min=1, help="Hypotheses kept; 1 is greedy.")
 LengthPenalty = typer.Option(None, "--length-penalty", help="GNMT's alpha.")
+MinLength = typer.Option(None, "--min-length", min=0, help="Least tokens.")
+MaxLength = typer.Option(None, "--max-length", min=1, help="Most tokens.")
+NoRepeatNgram = typer.Option(
+    None, "--no-repeat-ngram", min=0, help="Forbid repeats of this n."
+)
+Temperature = typer.Option(None, "--temperature", help="Above 0: sample.")
+TopK = typer.Option(None, "--top-k", min=0, help="Sample from so many tokens.")
+TopP = typer.Option(None, "--top-p", help="Sample from this much probability.")
+Seed = typer.Option(0, "--seed", help="Of sampling.")
+
+# The command that does with a bundle what one usually wants.
+COMMANDS = {"translation": "translate", "captioning": "caption"}
 
 
-def load(bundle):
-    """The `Translator` of a bundle's folder."""
+def task_of(bundle):
+    """What a bundle is for, as "translation", without loading anything slow."""
+    from keras_attention.tasks.bundle import bundle_task
+
+    return bundle_task(bundle)
+
+
+def load(bundle, task=None):
+    """The `Translator` or `Captioner` of a bundle's folder.
+
+    Args:
+        bundle: Path.
+        task: str, optional. What the bundle must be for.
+    """
+    found = task_of(bundle)
+    if task is not None and found != task and found in COMMANDS:
+        raise ValueError(
+            f"{bundle} is a bundle for {found}: try keras-attention {COMMANDS[found]} "
+            f"{bundle}"
+        )
     load_backend()
-    from keras_attention.tasks.translation import Translator
+    from keras_attention import tasks
 
-    return Translator.load(bundle)
+    return tasks.load(bundle)
+
+
+def given(**options):
+    """The options that have been given, a dict."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def one_line(text):

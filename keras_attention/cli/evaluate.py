@@ -1,4 +1,4 @@
-"""evaluate: how good translations are, and how good the attention behind them."""
+"""evaluate: how good translations or captions are, and the attention behind them."""
 
 import json
 import sys
@@ -7,12 +7,15 @@ from pathlib import Path
 import typer
 
 from keras_attention.cli import bundles
+from keras_attention.cli.evaluate_captions import evaluate_captioner
 
 
 def evaluate(
     bundle: Path = bundles.Bundle,
-    pairs: str = typer.Argument(
-        ..., help='TSV, JSON lines or the source side; "-" is standard input (TSV).'
+    corpus: str = typer.Argument(
+        ...,
+        help='Pairs: TSV, JSON lines or the source side; "-" is standard input (TSV). '
+        'Of a captioner: captions in any format that training reads, or "scenes".',
     ),
     target: Path = typer.Argument(None, help="The target side, for paired files."),
     beam: int = bundles.Beam,
@@ -26,16 +29,54 @@ def evaluate(
     attention: bool = typer.Option(
         False, "--attention", help="Entropy and coverage of attention, without gold."
     ),
+    images: Path = typer.Option(
+        None, "--images", help="The folder of the pictures; beside the captions if not."
+    ),
+    split: str = typer.Option(
+        None,
+        "--split",
+        help="Which pictures: train, valid or test; the last if not given, or all "
+        "where captions do not say.",
+    ),
+    artist: str = typer.Option(
+        None,
+        "--artist",
+        help="Who draws the scenes: noto, fluent or both; as in training if not given.",
+    ),
+    count: int = typer.Option(None, "--count", min=1, help="At most so many pictures."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
-    output: Path = typer.Option(None, "--output", help="Write the translations here."),
+    output: Path = typer.Option(None, "--output", help="Write what was said here."),
 ):
-    """Score a bundle on a parallel corpus: BLEU and chrF with their signatures, and
-    attention against alignments that people made."""
+    """Score translations of a parallel corpus by BLEU and chrF, with their signatures,
+    and attention against alignments that people made; or captions by CIDEr-D, BLEU and
+    ROUGE-L, and of scenes also what is said to be in them, and where attention is."""
+    options = bundles.given(beam=beam, length_penalty=length_penalty)
+    of_pictures = bundles.given(images=images, split=split, artist=artist, count=count)
+    of_texts = bundles.given(target=target, alignments=alignments)
+    if attention:
+        of_texts["attention"] = True
+    if bundles.task_of(bundle) == "captioning":
+        _refuse(of_texts, "captions")
+        evaluate_captioner(bundle, corpus, options, as_json, output, **of_pictures)
+    else:
+        _refuse(of_pictures, "translations")
+        _evaluate_translator(bundle, corpus, options, as_json, output, **of_texts)
+
+
+def _refuse(options, what):
+    for name in options:
+        name = "the target side" if name == "target" else f"--{name}"
+        raise ValueError(f"{name} says nothing about {what}: leave it out")
+
+
+def _evaluate_translator(
+    bundle, corpus, options, as_json, output, target=None, alignments=None, attention=0
+):
     from keras_attention.evaluation.translation import score, tokenize_for
     from keras_attention.training.console import plain_console
     from keras_attention.training.final import translate_with_bar
 
-    read, gold = _read(pairs, target, alignments)
+    read, gold = _read(corpus, target, alignments)
     sources = [pair.source for pair in read]
     references = [pair.target for pair in read]
     translator = bundles.load(bundle)
@@ -45,9 +86,6 @@ def evaluate(
 
         # First, since it takes the shorter time to say what is wrong.
         measures = measure_attention(translator, sources, references, gold)
-    options = {} if length_penalty is None else {"length_penalty": length_penalty}
-    if beam is not None:
-        options["beam"] = beam
     console = plain_console()
     texts = translate_with_bar(translator, sources, console, "translating", **options)
     if output is not None:

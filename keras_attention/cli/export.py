@@ -17,17 +17,17 @@ def export(
     ),
     version: int = typer.Option(None, "--version", min=1, help="The next by default."),
     beam: int = bundles.Beam,
-    n_best: int = typer.Option(None, "--n-best", min=1, help="Translations returned."),
+    n_best: int = typer.Option(None, "--n-best", min=1, help="Hypotheses returned."),
     length_penalty: float = bundles.LengthPenalty,
 ):
-    """Write a SavedModel with tokenizer and beam search inside."""
+    """Write a SavedModel that takes texts, or the bytes of pictures, as they are, with
+    tokenizers and beam search inside."""
     from keras_attention.export import export as write
 
-    translator = bundles.load(bundle)
-    changes = {"beam": beam, "n_best": n_best, "length_penalty": length_penalty}
-    changes = {key: value for key, value in changes.items() if value is not None}
-    options = translator.options.replace(**changes)
-    name = name or translator.training.get("name") or Path(bundle).resolve().name
-    path = write(translator, saved_models, name, version, options)
+    task = bundles.load(bundle)
+    changes = bundles.given(beam=beam, n_best=n_best, length_penalty=length_penalty)
+    options = task.options.replace(**changes)
+    name = name or task.training.get("name") or Path(bundle).resolve().name
+    path = write(task, saved_models, name, version, options)
     print(f"SavedModel: {path}")
     print(f"try: keras-attention serve {path.parent}")

@@ -19,30 +19,29 @@ def translate(
         False, "--json", help="JSON lines with n-best, scores and alignments."
     ),
     length_penalty: float = bundles.LengthPenalty,
-    min_length: int = typer.Option(None, min=0, help="Least tokens."),
-    max_length: int = typer.Option(None, min=1, help="Most tokens."),
-    no_repeat_ngram: int = typer.Option(None, min=0, help="Forbid repeats of this n."),
-    temperature: float = typer.Option(None, help="Above 0: sample."),
-    top_k: int = typer.Option(None, min=0, help="Sample from so many tokens."),
-    top_p: float = typer.Option(None, help="Sample from this much probability."),
-    seed: int = typer.Option(0, help="Of sampling."),
+    min_length: int = bundles.MinLength,
+    max_length: int = bundles.MaxLength,
+    no_repeat_ngram: int = bundles.NoRepeatNgram,
+    temperature: float = bundles.Temperature,
+    top_k: int = bundles.TopK,
+    top_p: float = bundles.TopP,
+    seed: int = bundles.Seed,
     prefix: str = typer.Option(None, help="What every translation begins with."),
     batch_size: int = typer.Option(
         32, min=1, help="Lines translated at once; 1 answers each as it comes."
     ),
 ):
     """Translate lines of text; standard input to standard output."""
-    translator = bundles.load(bundle)
-    options = {
-        "length_penalty": length_penalty,
-        "min_length": min_length,
-        "max_length": max_length,
-        "no_repeat_ngram": no_repeat_ngram,
-        "temperature": temperature,
-        "top_k": top_k,
-        "top_p": top_p,
-    }
-    options = {key: value for key, value in options.items() if value is not None}
+    translator = bundles.load(bundle, "translation")
+    options = bundles.given(
+        length_penalty=length_penalty,
+        min_length=min_length,
+        max_length=max_length,
+        no_repeat_ngram=no_repeat_ngram,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+    )
     # Lines are sorted by length within a chunk: large enough to fill batches, small
     # enough that a stream is answered while it flows. Who types is answered at once.
     at_once = batch_size == 1 or (not files and sys.stdin.isatty())

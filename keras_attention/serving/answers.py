@@ -41,11 +41,7 @@ class ServedCaption:
 def read_translations(results):
     """`ServedTranslation`s of a dict of arrays, the outputs of a signature."""
     return [
-        ServedTranslation(
-            *_said(results, "text", i),
-            _n_best(results, "text", i),
-            **_attention(results, i),
-        )
+        ServedTranslation(**_said(results, "text", i), **_attention(results, i))
         for i in range(len(results["text"]))
     ]
 
@@ -53,24 +49,17 @@ def read_translations(results):
 def read_captions(results):
     """`ServedCaption`s of a dict of arrays, the outputs of a signature."""
     return [
-        ServedCaption(
-            *_said(results, "caption", i),
-            _n_best(results, "caption", i),
-            **_grids(results, i),
-        )
+        ServedCaption(**_said(results, "caption", i), **_grids(results, i))
         for i in range(len(results["caption"]))
     ]
 
 
 def _said(results, name, i):
-    return str(results[name][i]), float(results["score"][i])
-
-
-def _n_best(results, name, i):
-    if f"n_best_{name}" not in results:
-        return []
-    texts, scores = results[f"n_best_{name}"][i], results["n_best_score"][i]
-    return list(zip(texts.tolist(), scores.tolist(), strict=True))
+    said = {"text": str(results[name][i]), "score": float(results["score"][i])}
+    if f"n_best_{name}" in results:
+        texts, scores = results[f"n_best_{name}"][i], results["n_best_score"][i]
+        said["n_best"] = list(zip(texts.tolist(), scores.tolist(), strict=True))
+    return said
 
 
 def _attention(results, i):

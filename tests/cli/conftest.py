@@ -7,13 +7,29 @@ from tests.translators import make_recurrent_translator
 
 
 @pytest.fixture
-def loaded(monkeypatch, translator):
-    """Commands find the session's translator, whose programs are compiled."""
-    monkeypatch.setattr(bundles, "load", lambda bundle: translator)
+def load(monkeypatch):
+    """Has commands find a given `Translator` or `Captioner`, whatever they ask for."""
+
+    def find(task):
+        monkeypatch.setattr(bundles, "task_of", lambda bundle: task.task)
+        monkeypatch.setattr(bundles, "load", lambda bundle, wanted=None: task)
+
+    return find
 
 
 @pytest.fixture
-def blind(monkeypatch, translator):
+def loaded(load, translator):
+    """Commands find the session's translator, whose programs are compiled."""
+    load(translator)
+
+
+@pytest.fixture
+def loaded_captioner(load, captioner):
+    """Likewise, the session's captioner."""
+    load(captioner)
+
+
+@pytest.fixture
+def blind(load, translator):
     """Commands find a translator without attention."""
-    found = make_recurrent_translator(translator.source_tokenizer, None)
-    monkeypatch.setattr(bundles, "load", lambda bundle: found)
+    load(make_recurrent_translator(translator.source_tokenizer, None))

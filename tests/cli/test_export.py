@@ -6,7 +6,9 @@ from tests.cli.support import run, type_in
 
 
 @pytest.mark.parametrize(
-    "command", [["translate"], ["attend", "text"], ["export"]], ids=lambda argv: argv[0]
+    "command",
+    [["translate"], ["caption"], ["attend", "text"], ["export"], ["evaluate", "x.tsv"]],
+    ids=lambda argv: argv[0],
 )
 def test_a_bundle_that_is_not_there(command, tmp_path, monkeypatch, capsys):
     type_in(monkeypatch, b"")

@@ -10,7 +10,9 @@ from keras_attention import __version__
 from keras_attention.cli import main
 from keras_attention.training.recipe import RECIPES, shipped_recipes
 
-COMMANDS = "recipes prepare train translate evaluate attend export serve demo".split()
+COMMANDS = (
+    "recipes prepare train translate caption evaluate attend features export serve demo"
+).split()
 
 
 def test_help_names_every_command(capsys):
@@ -62,7 +64,9 @@ def test_version(capsys):
         ),
         (["train", "none.toml"], 1, "there is no recipe file none.toml"),
         (["attend", "nowhere", "  "], 1, "nothing to attend to in an empty text"),
-        (["evaluate", "nowhere", "none.tsv"], 1, "none.tsv"),
+        (["evaluate", "nowhere", "none.tsv"], 1, "there is no bundle at nowhere"),
+        (["caption", "nowhere", "none.jpg"], 1, "there is no bundle at nowhere"),
+        (["features", "efficientnet-lite1", "a.jpg", "--out", "x"], 1, "did you mean"),
     ],
 )
 def test_errors_are_one_line_and_a_code(

@@ -12,6 +12,16 @@ from tests.translators import TEXTS
 LINES = [TEXTS[0], "", TEXTS[2]]
 
 
+def test_a_captioner_translates_nothing(captioner_bundle, monkeypatch, capsys):
+    type_in(monkeypatch, b"Save")
+    code, out, err = run(["translate", str(captioner_bundle)], capsys)
+    assert (code, out) == (1, "")
+    wanted = (
+        f"is a bundle for captioning: try keras-attention caption {captioner_bundle}"
+    )
+    assert wanted in err
+
+
 def test_lines_in_lines_out(bundle, translator, monkeypatch, capsys):
     """The whole way, with a bundle from disk."""
     type_in(monkeypatch, "\n".join(LINES).encode() + b"\r\n")
@@ -93,6 +103,7 @@ def test_what_is_said_stays_on_its_line():
 class Recorder:
     """A translator that only remembers what it was asked."""
 
+    task = "translation"
     max_source_length = 9
 
     def __init__(self):
@@ -104,9 +115,9 @@ class Recorder:
 
 
 @pytest.fixture
-def recorder(monkeypatch):
+def recorder(monkeypatch, load):
     recorder = Recorder()
-    monkeypatch.setattr(bundles, "load", lambda bundle: recorder)
+    load(recorder)
     # `zip(…, strict=True)` would miss the translations that it does not give.
     monkeypatch.setattr(translate, "zip", lambda *_, **__: [], raising=False)
     return recorder

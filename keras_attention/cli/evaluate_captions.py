@@ -1,0 +1,156 @@
+"""How `evaluate` goes about a captioner."""
+
+import json
+import sys
+import tempfile
+from itertools import islice
+from pathlib import Path
+
+from keras_attention.cli import bundles
+
+SCENES = "scenes"
+SPLITS = ("train", "valid", "test")
+
+
+def evaluate_captioner(
+    bundle,
+    corpus,
+    options,
+    as_json,
+    output,
+    images=None,
+    split=None,
+    artist=None,
+    count=None,
+):
+    """Captions pictures, scores and prints; arguments as of the command.
+
+    Args:
+        options: dict of decoding options.
+        others: see `evaluate`.
+    """
+    from keras_attention.evaluation.captioning import (
+        caption_split,
+        captions_line,
+        score_said,
+    )
+    from keras_attention.training.console import plain_console
+
+    of_scenes = corpus == SCENES and not Path(corpus).exists()
+    _check(of_scenes, corpus, images, split, artist)
+    captioner = bundles.load(bundle)
+    console = plain_console()
+    with tempfile.TemporaryDirectory(prefix="keras-attention-") as folder:
+        if of_scenes:
+            pictures = _scenes(captioner, split or "test", artist, count)
+        else:
+            pictures = _files(captioner, corpus, images, split, count, folder, console)
+        captions = caption_split(
+            captioner,
+            pictures,
+            console=console,
+            return_attention=of_scenes and captioner.model.attends,
+            **options,
+        )
+        scores = score_said(
+            captions,
+            pictures.references,
+            pictures.truths,
+            captioner.language,
+            captioner.model.image_size,
+        )
+    if output is not None:
+        lines = [f"{each.name}\t{bundles.one_line(each.text)}\n" for each in captions]
+        output.write_text("".join(lines), encoding="utf-8")
+    if as_json:
+        print(json.dumps(scores, indent=2, ensure_ascii=False))
+    else:
+        print(f"{scores['pictures']} pictures  {captions_line(scores)}")
+        if "held_out" in scores:
+            held_out = scores["held_out"]
+            print(
+                f"{held_out['pictures']} of combinations that were held out  "
+                f"{captions_line(held_out)}"
+            )
+
+
+def _check(of_scenes, corpus, images, split, artist):
+    """What can be found wrong before anything slow is loaded."""
+    if split not in (None, *SPLITS):
+        raise ValueError(
+            f"--split must be one of {', '.join(SPLITS)}; received {split!r}"
+        )
+    if of_scenes and images is not None:
+        raise ValueError("--images is of files, and scenes are drawn: leave it out")
+    if not of_scenes and artist is not None:
+        raise ValueError(
+            f'--artist is of scenes, and {corpus} is a file or folder: say "{SCENES}", '
+            "or leave it out"
+        )
+    for path in (None if of_scenes else corpus, images):
+        if path is not None and not Path(path).exists():
+            hint = f' (or take "{SCENES}")' if path == corpus else ""
+            raise ValueError(
+                f"there is no file or folder {path} (from {Path.cwd()}){hint}"
+            )
+
+
+def _scenes(captioner, split, artist, count):
+    """Scenes such as the captioner was trained on, of which it has not seen those of
+    the test split."""
+    from keras_attention.data.caption_store import CaptionCorpus
+    from keras_attention.data.scenes import Scenes
+    from keras_attention.training.captioning import CaptioningTraining
+    from keras_attention.training.recipe import Recipe
+
+    size = captioner.model.image_size
+    changes = bundles.given(artist=artist)
+    tables = captioner.training.get("recipe", {})
+    if tables.get("data", {}).get("corpus") == SCENES:
+        work = CaptioningTraining(Recipe.from_tables(tables), None)
+        scenes = work.examples(size, **changes)
+    else:
+        language = captioner.language or "en"
+        scenes = Scenes(20_000, language=language, image_size=size, **changes)
+    wanted = {"test": ("test", "held out")}.get(split, (split,))
+    indices = (i for i in range(len(scenes)) if scenes.split_of(i) in wanted)
+    examples = [scenes[i] for i in islice(indices, count)]
+    return CaptionCorpus.from_examples(examples, captioner.tokenizer)
+
+
+def _files(captioner, corpus, images, split, count, folder, console):
+    """Somebody's pictures, decoded into a folder; bad ones are named and left out."""
+    from keras_attention.data.captions import (
+        SkipReport,
+        prepare_captions,
+        read_captions,
+    )
+    from keras_attention.training.corpus import counter
+
+    report = SkipReport("caption")
+    examples = list(read_captions(corpus, images, report=report))
+    splits = {example.split for example in examples}
+    split = split or ("test" if "test" in splits else None)
+    if split is not None:
+        examples = [example for example in examples if example.split == split]
+        if not examples:
+            raise ValueError(
+                f"{corpus} names no picture for --split {split}; it has "
+                f"{', '.join(sorted(map(str, splits)))}"
+            )
+    with counter(console) as progress:
+        task = progress.add_task("reading pictures", done=0)
+        prepared = prepare_captions(
+            # All in one split; and no caption is too long to be a reference.
+            [example._replace(split="train") for example in islice(examples, count)],
+            Path(folder) / "pictures",
+            tokenizer=captioner.tokenizer,
+            image_size=captioner.model.image_size,
+            fit=captioner.fit,
+            max_target_length=sys.maxsize,
+            report=report,
+            progress=lambda done: progress.update(task, done=done),
+        )
+    if report.num_skipped:
+        print(report.summary(), file=sys.stderr)
+    return prepared.train

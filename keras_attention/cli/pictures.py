@@ -1,0 +1,146 @@
+"""Pictures that are named on the command line, or come by standard input."""
+
+import glob
+import itertools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+PICTURES_HELP = "Pictures: files, folders or patterns such as 'holiday/*.jpg'."
+
+
+class Pictures(NamedTuple):
+    """Some pictures as a model takes them; those that are none are left out."""
+
+    names: list
+    pixels: Any
+    """uint8 `(n, S, S, 3)`."""
+    squares: list
+    """`[x0, y0, x1, y1]` for each: where in the picture, in its own pixels, the square
+    lies that the model sees. It may go beyond the picture."""
+    num_bad: int
+    """How many were left out, each with a line on standard error."""
+
+
+def picture_sources(arguments) -> Iterator[tuple]:
+    """Yields `(name, source)` of what has been named.
+
+    A source is a path, the bytes of a file, or the error of what cannot be found.
+
+    Args:
+        arguments: list of str. Nothing: standard input, one picture or paths, one a
+            line.
+    """
+    if not arguments:
+        yield from _standard_input(sys.stdin.buffer)
+    for argument in arguments or ():
+        path = Path(argument)
+        if path.is_dir() or (glob.has_magic(argument) and not path.exists()):
+            yield from _found(argument)
+        else:
+            yield argument, path
+
+
+def good_pictures(task, sources, batch_size) -> Iterator[Pictures]:
+    """Yields `Pictures`, decoded as `task`, a `Captioner`, takes them.
+
+    Args:
+        task: `Captioner`.
+        sources: what `picture_sources` yields.
+        batch_size: int.
+    """
+    import numpy as np
+
+    size = task.model.image_size
+    sources = iter(sources)
+    while batch := list(itertools.islice(sources, batch_size)):
+        names, pixels, squares = [], [], []
+        for name, source in batch:
+            try:
+                image_bytes, decoded = read_picture(source, size, task.fit)
+            except (ValueError, OSError) as error:
+                print(f"error: {named(error, name)}", file=sys.stderr)
+                continue
+            names.append(name)
+            pixels.append(decoded)
+            squares.append(square_in(image_bytes, size, task.fit))
+        yield Pictures(
+            names,
+            np.stack(pixels) if pixels else None,
+            squares,
+            len(batch) - len(names),
+        )
+
+
+def read_picture(source, size, fit):
+    """`(image_bytes, pixels)` of one picture: a JPEG's or PNG's content, and what a
+    model sees of it, uint8 `(size, size, 3)`.
+
+    Args:
+        source: as `picture_sources` yields it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    from keras_attention.data.images import load_pixels, read_image
+
+    if isinstance(source, Exception):
+        raise source
+    image_bytes = read_image(source)
+    return image_bytes, load_pixels([image_bytes], size, fit)[0]
+
+
+def square_in(image_bytes, size, fit):
+    """Where in a picture the square lies that a model sees; see `Pictures`."""
+    from keras_attention.data.images import picture_size, placement
+
+    width, height = picture_size(image_bytes)
+    square = placement(width, height, size, fit).to_picture([0, 0, size, size])
+    return [round(edge, 2) for edge in square.tolist()]
+
+
+def whole_picture(image_bytes, longest=640):
+    """The picture itself, uint8 `(H, W, 3)`, the longer side being `longest`."""
+    from keras_attention.data.images import load_pixels, picture_size, placement
+
+    width, height = picture_size(image_bytes)
+    place = placement(width, height, longest)
+    box = place.to_square([0, 0, width, height]).round().astype(int)
+    left, top, right, bottom = box.tolist()
+    return load_pixels([image_bytes], longest)[0][top:bottom, left:right]
+
+
+def _found(argument):
+    from keras_attention.data.images import find_images
+
+    try:
+        paths = find_images([argument])
+    except ValueError as error:
+        yield argument, error
+    else:
+        yield from ((str(path), path) for path in paths)
+
+
+def _standard_input(stream):
+    first = stream.readline()
+    if _is_text(first):
+        for line in itertools.chain([first], stream):
+            name = line.decode("utf-8", "surrogateescape").rstrip("\r\n")
+            if name:
+                yield name, Path(name)
+    else:
+        yield "standard input", first + stream.read()
+
+
+def _is_text(line):
+    """Whether a first line is a path rather than the beginning of a picture."""
+    try:
+        return "\0" not in line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+
+
+def named(error, name):
+    """What is wrong with a picture, with its name."""
+    return str(error) if str(name) in str(error) else f"{name}: {error}"
