@@ -65,6 +65,41 @@ def bottleneck(
     print(f"report: {report}")
 
 
+@app.command()
+def regions(
+    recipe: str = typer.Option(
+        "scenes-soft",
+        "--recipe",
+        help="A recurrent captioning recipe of scenes with soft attention, by name or "
+        ".toml file.",
+    ),
+    folder: Path = typer.Option(
+        "studies/regions", "--out", help="Where everything is written."
+    ),
+    steps: int = typer.Option(
+        None, "--steps", min=1, help="Of each model, instead of the recipe's."
+    ),
+    changes: list[str] = Set,
+    resume: bool = typer.Option(
+        False, "--resume", help="Go on with a study that was stopped, or draw it anew."
+    ),
+):
+    """Look where you speak: captions with attention to regions, and from one vector."""
+    from keras_attention.training.recipe import load_recipe
+
+    steps_change = [] if steps is None else [f"training.max_steps={steps}"]
+    loaded = load_recipe(recipe, [*changes, *steps_change])
+    words = ["keras-attention", "study", "regions", "--out", str(folder)]
+    words += ["--recipe", recipe]
+    words += [] if steps is None else ["--steps", str(steps)]
+    words += [word for change in changes for word in ("--set", change)]
+    load_backend()
+    from keras_attention.studies.regions import run_regions
+
+    report = run_regions(loaded, folder, resume, shlex.join(words))
+    print(f"report: {report}")
+
+
 def _boundaries(text):
     dataset, _, numbers = text.rpartition("=")
     try:

@@ -120,8 +120,9 @@ def _dress(axes, panel, families):
     axes.set_xlim(left=0)
     # A line at the very end of the axis would be cut in half.
     axes.set_ylim(0, None if panel.top is None else 1.02 * panel.top)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
+    small = axes.get_ylim()[1] < 5  # CIDEr-D, shares: whole numbers would say nothing.
+    for axis, integer in ((axes.xaxis, True), (axes.yaxis, not small)):
+        axis.set_major_locator(MaxNLocator(6, integer=integer, steps=[1, 2, 5, 10]))
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=9, colors=GREY, length=3)

@@ -2,13 +2,13 @@
 
 import csv
 import io
-import platform
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from keras_attention.files import write_whole
 from keras_attention.plotting.curves import Curve, Panel, plot_curves
 from keras_attention.studies.lengths import LengthScore
+from keras_attention.studies.made import made_by
 from keras_attention.studies.variants import Variant
 
 COLUMNS = ("dataset model parameters bucket sentences metric score low high").split()
@@ -128,7 +128,8 @@ def report_text(results, command=""):
     for dataset, found in results.items():
         parts += [f"## {dataset}\n", verdict(dataset, found) + "\n"]
         parts += [_models(found), _buckets(found)]
-    parts.append(_made_by(results, command))
+    made = [result for found in results.values() for result in found]
+    parts.append(made_by(made, command))
     return "\n".join(parts)
 
 
@@ -222,24 +223,3 @@ def _buckets(results):
             f"| {_bucket(row[0])} | {row[0].sentences} | {' | '.join(cells)} |"
         )
     return "\n".join(lines) + "\n"
-
-
-def _made_by(results, command):
-    found = [result for each in results.values() for result in each]
-    lines = ["## What made it\n"]
-    if command:
-        lines += [f"    {command}\n"]
-    lines += ["Each model can be made alone:\n"]
-    lines += [
-        f"    keras-attention train runs/{result.run}/recipe.toml --out NEW_FOLDER"
-        for result in found
-    ]
-    made = sorted(
-        {
-            f"keras-attention-models {result.made['package_version']}, Keras "
-            f"{result.made['keras_version']} on {result.training['backend']}"
-            for result in found
-        }
-    )
-    lines += ["", f"{'; '.join(made)}; Python {platform.python_version()}.", ""]
-    return "\n".join(lines)

@@ -1,0 +1,207 @@
+"""What the numbers of the study of regions say, in sentences, whoever won."""
+
+import numpy as np
+
+from keras_attention.studies.mistakes import NAMED, NOTHING, UNNAMED
+from keras_attention.studies.region_figures import SPLITS, groups_of
+from keras_attention.studies.region_measures import METRICS
+from keras_attention.studies.region_variants import POOLED, SAMPLING, SOFT, STOCHASTIC
+from keras_attention.studies.shares import score_difference, score_shares
+
+
+def find(results, variant):
+    """The result of a variant."""
+    return next(result for result in results if result.variant == variant)
+
+
+def against_pooled(results, pictures):
+    """Soft attention against the better pooled model: a sentence for each metric."""
+    ours = find(results, SOFT)
+    rivals = [result for result in results if not result.variant.attends]
+    parts = []
+    for held_out, title in SPLITS.items():
+        chosen = pictures.held_out == held_out
+        if not chosen.any():
+            continue
+        told, won = [], []
+        for metric in METRICS:
+            compared = _best(metric, rivals, chosen)
+            mine = score_shares(ours.scores[metric.name].among(chosen), metric.scale)
+            if compared is None or mine is None:
+                continue
+            best, theirs = compared
+            gap = score_difference(
+                ours.scores[metric.name].among(chosen),
+                best.scores[metric.name].among(chosen),
+                metric.scale,
+            )
+            won.append(_outcome(gap))
+            told.append(
+                f"{metric.label} {mine.score:.{metric.digits}f} against "
+                f"{theirs.score:.{metric.digits}f} of the {best.variant.label} "
+                f"({gap.text(metric.digits, signed=True)})"
+            )
+        outcome = won[0] if len(set(won)) == 1 else "was not better in everything"
+        where = "on pictures with " + title
+        parts.append(f"{where[0].upper()}{where[1:]}, attention {outcome}: ")
+        parts[-1] += "; ".join(told) + "."
+    parts.append(
+        "In brackets the difference and its 95 % interval, both models resampled on "
+        "the same pictures."
+    )
+    return " ".join(parts)
+
+
+def _best(metric, rivals, chosen):
+    scored = [
+        (score, rival)
+        for rival in rivals
+        for score in [score_shares(rival.scores[metric.name].among(chosen))]
+        if score is not None
+    ]
+    if not scored:
+        return None
+    _, best = max(scored, key=lambda pair: pair[0].score)
+    return best, score_shares(best.scores[metric.name].among(chosen), metric.scale)
+
+
+def _outcome(gap):
+    if gap.low > 0:
+        return "won"
+    if gap.high < 0:
+        return "lost"
+    return "did not win clearly" if gap.score > 0 else "did not win"
+
+
+def by_number_of_things(results, pictures):
+    """Whether attention brings more where there is more to see."""
+    ours = find(results, SOFT)
+    parts = []
+    for held_out, title in SPLITS.items():
+        groups = [each for each in groups_of(pictures) if each[0] == held_out]
+        if len(groups) < 2:
+            continue
+        (_, fewest, few), (_, most, many) = groups[0], groups[-1]
+        (name,) = (metric for metric in METRICS if metric.name == "object_f1")
+        rivals = [result for result in results if not result.variant.attends]
+        compared = _best(name, rivals, pictures.held_out == held_out)
+        if compared is None:
+            continue
+        best, _ = compared
+        gaps = [
+            score_difference(
+                ours.scores[name.name].among(chosen),
+                best.scores[name.name].among(chosen),
+                100,
+            )
+            for chosen in (few, many)
+        ]
+        if None in gaps:
+            continue
+        more = "more" if gaps[1].low > gaps[0].high else "no more, beyond chance,"
+        if gaps[1].high < gaps[0].low:
+            more = "less"
+        parts.append(
+            f"With {title}, object F1 of soft attention less that of the "
+            f"{best.variant.label} is {gaps[0].text(signed=True)} where there "
+            f"{_things(fewest)}, and {gaps[1].text(signed=True)} where there "
+            f"{_things(most)}: attention brought {more} where there is more to see."
+        )
+    return " ".join(parts)
+
+
+def _things(number):
+    return "is one thing" if number == 1 else f"are {number} things"
+
+
+def where_it_looks(results):
+    """Attention in boxes, beside chance and between the models that attend."""
+    ours = find(results, SOFT)
+    parts = []
+    inside, hits, chance = (score_shares(shares, 100) for shares in ours.said)
+    if inside is None:
+        return "Soft attention named nothing that is there."
+    apart = inside.low > chance.high and hits.low > chance.high
+    parts.append(
+        f"While soft attention names a thing, {inside.text()} % of it lies in the "
+        f"thing's box, and its peak in {hits.text()} % of names; by chance "
+        f"{chance.score:.1f} %. That is {'' if apart else 'not '}clearly more than "
+        "chance."
+    )
+    for variant, words in (
+        (STOCHASTIC, "The doubly stochastic penalty"),
+        (SAMPLING, "Scheduled sampling"),
+    ):
+        other = find(results, variant)
+        gaps = [
+            score_difference(theirs, mine, 100)
+            for theirs, mine in zip(other.forced[:2], ours.forced[:2], strict=True)
+        ]
+        if None in gaps:
+            continue
+        verbs = [
+            "raised" if gap.low > 0 else "lowered" if gap.high < 0 else "did not change"
+            for gap in gaps
+        ]
+        parts.append(
+            f"{words} {verbs[0]} the attention inside the box, beyond chance "
+            f"({gaps[0].text(signed=True)} points), and {verbs[1]} the share of peaks "
+            f"inside ({gaps[1].text(signed=True)}), on the same references said by "
+            "both."
+        )
+    return " ".join(parts)
+
+
+def why_the_wrong_word(results):
+    """What stood where attention was when a wrong name was said."""
+    counts = find(results, SOFT).mistake_counts
+    if not counts.wrong:
+        return "Soft attention named nothing that is not there."
+    shares = {place: n / counts.wrong for place, n in counts.places.items()}
+    text = (
+        f"Of {counts.names:,} names that soft attention said, {counts.wrong:,} "
+        f"({100 * counts.wrong / counts.names:.1f} %) are of things that are not "
+        f"there. While they were said, its peak lay on a thing that the caption leaves "
+        f"out in {_share(counts, UNNAMED)} of them, on a thing that it names elsewhere "
+        f"in {_share(counts, NAMED)}, and on no thing in {_share(counts, NOTHING)}. "
+    )
+    excess = {place: shares[place] - counts.chances[place] for place in shares}
+    reason = max(excess, key=lambda place: excess[place])
+    text += {
+        UNNAMED: "Mostly it looked at the right place and took what is there for "
+        "something else: it saw badly rather than looked badly.",
+        NAMED: "What stands out is that it looked at things that have their name "
+        "already: it looked at the wrong place.",
+        NOTHING: "What stands out is that it looked past all things: it spoke without "
+        "looking.",
+    }[reason]
+    return text
+
+
+def _share(counts, place):
+    share = 100 * counts.places[place] / counts.wrong
+    return f"{share:.0f} % (by chance {100 * counts.chances[place]:.0f} %)"
+
+
+def how_errors_grow(results):
+    """Errors with the right words before, and with the model's own."""
+    parts, costs = [], {}
+    for variant in (SOFT, POOLED, SAMPLING):
+        result = find(results, variant)
+        forced, free = (
+            np.array([(each.score, each.count) for each in errors])
+            for errors in result.errors
+        )
+        a, b = (np.average(each[:, 0], weights=each[:, 1]) for each in (forced, free))
+        last = len(forced)
+        parts.append(
+            f"{variant.label}: {a:.1f} % errors with the right words before, {b:.1f} % "
+            f"with its own ({b - a:+.1f}; at word {last}, "
+            f"{free[-1, 0] - forced[-1, 0]:+.1f})"
+        )
+        costs[variant.name] = round(b - a, 1)
+    less = costs[SAMPLING.name] < costs[SOFT.name]
+    return (
+        f"Over all positions, {'; '.join(parts)}. With scheduled sampling a model's "
+        f"own words cost it {'less' if less else 'no less'} than without."
+    )
