@@ -106,17 +106,20 @@ def _decode_jpeg(image_bytes):
 def _decode_png(image_bytes):
     import tensorflow as tf
 
+    # Of the header: width and height, 4 bytes each, then the bits of a sample.
     header = tf.io.decode_raw(
-        tf.strings.substr(image_bytes, 16, 8), tf.uint8, fixed_length=8
+        tf.strings.substr(image_bytes, 16, 9), tf.uint8, fixed_length=9
     )
+    header = tf.cast(header, tf.int64)
     sizes = tf.reduce_sum(
-        tf.reshape(tf.cast(header, tf.int64), (2, 4)) * [1 << 24, 1 << 16, 1 << 8, 1],
-        axis=1,
+        tf.reshape(header[:8], (2, 4)) * [1 << 24, 1 << 16, 1 << 8, 1], axis=1
     )
     with tf.control_dependencies([_not_too_large(sizes[1], sizes[0])]):
         image = tf.io.decode_png(image_bytes, channels=4)
+    # TensorFlow writes 1 for opaque where a sample has fewer bits than eight.
     image = tf.cast(image, tf.float32)
-    opaque = image[..., 3:] / 255.0
+    opaque = image[..., 3:] / tf.where(header[8] < 8, 1.0, 255.0)
+    opaque = tf.minimum(opaque, 1.0)
     image = image[..., :3] * opaque + 255.0 * (1.0 - opaque)
     return tf.cast(tf.round(image), tf.uint8)
 

@@ -80,9 +80,12 @@ def score_captions(
     _check(hypotheses, references)
     said = [tokenize_caption(text) for text in hypotheses]
     right = [[tokenize_caption(text) for text in texts] for texts in references]
-    bleus = [100 * value for value in bleu(said, right)]
+    bleu1, bleu2, bleu3, bleu4 = (100 * value for value in bleu(said, right))
     return CaptionScores(
-        *bleus,
+        bleu1,
+        bleu2,
+        bleu3,
+        bleu4,
         rouge_l=100 * rouge_l(said, right),
         cider=cider_d(said, right),
         meteor=_meteor(hypotheses, references) if meteor else None,

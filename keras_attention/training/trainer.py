@@ -4,6 +4,7 @@ import inspect
 import math
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -22,7 +23,10 @@ from keras_attention.training.translation import TranslationTraining
 from keras_attention.training.validation import FreeRunningValidation, load_weights
 
 # What training has of its own in each task.
-WORK = {"translation": TranslationTraining, "captioning": CaptioningTraining}
+WORK: dict[str, Any] = {
+    "translation": TranslationTraining,
+    "captioning": CaptioningTraining,
+}
 
 
 class Trainer:
