@@ -10,7 +10,11 @@ import keras
 import numpy as np
 import pytest
 
+from keras_attention.tasks import load
+from keras_attention.tasks.bundle import bundle_task
+from keras_attention.tasks.captioning import Captioner
 from keras_attention.tasks.translation import Translator
+from tests.captioners import pictures
 from tests.translators import TEXTS, make_translator
 
 
@@ -43,6 +47,39 @@ def test_translates_as_before(bundle, translator):
     np.testing.assert_array_equal(after.attention, before.attention)
 
 
+def test_a_captioner_comes_back(captioner_bundle, captioner):
+    loaded = Captioner.load(captioner_bundle)
+    for one, other in zip(weights(loaded), weights(captioner), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert loaded.model.get_config() == captioner.model.get_config()
+    for name in "tokenizer options fit language training metrics".split():
+        assert getattr(loaded, name) == getattr(captioner, name), name
+    (before,) = captioner.caption(pictures()[:1], return_attention=True)
+    (after,) = loaded.caption(pictures()[:1], return_attention=True)
+    assert (after.text, after.score) == (before.text, before.score)
+    np.testing.assert_array_equal(after.attention, before.attention)
+
+
+def test_a_bundle_says_what_it_is_for(bundle, captioner_bundle):
+    assert bundle_task(bundle) == "translation"
+    assert bundle_task(captioner_bundle) == "captioning"
+    assert isinstance(load(bundle), Translator)
+    assert isinstance(load(captioner_bundle), Captioner)
+
+
+def test_a_bundle_for_another_task_says_what_to_load_it_with(bundle, captioner_bundle):
+    with pytest.raises(ValueError, match="is a bundle for captioning, .*tasks.load"):
+        Translator.load(captioner_bundle)
+    with pytest.raises(ValueError, match="is a bundle for translation, .*tasks.load"):
+        Captioner.load(bundle)
+
+
+def test_a_task_that_is_not_known_is_named(copy):
+    edit(copy, task="singing")
+    with pytest.raises(ValueError, match="'singing'; this version knows translation, "):
+        load(copy)
+
+
 def test_tokenizers_of_their_own(tmp_path):
     translator = make_translator(shared=False)
     translator.save(tmp_path / "two")
@@ -68,6 +105,8 @@ def test_is_readable_by_people(bundle):
     assert config["model"]["class_name"] == "keras_attention>Transformer"
     assert config["decoding"]["beam"] == 3
     assert config["keras_version"] == keras.version()
+    assert (config["format"], config["task"]) == (2, "translation")
+    assert config["tokenizers"] == ["source.model"]
     assert (bundle / "source.model").stat().st_mode & 0o044 == 0o044  # by servers too
 
 
@@ -85,6 +124,17 @@ def test_the_model_card_says_what_is_known(bundle, translator):
     ):
         assert row in card
     assert "## Limits" in card
+
+
+def test_the_card_of_a_captioner(captioner_bundle):
+    config = json.loads((captioner_bundle / "config.json").read_text())
+    assert (config["task"], config["tokenizers"]) == ("captioning", ["target.model"])
+    assert (config["fit"], config["language"]) == ("pad", "en")
+    card = (captioner_bundle / "README.md").read_text(encoding="utf-8")
+    assert card.startswith("# tiny: pictures → en\n")
+    assert "Captioner.load(" in card
+    for row in ("| encoder | small-cnn |", "| model.cider | 0.125 |"):
+        assert row in card
 
 
 def test_the_model_card_admits_what_is_not_known(tmp_path, translator):
@@ -146,6 +196,14 @@ def edit(path, **changes):
         (lambda p: (p / "config.json").write_bytes(b"\xff"), "config.json is damaged"),
         (lambda p: (p / "config.json").write_text("[]"), "damaged: expected an object"),
         (lambda p: edit(p, format=99), "is a bundle of format 99; .* reads format 2"),
+        (
+            lambda p: edit(p, tokenizers=["source.model", "target.model"]),
+            "not a bundle: it lacks target.model",
+        ),
+        (
+            lambda p: edit(p, source_language=None),
+            "config.json is damaged: it lacks source_language",
+        ),
         (lambda p: edit(p, decoding=None), "config.json is damaged: it lacks decoding"),
         (
             lambda p: edit(p, model={}),

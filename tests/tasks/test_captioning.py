@@ -1,0 +1,177 @@
+"""Captioner: what it says is what the search found, of pictures however they come."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_attention.data.images import BadImage, load_pixels
+from keras_attention.models.transformer_captioner import TransformerCaptioner
+from tests.captioners import OPTIONS, make_captioner, picture_bytes, pictures, pixels
+from tests.support import slow_on_jax
+
+
+@pytest.fixture(scope="module")
+def pooled():
+    return make_captioner(attention=None)
+
+
+def test_a_caption_holds_what_was_said_and_where_it_looked(captioner):
+    captions = captioner.caption(pictures(), return_attention=True)
+    assert len(captions) == len(pictures())
+    for number, caption in enumerate(captions):
+        assert caption.name == str(number)
+        assert len(caption.hypotheses) == OPTIONS.n_best
+        scores = [hypothesis.score for hypothesis in caption.hypotheses]
+        assert scores == sorted(scores, reverse=True)
+        assert str(caption) == caption.text == caption.hypotheses[0].text
+        for hypothesis in caption.hypotheses:
+            tokens, text = hypothesis.tokens, hypothesis.text
+            assert tokens[-1] == "</s>"
+            assert len(tokens) <= OPTIONS.max_length
+            assert "".join(tokens[:-1]).replace("▁", " ").strip() == text
+            assert hypothesis.attention.shape == (len(tokens), 4, 4)
+            np.testing.assert_allclose(hypothesis.attention.sum((1, 2)), 1, rtol=1e-5)
+            spoken = [text[begin:end].strip() for begin, end in hypothesis.spans]
+            assert spoken == [t.replace("▁", "").replace("</s>", "") for t in tokens]
+
+
+def test_pictures_come_in_many_forms(captioner, tmp_path):
+    content = picture_bytes("PNG", seed=2)
+    path = tmp_path / "a.png"
+    path.write_bytes(content)
+    image = Image.open(io.BytesIO(content))
+    forms = [path, str(path), content, image, np.asarray(image)]
+    captions = captioner.caption(forms)
+    assert {(caption.text, round(caption.score, 4)) for caption in captions} == {
+        (captions[0].text, round(captions[0].score, 4))
+    }
+    assert [caption.name for caption in captions] == [str(path)] * 2 + ["2", "3", "4"]
+    (alone,) = captioner.caption(path)
+    assert alone.text == captions[0].text
+
+
+def test_a_batch_gives_what_its_pictures_give_one_by_one(captioner):
+    together = captioner.caption(pictures(), return_attention=True)
+    apart = captioner.caption(pictures(), return_attention=True, batch_size=2)
+    for one, other in zip(together, apart, strict=True):
+        assert one.text == other.text
+        assert one.score == pytest.approx(other.score, rel=1e-4)
+        np.testing.assert_allclose(one.attention, other.attention, atol=1e-5)
+
+
+def test_progress_counts_pictures(captioner):
+    seen = []
+    captioner.caption(pictures(), batch_size=2, progress=seen.append)
+    assert seen == [2, 4, 5]
+
+
+def test_kept_features_are_as_good_as_pictures(captioner):
+    squares = load_pixels(pictures(), captioner.model.image_size, captioner.fit)
+    expected = captioner.caption(pictures())
+    features = np.asarray(captioner.model.image_encoder(squares))
+    for kept, tolerance in ((features, 1e-4), (features.astype("float16"), 0.05)):
+        found = captioner.caption_inputs({"features": kept}, names=list("abcde"))
+        assert [caption.name for caption in found] == list("abcde")
+        for one, other in zip(found, expected, strict=True):
+            assert one.score == pytest.approx(other.score, rel=tolerance, abs=0.1)
+
+
+def test_squares_of_the_models_size_stay_as_they_are(captioner):
+    square = pixels(32, 32, seed=7)
+    (caption,) = captioner.caption([square])
+    (other,) = captioner.caption_inputs({"images": square[None]})
+    assert (caption.text, caption.score) == (other.text, other.score)
+
+
+def test_a_prefix_is_what_captions_begin_with(captioner):
+    prefixes = ["the dog", "", "a red house", "one", "a"]
+    captions = captioner.caption(pictures(), prefixes=prefixes)
+    assert all(c.text.startswith(p) for c, p in zip(captions, prefixes, strict=True))
+    with pytest.raises(ValueError, match="5 pictures and 1 prefixes"):
+        captioner.caption(pictures(), prefixes=["a"])
+
+
+def test_beam_and_n_best_agree_with_each_other(captioner):
+    (caption,) = captioner.caption(pictures()[:1], n_best=4)
+    assert len(caption.hypotheses) == 4
+    (greedy,) = captioner.caption(pictures()[:1], beam=1)
+    assert len(greedy.hypotheses) == 1
+    with pytest.raises(ValueError, match="n_best=3 hypotheses cannot come out of beam"):
+        captioner.caption(pictures()[:1], beam=2, n_best=3)
+
+
+def test_any_caption_can_be_forced(captioner):
+    texts = ["a red dog left of a car.", "the small boat.", "x", "", "one one one"]
+    forced = captioner.force_decode(pictures(), texts)
+    assert [caption.text for caption in forced] == texts
+    for caption in forced:
+        assert caption.attention.shape == (len(caption.tokens), 4, 4)
+        assert len(caption.spans) == len(caption.tokens)
+    with pytest.raises(ValueError, match="one caption for each picture is needed"):
+        captioner.force_decode(pictures(), ["a"])
+
+
+def test_forcing_what_was_found_looks_where_it_looked(captioner):
+    captions = captioner.caption(pictures(), return_attention=True)
+    same = 0
+    for image, caption in zip(pictures(), captions, strict=True):
+        (forced,) = captioner.force_decode(image, caption.text)
+        if forced.tokens != caption.tokens:  # the same words in other pieces
+            continue
+        np.testing.assert_allclose(forced.attention, caption.attention, atol=1e-4)
+        assert forced.hypotheses[0].log_prob == pytest.approx(
+            caption.hypotheses[0].log_prob, rel=1e-4
+        )
+        same += 1
+    assert same
+
+
+def test_without_attention_there_are_no_grids(pooled):
+    (caption,) = pooled.caption(pictures()[:1], return_attention=True)
+    assert caption.attention is None
+    (forced,) = pooled.force_decode(pictures()[:1], "a dog.")
+    assert forced.attention is None or not forced.attention.any()
+
+
+@slow_on_jax
+def test_a_transformer_captions_too():
+    captioner = make_captioner(family=TransformerCaptioner)
+    (caption,) = captioner.caption(pictures()[:1], return_attention=True)
+    assert caption.attention.shape == (len(caption.tokens), 4, 4)
+    np.testing.assert_allclose(caption.attention.sum((1, 2)), 1, rtol=1e-5)
+
+
+def test_how_a_picture_becomes_a_square_is_kept(captioner):
+    wide = picture_bytes("PNG", 20, 90, seed=4)
+    cropped = make_captioner(fit="crop")
+    assert cropped.caption([wide])[0].score != pytest.approx(
+        captioner.caption([wide])[0].score, rel=1e-3
+    )
+
+
+def test_captions_are_json(captioner):
+    (caption,) = captioner.caption(pictures()[:1], return_attention=True)
+    found = json.loads(json.dumps(caption.as_dict()))
+    assert found["image"] == "0"
+    assert found["text"] == caption.text
+    best = found["n_best"][0]
+    assert set(best) == {"text", "score", "log_prob", "tokens", "attention"}
+    np.testing.assert_allclose(best["attention"], caption.attention, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        ("none.jpg", "there is no picture none.jpg"),
+        (b"", "empty"),
+        (b"no picture", "is not a picture that can be read"),
+        (picture_bytes("JPEG")[:-300], "truncated or damaged"),
+        (np.zeros((4, 4), "float32"), "an array must be uint8"),
+    ],
+)
+def test_what_is_no_picture_is_named(captioner, image, message):
+    with pytest.raises(BadImage, match=message):
+        captioner.caption([pictures()[0], image])
