@@ -85,28 +85,31 @@ def draw_looks(results, pictures, path):
 
 
 def draw_positions(results, path):
-    """Errors at each word, a panel for each model, and what own errors cost."""
-    panels, costs = [], []
-    for result in results:
-        if result.variant not in COMPARED:
-            continue
-        forced, free = result.errors
-        positions = range(1, len(forced) + 1)
-        curves = [
-            _curve(name, list(zip(positions, errors, strict=True)))
-            for name, errors in ((FORCED, forced), (FREE, free))
-        ]
-        panels.append(
-            Panel(result.variant.label, "word of the caption", "errors (%)", curves)
-        )
-        gaps = [b.score - a.score for a, b in zip(forced, free, strict=True)]
-        costs.append(Curve(result.variant.label, list(positions), gaps, gaps, gaps))
-    tops = [high for panel in panels for curve in panel.curves for high in curve.high]
-    panels = [panel._replace(top=max(tops)) for panel in panels]
-    panels.append(
-        Panel("what its own words cost", "word of the caption", "points", costs)
-    )
-    return plot_curves(panels, path=path)
+    """Errors at each word and at each thing named, a row for each model; below, what
+    own errors cost."""
+    compared = [result for result in results if result.variant in COMPARED]
+    columns = []
+    for field, x_label, y_label in (
+        ("errors", "word of the caption", "words wrong (%)"),
+        ("name_errors", "thing named", "things wrong (%)"),
+    ):
+        panels, costs = [], []
+        for result in compared:
+            forced, free = getattr(result, field)
+            positions = list(range(1, len(forced) + 1))
+            curves = [
+                _curve(name, list(zip(positions, errors, strict=True)))
+                for name, errors in ((FORCED, forced), (FREE, free))
+            ]
+            panels.append(Panel(result.variant.label, x_label, y_label, curves))
+            gaps = [b.score - a.score for a, b in zip(forced, free, strict=True)]
+            costs.append(Curve(result.variant.label, positions, gaps, gaps, gaps))
+        highs = [h for panel in panels for curve in panel.curves for h in curve.high]
+        panels = [panel._replace(top=max(highs, default=None)) for panel in panels]
+        cost = "what a model's own words cost it"
+        columns.append([*panels, Panel(cost, x_label, "points", costs)])
+    rows = zip(*columns, strict=True)
+    return plot_curves([panel for row in rows for panel in row], path=path)
 
 
 def _curve(label, points):

@@ -12,6 +12,7 @@ from keras_attention.studies.mistakes import (
     count_mistakes,
     find_mistakes,
 )
+from keras_attention.studies.name_errors import errors_by_name
 from keras_attention.studies.shares import Score, Shares
 from keras_attention.studies.word_errors import errors_by_position
 
@@ -89,13 +90,15 @@ class Result(NamedTuple):
     mistake_counts: MistakeCounts | None
     errors: tuple[list[Score], list[Score]]
     """By position in the caption: with the right words before, and with its own."""
+    name_errors: tuple[list[Score], list[Score]]
+    """The same by thing named: the first, the second …"""
 
     @property
     def training(self):
         return self.made["training"]
 
 
-def measure(variant, run, made, pictures, captions, forced, words):
+def measure(variant, run, made, pictures, captions, forced, words, names):
     """Measures one model.
 
     Args:
@@ -106,6 +109,7 @@ def measure(variant, run, made, pictures, captions, forced, words):
         captions: `Caption` of each.
         forced: `Caption` of each, its first reference; None without attention.
         words: `WordsSaid` of each.
+        names: `NamesSaid` of each.
 
     Returns:
         `Result`.
@@ -133,6 +137,7 @@ def measure(variant, run, made, pictures, captions, forced, words):
         mistakes,
         counts,
         errors_by_position(words),
+        errors_by_name(names),
     )
 
 

@@ -185,23 +185,35 @@ def _share(counts, place):
 
 def how_errors_grow(results):
     """Errors with the right words before, and with the model's own."""
-    parts, costs = [], {}
-    for variant in (SOFT, POOLED, SAMPLING):
-        result = find(results, variant)
-        forced, free = (
-            np.array([(each.score, each.count) for each in errors])
-            for errors in result.errors
+    paragraphs = []
+    for field, what, place in (
+        ("errors", "words", "word"),
+        ("name_errors", "things named", "thing"),
+    ):
+        parts, costs = [], {}
+        for variant in (SOFT, POOLED, SAMPLING):
+            forced, free = getattr(find(results, variant), field)
+            if not forced:
+                continue
+            a, b = mean_error(forced), mean_error(free)
+            last = free[-1].score - forced[-1].score
+            parts.append(
+                f"{variant.label} {a:.1f} % and {b:.1f} % ({b - a:+.1f}; at {place} "
+                f"{len(forced)}, {last:+.1f})"
+            )
+            costs[variant.name] = round(b - a, 1)
+        if len(costs) < 3:
+            continue
+        less = costs[SAMPLING.name] < costs[SOFT.name]
+        paragraphs.append(
+            f"Wrong {what}, with the right words before and with its own: "
+            f"{'; '.join(parts)}. With scheduled sampling a model's own words cost it "
+            f"{'less' if less else 'no less'} than without."
         )
-        a, b = (np.average(each[:, 0], weights=each[:, 1]) for each in (forced, free))
-        last = len(forced)
-        parts.append(
-            f"{variant.label}: {a:.1f} % errors with the right words before, {b:.1f} % "
-            f"with its own ({b - a:+.1f}; at word {last}, "
-            f"{free[-1, 0] - forced[-1, 0]:+.1f})"
-        )
-        costs[variant.name] = round(b - a, 1)
-    less = costs[SAMPLING.name] < costs[SOFT.name]
-    return (
-        f"Over all positions, {'; '.join(parts)}. With scheduled sampling a model's "
-        f"own words cost it {'less' if less else 'no less'} than without."
-    )
+    return " ".join(paragraphs)
+
+
+def mean_error(errors):
+    """Over all positions, each as often as it was measured."""
+    weights = [error.count for error in errors]
+    return float(np.average([error.score for error in errors], weights=weights))

@@ -20,6 +20,7 @@ from pathlib import Path
 from keras_attention.evaluation.captioning import caption_split
 from keras_attention.files import write_whole
 from keras_attention.studies.caption_files import kept_captions
+from keras_attention.studies.name_errors import NamesSaid, say_names
 from keras_attention.studies.region_measures import Pictures, measure
 from keras_attention.studies.region_variants import (
     VARIANTS,
@@ -105,6 +106,7 @@ class RegionRun(StudyRun):
         if self.variant.attends:
             self.forced_captions(console)
         self.words(console)
+        self.names(console)
         # Models and their programs are let go before the next one is trained.
         self.__dict__.pop("_captioner", None)
 
@@ -147,11 +149,21 @@ class RegionRun(StudyRun):
         if not path.exists():
             console.print("having it guess each next word")
             test = self.corpus(console).test
-            said = say_words(self._captioner, {"images": test.images}, test.references)
-            lines = (json.dumps(each._asdict()) for each in said)
-            write_whole(path, "".join(f"{line}\n" for line in lines))
-        with path.open(encoding="utf-8") as lines:
-            return [WordsSaid(**json.loads(line)) for line in lines]
+            inputs = {"images": test.images}
+            _write_lines(path, say_words(self._captioner, inputs, test.references))
+        return [WordsSaid(**row) for row in _read_lines(path)]
+
+    def names(self, console):
+        """`NamesSaid` of each picture."""
+        path = self.folder / "names.jsonl"
+        if not path.exists():
+            console.print("having it name each next thing")
+            test = self.corpus(console).test
+            firsts = [texts[0] for texts in test.references]
+            inputs = {"images": test.images}
+            said = say_names(self._captioner, inputs, firsts, test.truths)
+            _write_lines(path, said)
+        return [NamesSaid(**row) for row in _read_lines(path)]
 
     def result(self, pictures, console):
         """All that was measured of it."""
@@ -164,4 +176,15 @@ class RegionRun(StudyRun):
             self.captions(console),
             self.forced_captions(console) if self.variant.attends else None,
             self.words(console),
+            self.names(console),
         )
+
+
+def _write_lines(path, tuples):
+    lines = (json.dumps(each._asdict(), ensure_ascii=False) for each in tuples)
+    write_whole(path, "".join(f"{line}\n" for line in lines))
+
+
+def _read_lines(path):
+    with path.open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]

@@ -54,13 +54,20 @@ over its tokens, and the peak the middle of the cell looked at most. What stood 
 """
 
 POSITIONS = """\
-Of each picture's references the one is taken that agrees with the greedy caption at
-most positions. At each position its word is compared twice: with what the model finds
-most probable after the *reference's* words up to there, and with the greedy caption's
-word, which follows *its own*. At the first position both are the same by definition;
-what lies between them later is what the model's own errors cost it, a word too many or
-too few included, since it moves all that follow. A scene has many true captions: a
-share of errors is there whatever the model knows, and only differences say something.
+**Words.** Of each picture's references the one is taken that agrees with the greedy
+caption at most positions. At each position its word is compared twice: with what the
+model finds most probable after the *reference's* words up to there, and with the greedy
+caption's word, which follows *its own*. A scene has many true captions, so that a share
+of errors is there whatever the model knows; and a word too many or too few moves all
+that follow.
+
+**Things** may be said in any order, and nothing moves. The picture's first reference is
+given up to where it names its k-th thing, and the model goes on greedily; what it names
+next is compared with the k-th thing that its greedy caption names. A name is right if
+such a thing is in the picture and has not been named before.
+
+At the first position both are the same by definition; what lies between them later is
+what a model's own errors cost it.
 """
 
 
@@ -138,6 +145,9 @@ def _numbers(result, pictures):
     for which, errors in zip((FORCED, FREE), result.errors, strict=True):
         for position, score in enumerate(errors, 1):
             yield "all", f"word {position}", f"errors, {which}", score
+    for which, errors in zip((FORCED, FREE), result.name_errors, strict=True):
+        for position, score in enumerate(errors, 1):
+            yield "all", f"thing {position}", f"errors, {which}", score
 
 
 def _splits(pictures):
@@ -164,7 +174,9 @@ def report_text(results, pictures, command="", gallery=False):
         parts += ["![Wrong words and where was looked](gallery.png)\n"]
     parts += [_places(results), _pairs(results)]
     parts += ["## Errors by position\n", POSITIONS, how_errors_grow(results) + "\n"]
-    parts += ["![Errors by position](positions.png)\n", _positions(results)]
+    parts += ["![Errors by position](positions.png)\n"]
+    parts += [_positions(results, "word", "errors")]
+    parts += [_positions(results, "thing named", "name_errors")]
     parts.append(made_by(results, command))
     return "\n".join(parts)
 
@@ -253,17 +265,17 @@ def _pairs(results):
     return f"What {results[0].variant.label} took for something else: {told}.\n"
 
 
-def _positions(results):
+def _positions(results, place, field):
     compared = [result for result in results if result.variant in COMPARED]
-    header = ["word"]
+    header = [place]
     for result in compared:
         header += [f"{result.variant.label}: {FORCED}", FREE]
     rows = [header]
-    for t in range(max(len(result.errors[0]) for result in compared)):
+    for t in range(max(len(getattr(result, field)[0]) for result in compared)):
         row = [t + 1]
         for result in compared:
-            forced, free = (errors[t : t + 1] for errors in result.errors)
-            row += [_cell(each[0] if each else None) for each in (forced, free)]
+            for errors in getattr(result, field):
+                row.append(_cell(errors[t] if t < len(errors) else None))
         rows.append(row)
     return _table(rows)
 
