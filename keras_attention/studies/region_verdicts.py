@@ -8,6 +8,8 @@ from keras_attention.studies.region_measures import METRICS
 from keras_attention.studies.region_variants import POOLED, SAMPLING, SOFT, STOCHASTIC
 from keras_attention.studies.shares import score_difference, score_shares
 
+FEW = 20  # mistakes: of fewer, nothing is said
+
 
 def find(results, variant):
     """The result of a variant."""
@@ -39,14 +41,14 @@ def against_pooled(results, pictures):
             told.append(
                 f"{metric.label} {mine.score:.{metric.digits}f} against "
                 f"{theirs.score:.{metric.digits}f} of the {best.variant.label} "
-                f"({gap.text(metric.digits, signed=True)})"
+                f"({gap.signed(metric.digits)})"
             )
         outcome = won[0] if len(set(won)) == 1 else "was not better in everything"
         where = "on pictures with " + title
         parts.append(f"{where[0].upper()}{where[1:]}, attention {outcome}: ")
         parts[-1] += "; ".join(told) + "."
     parts.append(
-        "In brackets the difference and its 95 % interval, both models resampled on "
+        "In brackets differences with their 95 % intervals, both models resampled on "
         "the same pictures."
     )
     return " ".join(parts)
@@ -102,9 +104,9 @@ def by_number_of_things(results, pictures):
         if gaps[1].high < gaps[0].low:
             more = "less"
         parts.append(
-            f"With {title}, object F1 of soft attention less that of the "
-            f"{best.variant.label} is {gaps[0].text(signed=True)} where there "
-            f"{_things(fewest)}, and {gaps[1].text(signed=True)} where there "
+            f"With {title}, object F1 of soft attention minus that of the "
+            f"{best.variant.label} is {gaps[0].signed()} where there "
+            f"{_things(fewest)}, and {gaps[1].signed()} where there "
             f"{_things(most)}: attention brought {more} where there is more to see."
         )
     return " ".join(parts)
@@ -140,14 +142,13 @@ def where_it_looks(results):
         if None in gaps:
             continue
         verbs = [
-            "raised" if gap.low > 0 else "lowered" if gap.high < 0 else "did not change"
+            "raised" if gap.low > 0 else "lowered" if gap.high < 0 else "left unchanged"
             for gap in gaps
         ]
         parts.append(
-            f"{words} {verbs[0]} the attention inside the box, beyond chance "
-            f"({gaps[0].text(signed=True)} points), and {verbs[1]} the share of peaks "
-            f"inside ({gaps[1].text(signed=True)}), on the same references said by "
-            "both."
+            f"{words} {verbs[0]} the attention inside the box ({gaps[0].signed()} "
+            f"points) and {verbs[1]} the share of peaks inside ({gaps[1].signed()}), "
+            "while both models say the same references."
         )
     return " ".join(parts)
 
@@ -165,6 +166,8 @@ def why_the_wrong_word(results):
         f"out in {_share(counts, UNNAMED)} of them, on a thing that it names elsewhere "
         f"in {_share(counts, NAMED)}, and on no thing in {_share(counts, NOTHING)}. "
     )
+    if counts.wrong < FEW:
+        return text + "These are too few to say why."
     excess = {place: shares[place] - counts.chances[place] for place in shares}
     reason = max(excess, key=lambda place: excess[place])
     text += {

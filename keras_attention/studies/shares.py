@@ -17,11 +17,15 @@ class Score(NamedTuple):
     count: int
     """Pictures, or whatever was resampled, that have a say in it."""
 
-    def text(self, digits=1, signed=False):
+    def text(self, digits=1):
         """For a table's cell."""
-        sign = "+" if signed else ""
-        score = f"{self.score:{sign}.{digits}f}"
-        return f"{score} ({self.low:{sign}.{digits}f} to {self.high:{sign}.{digits}f})"
+        score, low, high = (f"{value:.{digits}f}" for value in self[:3])
+        return f"{score} ({low} to {high})"
+
+    def signed(self, digits=1):
+        """As a difference."""
+        score, low, high = (f"{value:+.{digits}f}" for value in self[:3])
+        return f"{score} [{low}, {high}]"
 
 
 class Shares(NamedTuple):
