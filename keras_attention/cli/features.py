@@ -58,19 +58,24 @@ def features(
         raise ValueError("there is no picture left to encode; see the lines above")
     run = compiled(network, network)
     console = plain_console()
+    fingerprint = {"encoder": _weights(network), "pictures": pictures.fingerprint()}
     with Progress(
         console=console, transient=True, disable=not console.is_terminal
     ) as bar:
         task = bar.add_task("encoding", total=len(pictures))
-        store = compute_features(
-            lambda batch: np.asarray(run(batch)),
-            pictures,
-            folder,
-            {"encoder": _weights(network), "pictures": pictures.fingerprint()},
-            batch_size,
-            lambda done: bar.update(task, completed=done),
-            force,
-        )
+        try:
+            store = compute_features(
+                lambda batch: np.asarray(run(batch)),
+                pictures,
+                folder,
+                fingerprint,
+                batch_size,
+                lambda done: bar.update(task, completed=done),
+                force,
+            )
+        except ValueError as error:
+            message = str(error).replace("pass overwrite=True", "say --force")
+            raise ValueError(message) from None
     lines = "".join(f"{name}\n" for name in pictures.names)
     write_whole(folder / NAMES, lines)
     count, *grid = store.features.shape

@@ -57,6 +57,7 @@ def test_what_is_there_is_not_computed_again(
     code, _, err = run(["features", *argv], capsys)
     assert code == 1
     assert "features of another encoder or of other pictures" in err
+    assert "choose another folder, or say --force" in err
     assert run(["features", *argv, "--force"], capsys)[0] == 0
 
 
