@@ -6,7 +6,12 @@ from pathlib import Path
 import typer
 
 from keras_attention.cli import bundles
-from keras_attention.cli.pictures import read_picture, square_in, whole_picture
+from keras_attention.cli.pictures import (
+    read_picture,
+    square_in,
+    whole_picture,
+    window_of,
+)
 
 
 def attend(
@@ -117,7 +122,6 @@ def _encoder(translator, text, layer, output):
 
 
 def _picture(captioner, image, target, beam, output):
-    from keras_attention.data.placement import placement
     from keras_attention.evaluation.attention import coverage, entropy
     from keras_attention.plotting.captions import plot_caption
 
@@ -133,10 +137,9 @@ def _picture(captioner, image, target, beam, output):
         )
     attention = caption.attention  # (T, N, N)
     if output is not None:
+        window = window_of(image_bytes, size, fit)
         picture = whole_picture(image_bytes)
-        height, width, _ = picture.shape
-        place = placement(width, height, size, fit)
-        plot_caption(picture, caption.tokens, attention, placement=place, path=output)
+        plot_caption(picture, caption.tokens, attention, window=window, path=output)
     regions = attention.reshape(len(attention), -1)
     seen = coverage(regions).reshape(attention.shape[1:])
     return {

@@ -100,6 +100,15 @@ def square_in(image_bytes, size, fit):
     return [round(edge, 2) for edge in square.tolist()]
 
 
+def window_of(image_bytes, size, fit):
+    """Where the picture lies in that square, whose sides are from 0 to 1."""
+    from keras_attention.data.images import picture_size, placement
+
+    width, height = picture_size(image_bytes)
+    box = placement(width, height, size, fit).to_square([0, 0, width, height])
+    return tuple((box / size).tolist())
+
+
 def whole_picture(image_bytes, longest=640):
     """The picture itself, uint8 `(H, W, 3)`, the longer side being `longest`."""
     from keras_attention.data.images import load_pixels, picture_size, placement
