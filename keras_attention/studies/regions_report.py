@@ -17,6 +17,7 @@ from keras_attention.studies.region_figures import (
     draw_scores,
     groups_of,
 )
+from keras_attention.studies.region_gallery import draw_gallery
 from keras_attention.studies.region_measures import METRICS
 from keras_attention.studies.region_verdicts import (
     against_pooled,
@@ -53,6 +54,11 @@ A name is wrong if no thing of that name is in the picture. Its attention is the
 over its tokens, and the peak the middle of the cell looked at most. What stood there?
 """
 
+SHOWN = """\
+Some of them, of each kind in proportion: a right caption, what was said, and the
+picture in the light of the attention of the wrong name, with all things' boxes.
+"""
+
 POSITIONS = """\
 **Words.** Of each picture's references the one is taken that agrees with the greedy
 caption at most positions. At each position its word is compared twice: with what the
@@ -72,7 +78,7 @@ what a model's own errors cost it.
 
 
 def write_report(results, pictures, folder, command=""):
-    """Writes regions.png, looks.png, positions.png, regions.csv and report.md.
+    """Writes all pictures, regions.csv and report.md.
 
     Args:
         results: list of `Result`, that of soft attention first.
@@ -89,7 +95,9 @@ def write_report(results, pictures, folder, command=""):
     draw_looks(results, pictures, folder / "looks.png")
     draw_positions(results, folder / "positions.png")
     write_whole(folder / "regions.csv", csv_text(results, pictures))
-    write_whole(folder / "report.md", report_text(results, pictures, command))
+    gallery = draw_gallery(results[0], pictures, folder / "gallery.png")
+    text = report_text(results, pictures, command, gallery)
+    write_whole(folder / "report.md", text)
     return folder / "report.md"
 
 
@@ -171,7 +179,7 @@ def report_text(results, pictures, command="", gallery=False):
     parts += ["## Why was the wrong word said?\n", WRONG]
     parts += [why_the_wrong_word(results) + "\n"]
     if gallery:
-        parts += ["![Wrong words and where was looked](gallery.png)\n"]
+        parts += ["![Wrong words and where was looked](gallery.png)\n", SHOWN]
     parts += [_places(results), _pairs(results)]
     parts += ["## Errors by position\n", POSITIONS, how_errors_grow(results) + "\n"]
     parts += ["![Errors by position](positions.png)\n"]

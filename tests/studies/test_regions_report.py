@@ -5,7 +5,9 @@ import csv
 import pytest
 
 from keras_attention.evaluation.captioning import score_said
+from keras_attention.studies.mistakes import NOTHING, UNNAMED
 from keras_attention.studies.name_errors import NamesSaid
+from keras_attention.studies.region_gallery import choose
 from keras_attention.studies.region_measures import METRICS
 from keras_attention.studies.region_variants import (
     POOLED,
@@ -123,18 +125,26 @@ def test_the_cost_of_own_words_is_told(pictures, results):
     assert wrong != right
 
 
+def test_the_gallery_shows_each_kind_once_a_picture(pictures):
+    one = measured(pictures, SOFT, 0.3).mistakes
+    two = measured(pictures, SOFT, 0.3, look=lambda *_: [[0, 0, 2, 2]]).mistakes
+    mixed = [*one[: len(one) // 2], *two[len(two) // 2 :]]
+    chosen = choose(mixed)
+    assert len(chosen) == len({each.picture for each in chosen}) == 12
+    assert {UNNAMED, NOTHING} <= {each.place for each in chosen}
+    assert choose(mixed[:1]) == mixed[:1]
+    assert choose([]) == []
+
+
 def test_all_that_was_measured_is_written(pictures, results, tmp_path):
     report = write_report(
         results, pictures, tmp_path / "out", "keras-attention study …"
     )
     names = {path.name for path in report.parent.iterdir()}
-    pictures_drawn = {"regions.png", "looks.png", "positions.png", "gallery.png"}
-    assert names - {"gallery.png"} | pictures_drawn == {
-        "report.md",
-        "regions.csv",
-        *pictures_drawn,
-    }
+    drawn = {f"{name}.png" for name in ("regions", "looks", "positions", "gallery")}
+    assert names == {"report.md", "regions.csv", *drawn}
     text = report.read_text(encoding="utf-8")
+    assert all(f"({name})" in text for name in drawn)
     assert "    keras-attention study …" in text
     assert "train runs/pooled-every/recipe.toml" in text
     assert "keras-attention-models 0.1, Keras 3.15 on tensorflow" in text
