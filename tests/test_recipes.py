@@ -22,7 +22,7 @@ class TestRecipe:
     def test_loads(self, name):
         recipe = load_recipe(name)
         assert recipe.name == name
-        assert recipe.data.corpus in [*shipped_corpora(), *TASKS]
+        assert recipe.data.corpus in [*shipped_corpora(), *TASKS, "scenes"]
 
     def test_opens_with_a_title_and_its_command(self, name):
         title, *comment = head(name)

@@ -55,7 +55,9 @@ def cut(sprite):
     """What is drawn, as large as the square allows."""
     if sprite.size == (SIDE, SIDE):
         return sprite
-    sprite = sprite.crop(sprite.getchannel("A").point(lambda a: a > 8 and 255).getbbox())
+    sprite = sprite.crop(
+        sprite.getchannel("A").point(lambda a: a > 8 and 255).getbbox()
+    )
     scale = SIDE / max(sprite.size)
     size = [max(1, round(length * scale)) for length in sprite.size]
     square = Image.new("RGBA", (SIDE, SIDE))

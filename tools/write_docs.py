@@ -13,8 +13,8 @@ import typer
 
 from keras_attention.cli.app import app
 from keras_attention.decoding.options import DecodingOptions
-from keras_attention.models.transformer import PRESETS, Transformer
-from keras_attention.training import recipe
+from keras_attention.models.families import FAMILIES
+from keras_attention.training import recipe, tables
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -53,11 +53,15 @@ NOT_IN_RECIPES = (
     "max_steps",
 )
 
+# A name, or several with commas, and what is said of them.
+ARGUMENT = r"^    (\w+(?:,\s+\w+)*): (.*(?:\n {8}.*)*)"
+
 TABLES = {
-    "data": recipe.DataConfig,
-    "tokenizer": recipe.TokenizerConfig,
-    "model": recipe.ModelConfig,
-    "training": recipe.TrainingConfig,
+    "data": tables.DataConfig,
+    "data], of captions": tables.CaptionDataConfig,
+    "tokenizer": tables.TokenizerConfig,
+    "model": tables.ModelConfig,
+    "training": tables.TrainingConfig,
     "decoding": DecodingOptions,
 }
 
@@ -116,32 +120,46 @@ def recipes_page():
     for name, config in TABLES.items():
         parts.append(_table(name, config))
         if name == "model":
-            parts += [_arguments(Transformer), _presets()]
+            parts += [
+                _family(task, family, *known)
+                for task, families in FAMILIES.items()
+                for family, known in families.items()
+            ]
     return "".join(parts)
+
+
+def _family(task, family, model, presets):
+    title = f'\n#### {task}, family = "{family}"\n'
+    return title + _arguments(model) + _presets(presets)
 
 
 def _arguments(model):
     """Arguments of a model, without their defaults: presets say them."""
     arguments = inspect.cleandoc(model.__doc__).split("Args:\n")[1].split("\n\n")[0]
-    lines = ["", "| key of the Transformer | |", "|---|---|"]
-    for name, text in re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", arguments, re.M):
-        if name not in NOT_IN_RECIPES:
-            lines.append(f"| `{name}` | {_cell(text)} |")
+    lines = ["", "| key | |", "|---|---|"]
+    for names, text in re.findall(ARGUMENT, arguments, re.M):
+        wanted = [
+            name for name in re.split(r",\s+", names) if name not in NOT_IN_RECIPES
+        ]
+        if wanted:
+            cells = ", ".join(f"`{name}`" for name in wanted)
+            lines.append(f"| {cells} | {_cell(text)} |")
     return "\n".join(lines) + "\n"
 
 
-def _presets():
-    names = list(next(iter(PRESETS.values())))
+def _presets(presets):
+    names = list(dict.fromkeys(name for preset in presets.values() for name in preset))
     lines = ["", f"| preset | {' | '.join(f'`{name}`' for name in names)} |"]
     lines.append("|---" * (len(names) + 1) + "|")
-    for preset, values in PRESETS.items():
+    for preset, values in presets.items():
         cells = [str(values.get(name, "")) for name in names]
         lines.append(f"| `{preset}` | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
 def _table(name, config):
-    lines = [f"\n### [{name}]\n", inspect.cleandoc(config.__doc__).split("\n\n")[0]]
+    title = f"[{name}" if "]" in name else f"[{name}]"
+    lines = [f"\n### {title}\n", inspect.cleandoc(config.__doc__).split("\n\n")[0]]
     lines += ["", "| key | | default |", "|---|---|---|"]
     sentences = _sentences(config)
     for field in dataclasses.fields(config):

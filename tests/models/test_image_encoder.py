@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_attention.data.legacy_weights import read_legacy_weights
 from keras_attention.models import efficientnet_lite
 from keras_attention.models.efficientnet_lite import efficientnet_lite0_classifier
 from keras_attention.models.image_encoder import image_encoder
+from keras_attention.models.legacy_weights import read_legacy_weights
 from tests.support import slow_on_jax, to_numpy
 
 

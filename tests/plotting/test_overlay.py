@@ -1,0 +1,88 @@
+"""A map of few cells lies over the picture where it belongs."""
+
+import numpy as np
+import pytest
+
+from keras_attention.plotting.overlay import (
+    SIDE,
+    check_maps,
+    check_picture,
+    fit_panel,
+    overlay,
+    peak_place,
+    smooth_map,
+)
+
+
+def one_cell(row, column, cells=4):
+    attention = np.zeros((cells, cells))
+    attention[row, column] = 0.7
+    return attention
+
+
+def brightest(smooth):
+    return np.unravel_index(smooth.argmax(), smooth.shape)
+
+
+@pytest.mark.parametrize("cell", [(0, 0), (1, 2), (3, 3)])
+def test_the_brightest_spot_is_the_middle_of_the_cell(cell):
+    smooth = smooth_map(one_cell(*cell), (80, 80))
+    expected = [20 * (index + 0.5) for index in cell]
+    np.testing.assert_allclose(brightest(smooth), expected, atol=1.5)
+    assert smooth.max() > 0.9 and smooth.min() == 0
+
+
+def test_maps_are_smooth_and_never_negative():
+    rng = np.random.default_rng(0)
+    smooth = smooth_map(rng.random((8, 8)), (128, 96))
+    assert smooth.shape == (96, 128)
+    assert smooth.min() >= 0 and smooth.max() <= 1
+    assert np.abs(np.diff(smooth, axis=1)).max() < 0.2
+
+
+def test_a_window_takes_its_part_of_the_square():
+    """A wide picture, letterboxed: its upper edge lies at a quarter of the square."""
+    smooth = smooth_map(one_cell(1, 0), (80, 40), window=(0, 0.25, 1, 0.75))
+    np.testing.assert_allclose(brightest(smooth), (10, 10), atol=1.5)
+
+
+def test_where_a_crop_left_something_out_nothing_is_looked_at():
+    smooth = smooth_map(np.ones((4, 4)), (160, 80), window=(-0.5, 0, 1.5, 1))
+    assert smooth[40, 80] > 0.9
+    assert smooth[40, 5] == smooth[40, 155] == 0
+
+
+def test_what_is_looked_at_keeps_its_colours():
+    picture = np.full((60, 60, 3), (200, 40, 40), "uint8")
+    lit = overlay(picture, one_cell(1, 1, cells=3))
+    middle, corner = lit[SIDE // 2, SIDE // 2], lit[2, 2]
+    np.testing.assert_allclose(middle, (200, 40, 40), atol=6)
+    assert np.ptp(corner.astype(int)) < 5 and corner[0] < 60
+
+
+def test_panels_keep_the_proportions_of_pictures():
+    assert fit_panel(np.zeros((30, 60, 3), "uint8")).shape == (SIDE // 2, SIDE, 3)
+    assert fit_panel(np.zeros((900, 3, 3), "uint8")).shape == (SIDE, 1, 3)
+
+
+def test_the_peak_is_the_middle_of_its_cell():
+    assert peak_place(one_cell(0, 3)) == (0.875, 0.125)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (4, 4, 4)])
+def test_other_shapes_are_no_pictures(shape):
+    with pytest.raises(ValueError, match=r"must be uint8 \(H, W, 3\)"):
+        check_picture(np.zeros(shape, "uint8"))
+
+
+@pytest.mark.parametrize(
+    ("maps", "message"),
+    [
+        (np.zeros((2, 3, 4)), r"must be \(2, N, N\).* received the shape \(2, 3, 4\)"),
+        (np.zeros((3, 4, 4)), "one map for each of 2 tokens"),
+        (np.full((2, 4, 4), np.nan), "attention must be finite"),
+    ],
+)
+def test_other_shapes_are_no_maps(maps, message):
+    with pytest.raises(ValueError, match=message):
+        check_maps(maps, 2)
