@@ -235,7 +235,7 @@ def test_scheduled_sampling_takes_batches_of_any_shape():
         )
         for rows, steps in ((2, 3), (3, 4), (2, 5))
     ]
-    history = model.fit(iter(batches), steps_per_epoch=3, verbose=0)
+    history = model.fit((batch for batch in batches), steps_per_epoch=3, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
 
 
