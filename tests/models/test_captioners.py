@@ -194,6 +194,7 @@ def test_a_pooled_vector_does_not_know_which_region_was_where():
     np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
+@slow_on_jax
 @pytest.mark.parametrize("model_class", [RecurrentCaptioner, TransformerCaptioner])
 def test_the_doubly_stochastic_loss_is_added_in_training_only(model_class):
     # What reads kept features has no gradient for what made them.
@@ -216,6 +217,7 @@ def test_the_doubly_stochastic_loss_is_added_in_training_only(model_class):
     assert float(penalised - plain) == pytest.approx(0.7 * penalty, rel=1e-3)
 
 
+@slow_on_jax
 def test_scheduled_sampling_takes_batches_of_any_shape():
     """Which Keras's `fit` makes unknown, once two batches have differed."""
     model = RecurrentCaptioner(9, **SIZES, train_encoder=False)

@@ -15,6 +15,9 @@ from keras_attention.models.image_encoder import image_encoder
 from keras_attention.models.legacy_weights import read_legacy_weights
 from tests.support import slow_on_jax, to_numpy
 
+# JAX compiles each operation of a network that runs eagerly.
+QUICK = [pytest.mark.slow] if keras.backend.backend() == "jax" else []
+
 
 def noise(size, count=2):
     return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), "uint8")
@@ -25,7 +28,7 @@ def noise(size, count=2):
     [
         ("small-cnn", 64, 4, 160),
         ("small-cnn", 32, 4, 96),
-        ("efficientnet-lite0", 64, 4, 112),
+        pytest.param("efficientnet-lite0", 64, 4, 112, marks=QUICK),
         pytest.param("efficientnet-lite0", 96, 3, 320, marks=pytest.mark.slow),
         pytest.param("MobileNetV2", 64, 4, 576, marks=pytest.mark.slow),
     ],
