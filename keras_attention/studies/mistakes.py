@@ -1,10 +1,12 @@
 """Why was the wrong word said? What stood where attention was when it was said.
 
-A name is wrong if no thing of that name is in the picture. While it was said,
+A name is wrong if no thing of that name is in the picture, or if it has been said
+before: of several things of one kind a caption says how many. While it was said,
 attention had its peak
 
     on a thing that goes unnamed     it looked at the right thing and misjudged it
-    on a thing that is named         it looked at what has its name already
+    on the thing that is called so   it had not moved on
+    on another thing that is named   it looked at what has its name already
     on nothing                       it looked past all things
 """
 
@@ -15,10 +17,13 @@ import numpy as np
 
 from keras_attention.evaluation.pointing import covered_cells
 
-UNNAMED, NAMED, NOTHING = "unnamed", "named", "nothing"
+ABSENT, REPEATED = "absent", "repeated"
+KINDS = {ABSENT: "not there", REPEATED: "said before"}
+UNNAMED, SAME, NAMED, NOTHING = "unnamed", "same", "named", "nothing"
 PLACES = {
     UNNAMED: "a thing that the caption leaves out",
-    NAMED: "a thing that the caption names elsewhere",
+    SAME: "the thing that is called so",
+    NAMED: "another thing that the caption names",
     NOTHING: "no thing",
 }
 
@@ -28,8 +33,10 @@ class Mistake(NamedTuple):
 
     picture: int
     """Its number in the split."""
+    kind: str
+    """A key of `KINDS`."""
     said: str
-    """The identifier of what is not there."""
+    """The identifier of what was said."""
     word: str
     """As the caption has it."""
     steps: list
@@ -62,27 +69,42 @@ def find_mistakes(captions, truths, statements, image_size):
     ):
         there = {each["name"] for each in truth["objects"]}
         named = {name for _, _, name in statement.mentions} & there
+        before = set()
         for begin, end, name in statement.mentions:
+            kind = ABSENT if name not in there else REPEATED if name in before else ""
+            before.add(name)
             steps = [
                 step
                 for step, (first, last) in enumerate(caption.spans)
                 if first < end and last > begin
             ]
-            if name in there or not steps:
+            if not kind or not steps:
                 continue
             attention = caption.attention[steps].mean(axis=0)
             cell = image_size / len(attention)
             row, column = np.unravel_index(attention.argmax(), attention.shape)
             peak = (float((column + 0.5) * cell), float((row + 0.5) * cell))
             seen = _thing_at(peak, truth["objects"])
-            if seen is None:
-                place = NOTHING
-            else:
-                place = NAMED if seen in named else UNNAMED
-            chances = _chances(truth["objects"], named, image_size, len(attention))
-            word = caption.text[begin:end]
-            found.append(Mistake(number, name, word, steps, place, seen, chances, peak))
+            found.append(
+                Mistake(
+                    number,
+                    kind,
+                    name,
+                    caption.text[begin:end],
+                    steps,
+                    NOTHING if seen is None else _place_of(seen, name, named),
+                    seen,
+                    _chances(truth["objects"], name, named, image_size, len(attention)),
+                    peak,
+                )
+            )
     return found
+
+
+def _place_of(seen, said, named):
+    if seen == said:
+        return SAME
+    return NAMED if seen in named else UNNAMED
 
 
 def _thing_at(point, objects):
@@ -97,35 +119,39 @@ def _thing_at(point, objects):
     return min(holding)[1] if holding else None
 
 
-def _chances(objects, named, image_size, grid_size):
-    """Shares of the picture; where boxes of both kinds overlap, half for each."""
+def _chances(objects, said, named, image_size, grid_size):
+    """Shares of the picture; where boxes overlap, as many shares as there are."""
     covered = {}
-    for place, wanted in ((UNNAMED, False), (NAMED, True)):
-        boxes = [each["box"] for each in objects if (each["name"] in named) == wanted]
+    for place in (UNNAMED, SAME, NAMED):
+        boxes = [
+            each["box"]
+            for each in objects
+            if _place_of(each["name"], said, named) == place
+        ]
         covered[place] = covered_cells(boxes, image_size, grid_size)
-    unnamed, known = covered[UNNAMED], covered[NAMED]
-    either = np.maximum(unnamed, known)
-    both = unnamed + known - either
-    return {
-        UNNAMED: float((unnamed - both / 2).mean()),
-        NAMED: float((known - both / 2).mean()),
-        NOTHING: float(1 - either.mean()),
-    }
+    grids = np.array(list(covered.values()))
+    either = grids.max(axis=0)
+    shares = grids * either / np.maximum(grids.sum(axis=0), 1e-9)
+    chances = dict(zip(covered, shares.mean(axis=(1, 2)).tolist(), strict=True))
+    return {**chances, NOTHING: float(1 - either.mean())}
 
 
 class MistakeCounts(NamedTuple):
-    """All wrong names of one model, counted."""
+    """The wrong names of one kind that one model said."""
 
     names: int
     """Names said in all."""
     wrong: int
-    """Of things that are not there."""
     places: dict[str, int]
     """For each of `PLACES`, at how many of them the peak lay there."""
     chances: dict[str, float]
     """For each the share that random peaks would have."""
     pairs: list[tuple[tuple[str, str], int]]
     """What was said, what unnamed thing was looked at, how often; often ones first."""
+
+    def share(self, place):
+        """Of the wrong names."""
+        return self.places[place] / self.wrong if self.wrong else 0.0
 
 
 def count_mistakes(mistakes, statements):
@@ -136,8 +162,16 @@ def count_mistakes(mistakes, statements):
         statements: of all captions.
 
     Returns:
-        `MistakeCounts`.
+        dict of `MistakeCounts` for each of `KINDS`.
     """
+    names = sum(len(statement.mentions) for statement in statements)
+    return {
+        kind: _count([each for each in mistakes if each.kind == kind], names)
+        for kind in KINDS
+    }
+
+
+def _count(mistakes, names):
     places = Counter(mistake.place for mistake in mistakes)
     chances = {
         place: float(np.mean([mistake.chances[place] for mistake in mistakes] or [0]))
@@ -147,7 +181,7 @@ def count_mistakes(mistakes, statements):
         (mistake.said, mistake.seen) for mistake in mistakes if mistake.place == UNNAMED
     )
     return MistakeCounts(
-        sum(len(statement.mentions) for statement in statements),
+        names,
         len(mistakes),
         {place: places[place] for place in PLACES},
         chances,

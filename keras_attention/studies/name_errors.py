@@ -118,6 +118,51 @@ def errors_by_name(said, least=LEAST):
     return forced, free
 
 
+class WrongNames(NamedTuple):
+    """What is wrong with names, counted over all places."""
+
+    places: int
+    omitted: int
+    """Nothing more was named."""
+    repeated: int
+    """The name had been said."""
+    absent: int
+    """No such thing is there."""
+
+
+def wrong_names(said, truths):
+    """What is wrong with the names of `say_names`.
+
+    Args:
+        said: list of `NamesSaid`.
+        truths: dict for each picture, with `objects`.
+
+    Returns:
+        dict of `WrongNames`, "forced" and "free".
+    """
+    return {
+        field: _count_wrong(
+            [
+                (getattr(each, field), getattr(each, f"{field}_right"), truth)
+                for each, truth in zip(said, truths, strict=True)
+            ]
+        )
+        for field in ("forced", "free")
+    }
+
+
+def _count_wrong(rows):
+    places = omitted = repeated = absent = 0
+    for names, right, truth in rows:
+        there = {each["name"] for each in truth["objects"]}
+        places += len(names)
+        for name, fine in zip(names, right, strict=True):
+            omitted += name is None
+            repeated += not fine and name in there
+            absent += name is not None and name not in there
+    return WrongNames(places, omitted, repeated, absent)
+
+
 def _wrong(right):
     share, low, high, _ = exact_match(list(map(str, right)), ["True"] * len(right))
     return Score(100 - share, 100 - high, 100 - low, len(right))

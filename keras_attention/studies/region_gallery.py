@@ -3,12 +3,21 @@
 import numpy as np
 
 from keras_attention.plotting.gallery import Saying, plot_gallery
-from keras_attention.studies.mistakes import NAMED, PLACES, UNNAMED
+from keras_attention.studies.mistakes import (
+    KINDS,
+    NAMED,
+    NOTHING,
+    PLACES,
+    SAME,
+    UNNAMED,
+)
 
 MOST = 12  # mistakes
 NOTES = {
     UNNAMED: "looked at {seen}, unnamed",
+    SAME: "still on it",
     NAMED: "looked at {seen}, named too",
+    NOTHING: "looked at nothing",
 }
 
 
@@ -32,18 +41,23 @@ def draw_gallery(result, pictures, path):
 
 def choose(mistakes, most=MOST):
     """Some mistakes, one of a picture, spread evenly over kinds and pictures."""
-    kinds = list(PLACES)
+    kinds, places = list(KINDS), list(PLACES)
     first = {mistake.picture: mistake for mistake in reversed(mistakes)}
     ordered = sorted(
-        first.values(), key=lambda each: (kinds.index(each.place), each.picture)
+        first.values(),
+        key=lambda each: (
+            kinds.index(each.kind),
+            places.index(each.place),
+            each.picture,
+        ),
     )
-    places = np.linspace(0, len(ordered) - 1, min(most, len(ordered)))
-    return [ordered[round(place)] for place in places]
+    numbers = np.linspace(0, len(ordered) - 1, min(most, len(ordered)))
+    return [ordered[round(number)] for number in numbers]
 
 
 def _saying(mistake, result, pictures):
     caption = result.captions[mistake.picture]
-    note = NOTES.get(mistake.place, "looked at nothing").format(seen=mistake.seen)
+    note = NOTES[mistake.place].format(seen=mistake.seen)
     return Saying(
         pictures.images[mistake.picture],
         _likest(caption.text, pictures.references[mistake.picture]),

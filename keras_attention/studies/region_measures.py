@@ -12,7 +12,11 @@ from keras_attention.studies.mistakes import (
     count_mistakes,
     find_mistakes,
 )
-from keras_attention.studies.name_errors import errors_by_name
+from keras_attention.studies.name_errors import (
+    WrongNames,
+    errors_by_name,
+    wrong_names,
+)
 from keras_attention.studies.shares import Score, Shares
 from keras_attention.studies.word_errors import errors_by_position
 
@@ -87,11 +91,13 @@ class Result(NamedTuple):
     forced: Looks | None
     """Of references that it is made to say."""
     mistakes: list
-    mistake_counts: MistakeCounts | None
+    mistake_counts: dict[str, MistakeCounts] | None
     errors: tuple[list[Score], list[Score]]
     """By position in the caption: with the right words before, and with its own."""
     name_errors: tuple[list[Score], list[Score]]
     """The same by thing named: the first, the second …"""
+    wrong_names: dict[str, WrongNames]
+    """What these errors are: with "forced" and "free" words before."""
 
     @property
     def training(self):
@@ -138,6 +144,7 @@ def measure(variant, run, made, pictures, captions, forced, words, names):
         counts,
         errors_by_position(words),
         errors_by_name(names),
+        wrong_names(names, pictures.truths),
     )
 
 

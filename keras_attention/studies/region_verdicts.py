@@ -2,7 +2,15 @@
 
 import numpy as np
 
-from keras_attention.studies.mistakes import NAMED, NOTHING, UNNAMED
+from keras_attention.studies.mistakes import (
+    ABSENT,
+    NAMED,
+    NOTHING,
+    PLACES,
+    REPEATED,
+    SAME,
+    UNNAMED,
+)
 from keras_attention.studies.region_figures import SPLITS, groups_of
 from keras_attention.studies.region_measures import METRICS
 from keras_attention.studies.region_variants import POOLED, SAMPLING, SOFT, STOCHASTIC
@@ -156,34 +164,57 @@ def where_it_looks(results):
 def why_the_wrong_word(results):
     """What stood where attention was when a wrong name was said."""
     counts = find(results, SOFT).mistake_counts
-    if not counts.wrong:
-        return "Soft attention named nothing that is not there."
-    shares = {place: n / counts.wrong for place, n in counts.places.items()}
+    names = counts[ABSENT].names
+    if not any(each.wrong for each in counts.values()):
+        return "Soft attention named nothing that is not there, and nothing twice."
     text = (
-        f"Of {counts.names:,} names that soft attention said, {counts.wrong:,} "
-        f"({100 * counts.wrong / counts.names:.1f} %) are of things that are not "
-        f"there. While they were said, its peak lay on a thing that the caption leaves "
-        f"out in {_share(counts, UNNAMED)} of them, on a thing that it names elsewhere "
-        f"in {_share(counts, NAMED)}, and on no thing in {_share(counts, NOTHING)}. "
+        f"Of {names:,} names that soft attention said, {_counted(counts[ABSENT])} are "
+        f"of things that are not there, and {_counted(counts[REPEATED])} had been said "
+        "before."
     )
-    if counts.wrong < FEW:
-        return text + "These are too few to say why."
-    excess = {place: shares[place] - counts.chances[place] for place in shares}
-    reason = max(excess, key=lambda place: excess[place])
-    text += {
-        UNNAMED: "Mostly it looked at the right place and took what is there for "
-        "something else: it saw badly rather than looked badly.",
-        NAMED: "What stands out is that it looked at things that have their name "
-        "already: it looked at the wrong place.",
-        NOTHING: "What stands out is that it looked past all things: it spoke without "
-        "looking.",
-    }[reason]
+    for kind, words in (
+        (ABSENT, "While it named what is not there"),
+        (REPEATED, "While it said a name again"),
+    ):
+        if counts[kind].wrong >= FEW:
+            text += f" {words}, its peak lay {_where(counts[kind])}."
+            text += f" {REASONS[_reason(counts[kind])]}"
+        elif counts[kind].wrong:
+            text += f" {words} is too rare to say why."
     return text
 
 
-def _share(counts, place):
-    share = 100 * counts.places[place] / counts.wrong
-    return f"{share:.0f} % (by chance {100 * counts.chances[place]:.0f} %)"
+REASONS = {
+    (UNNAMED,): "Mostly it looked at the right thing and took it for something else: "
+    "it saw badly rather than looked badly.",
+    (SAME,): "Mostly it had not moved on from what it had named.",
+    (NAMED,): "Mostly it looked at another thing, which has its name elsewhere: it "
+    "looked badly.",
+    (NOTHING,): "Mostly it looked past all things.",
+    None: "No single reason accounts for most of them.",
+}
+
+
+def _reason(counts):
+    """The place of more than half of the peaks, if chance does not put them there."""
+    for place in counts.places:
+        if counts.share(place) > max(0.5, counts.chances[place]):
+            return (place,)
+    return None
+
+
+def _counted(counts):
+    return f"{counts.wrong:,} ({100 * counts.wrong / counts.names:.1f} %)"
+
+
+def _where(counts):
+    told = [
+        f"on {words} in {100 * counts.share(place):.0f} % (by chance "
+        f"{100 * counts.chances[place]:.0f} %)"
+        for place, words in PLACES.items()
+        if counts.chances[place] or counts.places[place]
+    ]
+    return ", ".join(told)
 
 
 def how_errors_grow(results):
@@ -213,7 +244,21 @@ def how_errors_grow(results):
             f"{'; '.join(parts)}. With scheduled sampling a model's own words cost it "
             f"{'less' if less else 'no less'} than without."
         )
+    told = [
+        f"{each.variant.label} {_kinds(each.wrong_names['free'])}"
+        for each in (find(results, variant) for variant in (SOFT, POOLED, SAMPLING))
+    ]
+    paragraphs.append(
+        "What is wrong with the things named after a model's own words: "
+        f"{'; '.join(told)}."
+    )
     return " ".join(paragraphs)
+
+
+def _kinds(wrong):
+    shares = (100 * n / max(wrong.places, 1) for n in wrong[1:])
+    omitted, repeated, absent = (f"{share:.1f} %" for share in shares)
+    return f"{absent} not there, {repeated} said before, {omitted} left out"
 
 
 def mean_error(errors):

@@ -4,8 +4,11 @@ import pytest
 
 from keras_attention.evaluation.scenes import read_statements
 from keras_attention.studies.mistakes import (
+    ABSENT,
     NAMED,
     NOTHING,
+    REPEATED,
+    SAME,
     UNNAMED,
     count_mistakes,
     find_mistakes,
@@ -36,7 +39,7 @@ def found(text, look):
     ],
 )
 def test_where_was_looked_decides(box, place, seen):
-    (mistake,), counts = found(
+    (mistake,), all_counts = found(
         "a dog left of a strawberry",
         lambda name, _: [box] if name == "strawberry" else [],
     )
@@ -44,9 +47,10 @@ def test_where_was_looked_decides(box, place, seen):
     assert mistake.word == "a strawberry"
     assert mistake.steps == [4, 5]
     assert box[0] <= mistake.peak[0] <= box[2] and box[1] <= mistake.peak[1] <= box[3]
-    assert mistake.chances == pytest.approx(
-        {UNNAMED: 1 / 4, NAMED: 1 / 16, NOTHING: 11 / 16}
-    )
+    chances = {UNNAMED: 1 / 4, SAME: 0, NAMED: 1 / 16, NOTHING: 11 / 16}
+    assert mistake.chances == pytest.approx(chances)
+    counts = all_counts[ABSENT]
+    assert all_counts[REPEATED].wrong == 0
     assert (counts.names, counts.wrong, counts.places[place]) == (2, 1, 1)
     assert counts.chances == pytest.approx(mistake.chances)
     pairs = [(("strawberry", "rose"), 1)] if place == UNNAMED else []
@@ -70,5 +74,20 @@ def test_of_things_over_each_other_the_smaller_is_seen():
 def test_right_names_and_wrong_numbers_are_no_mistakes():
     mistakes, counts = found("two dogs left of a rose", lambda *_: [[0, 0, 8, 8]])
     assert mistakes == []
-    assert (counts.names, counts.wrong) == (2, 0)
-    assert set(counts.chances.values()) == {0}
+    for each in counts.values():
+        assert (each.names, each.wrong) == (2, 0)
+        assert set(each.chances.values()) == {0}
+
+
+@pytest.mark.parametrize(
+    ("box", "place"), [([0, 0, 16, 16], SAME), ([32, 32, 64, 64], UNNAMED)]
+)
+def test_what_is_said_again_was_not_left_or_not_seen(box, place):
+    (mistake,), counts = found("a dog left of a dog", lambda *_: [box])
+    assert (mistake.kind, mistake.said, mistake.place) == (REPEATED, "dog", place)
+    assert mistake.steps == [4, 5]
+    chances = {UNNAMED: 1 / 4, SAME: 1 / 16, NAMED: 0, NOTHING: 11 / 16}
+    assert mistake.chances == pytest.approx(chances)
+    assert (counts[ABSENT].wrong, counts[REPEATED].wrong) == (0, 1)
+    assert counts[REPEATED].share(place) == 1
+    assert counts[ABSENT].share(place) == 0

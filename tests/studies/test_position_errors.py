@@ -8,8 +8,10 @@ from keras_attention.special_tokens import END_ID, PAD_ID
 from keras_attention.studies.caption_files import kept_captions, write_captions
 from keras_attention.studies.name_errors import (
     NamesSaid,
+    WrongNames,
     errors_by_name,
     say_names,
+    wrong_names,
 )
 from keras_attention.studies.word_errors import (
     WordsSaid,
@@ -120,6 +122,10 @@ def test_names_follow_the_reference_or_themselves():
     assert first.forced == ["dog", "dog", "dog"]
     assert first.forced_right == [True, False, False]
     assert second == NamesSaid(["dog"], ["dog"], [False], [False])
+
+    wrong = wrong_names([first, second], truths)
+    assert wrong["free"] == WrongNames(4, omitted=1, repeated=1, absent=1)
+    assert wrong["forced"] == WrongNames(4, omitted=0, repeated=2, absent=1)
 
     forced, free = errors_by_name([first, second])
     assert [each.score for each in forced] == [50, 100, 100]

@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from keras_attention.evaluation.captioning import score_said
-from keras_attention.studies.mistakes import NOTHING, UNNAMED
+from keras_attention.studies.mistakes import ABSENT, NOTHING, UNNAMED
 from keras_attention.studies.name_errors import NamesSaid
 from keras_attention.studies.region_gallery import choose
 from keras_attention.studies.region_measures import METRICS
@@ -66,7 +66,7 @@ def test_the_scores_are_those_of_evaluation(pictures, results):
     assert inside == pytest.approx(looked["correctness"])
     assert hits == pytest.approx(looked["pointing"])
     assert chance == pytest.approx(looked["chance"])
-    assert ours.mistake_counts.wrong == looked["absent"]
+    assert ours.mistake_counts[ABSENT].wrong == looked["absent"]
 
 
 def test_a_victory_is_told_with_its_size(pictures, results):
@@ -100,29 +100,44 @@ def test_looks_are_told_beside_chance(pictures, results):
     assert "The doubly stochastic penalty lowered the attention" in text
 
 
-def test_the_reason_of_wrong_words_is_told(pictures, results):
+def test_the_reason_of_wrong_words_is_told(pictures):
     many = measured(pictures, SOFT, 0.3)
-    assert "took what is there for something" in why_the_wrong_word([many])
+    text = why_the_wrong_word([many])
+    assert "Mostly it looked at the right thing and took it for something els" in text
+    assert "0 (0.0 %) had been said before" in text
     past = measured(pictures, SOFT, 0.3, look=lambda *_: [[0, 0, 2, 2]])
-    assert "spoke without looking" in why_the_wrong_word([past])
+    assert "Mostly it looked past all things" in why_the_wrong_word([past])
     few = measured(pictures, SOFT, 0.97)
-    assert "too few to say why" in why_the_wrong_word([few])
+    assert "named what is not there is too rare to say why" in why_the_wrong_word([few])
     none = measured(pictures, SOFT, 1.1)
-    assert "nothing that is not there" in why_the_wrong_word([none])
+    assert "not there, and nothing twice" in why_the_wrong_word([none])
+
+
+def test_what_is_said_again_is_told(pictures):
+    stuttering = pictures._replace(
+        references=[
+            [*texts[:-1], f"{texts[-1]} and {texts[-1]}"]
+            for texts in pictures.references
+        ]
+    )
+    text = why_the_wrong_word([measured(stuttering, SOFT, 1.1)])
+    assert "While it said a name again, its peak lay on the thing that is ca" in text
+    assert text.endswith("Mostly it had not moved on from what it had named.")
+    assert "a thing that is not there" not in text
 
 
 def test_the_cost_of_own_words_is_told(pictures, results):
-    right, wrong = [5, 6, 3], [5, 7, 3]
+    right = [5, 6, 3]
     words = [WordsSaid(right, right, right)] * len(pictures.truths)
-    names = [NamesSaid(["dog"], ["rose"], [True], [False])] * len(pictures.truths)
+    names = [NamesSaid(["dog"], ["lion"], [True], [False])] * len(pictures.truths)
     sampling = measured(pictures, SAMPLING, 0.9, words=words, names=names)
     text = how_errors_grow(replaced(results, sampling))
     assert "soft attention 0.0 % and 33.3 % (+33.3; at word 3, +0.0)" in text
     assert "soft, scheduled sampling 0.0 % and 0.0 % (+0.0; at word 3" in text
     assert "own words cost it less than without. Wrong things" in text
     assert "scheduled sampling 0.0 % and 100.0 % (+100.0; at thing 1, +100.0)" in text
-    assert text.endswith("own words cost it no less than without.")
-    assert wrong != right
+    assert "own words cost it no less than without. What is wrong" in text
+    assert "sampling 100.0 % not there, 0.0 % said before, 0.0 % left out." in text
 
 
 def test_the_gallery_shows_each_kind_once_a_picture(pictures):
