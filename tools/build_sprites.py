@@ -5,7 +5,7 @@
     python tools/build_sprites.py FOLDER_WITH_THE_THREE_TGZ
 
 One sheet per artist, 16 sprites of 64 x 64 a row, in the order of things.tsv. Noto's
-are taken as they are; Fluent's are cut to what is drawn and made smaller. With `--names`,
+are taken as they are; Fluent's are cut to what is drawn and made smaller. `--names`
 prints what CLDR calls each thing where the table says otherwise: the table was written
 by hand, for CLDR gives neither plurals nor genders nor measure words.
 """
