@@ -84,7 +84,9 @@ def _draw_saying(cell, saying, families):
             _write(right.set_xlabel, saying.note, families, color=GREY, fontsize=7.5)
     _write(left.set_title, "", families, fontsize=9)
     truth, said = (
-        "\n".join(textwrap.wrap(f"{mark} {text}", 2 * WRAP, subsequent_indent="   "))
+        "\n".join(
+            textwrap.wrap(f"{mark} {text}", 3 * WRAP // 2, subsequent_indent="   ")
+        )
         for mark, text in (("✓", saying.truth), ("✗", saying.said))
     )
     _write(cell.suptitle, f"{truth}\n{said}", families, fontsize=8, ha="left", x=0.03)
