@@ -54,9 +54,9 @@ def efficientnet_lite0_classifier():
     """
     inputs = keras.Input((224, 224, 3), dtype="float32")
     *_, features = _stages(inputs, None)
-    features = _convolution(features, "_conv_head", "_bn1", 1280, 1, 1, None)
+    features = _convolution(features, "conv_head", "bn1", 1280, 1, 1, None)
     features = keras.layers.GlobalAveragePooling2D()(features)
-    logits = keras.layers.Dense(1000, name="_fc")(features)
+    logits = keras.layers.Dense(1000, name="fc")(features)
     network = keras.Model(inputs, logits, name="efficientnet_lite0_classifier")
     load_efficientnet_lite0(network)
     return network
@@ -72,7 +72,7 @@ def load_efficientnet_lite0(network):
     for layer in network.layers:
         if not layer.weights:
             continue
-        name = layer.name.replace("-", ".")
+        name = f"_{layer.name}".replace("-", ".")
         if isinstance(layer, keras.layers.BatchNormalization):
             parts = ("weight", "bias", "running_mean", "running_var")
             layer.set_weights([weights[f"{name}.{part}"] for part in parts])
@@ -98,13 +98,14 @@ def _weights_path():
 
 def _stages(inputs, dtype):
     """Yields the map after each stage. Layers have the names of the weights' file,
-    with "-" for "."."""
-    features = _convolution(inputs, "_conv_stem", "_bn0", 32, 3, 2, dtype)
+    with "-" for ".", and without the "_" that all begin with: SavedModels have no
+    such names."""
+    features = _convolution(inputs, "conv_stem", "bn0", 32, 3, 2, dtype)
     number = 0
     for blocks, kernel, stride, expansion, channels in STAGES:
         for i in range(blocks):
             step = 1 if i else stride
-            prefix = f"_blocks-{number}-"
+            prefix = f"blocks-{number}-"
             features = _block(
                 features, prefix, kernel, step, expansion, channels, dtype
             )

@@ -224,6 +224,19 @@ def test_weights_are_saved_once(saved_models, captioners):
     support.check_saved_once(saved_models / "soft" / "1", captioners["soft"].model)
 
 
+@pytest.mark.slow
+def test_a_pretrained_encoder_is_exported_too(tmp_path):
+    sizes = {"encoder": "efficientnet-lite0", "image_size": 64, "train_encoder": False}
+    captioner = make_captioner(**sizes)
+    version = export(captioner, tmp_path, "lite")
+    support.check_ops(version)
+    loaded = tf.saved_model.load(str(version))
+    outputs = support.answers(loaded, "greedy", image_bytes=pictures())
+    expected = captioner.caption(pictures(), beam=1)
+    assert list(outputs["caption"]) == [caption.text for caption in expected]
+    assert not support.answers(loaded, "greedy", image_bytes=[])["caption"].size
+
+
 def test_warm_up_requests_are_a_png_and_a_jpeg(saved_models):
     requests = read_warmup(saved_models / "soft" / "1")
     assert {signature for signature, _, _ in requests} == set(OUTPUTS)
