@@ -2,7 +2,11 @@
 
 from keras_attention.evaluation.captions import score_captions
 from keras_attention.evaluation.pointing import measure_pointing
-from keras_attention.evaluation.scenes import read_statements, score_scenes
+from keras_attention.evaluation.scenes import (
+    read_statements,
+    score_by_number,
+    score_scenes,
+)
 
 
 def evaluate_captions(
@@ -60,7 +64,7 @@ def caption_split(captioner, split, count=0, console=None, **options):
         )
 
 
-def score_said(captions, references, truths, language, image_size):
+def score_said(captions, references, truths, language, image_size, meteor=False):
     """Scores captions.
 
     Args:
@@ -69,35 +73,51 @@ def score_said(captions, references, truths, language, image_size):
         truths: of each picture what is known of it, or None; of scenes, all is.
         language: str. ISO code of the captions.
         image_size: int. The side of the square in which boxes are measured.
+        meteor: bool. Whether to compute METEOR too; see `score_captions`.
 
     Returns:
-        dict: those of `CaptionScores`; of scenes also those of `SceneScores`, and
-        `attention` (`Pointing`) where captions have it. Where some scenes are of
-        combinations that were held out, `held_out` has the same of these alone, and
-        the rest is of the others.
+        dict: those of `CaptionScores`; of scenes also those of `SceneScores`,
+        `by_things` with some of them for each number of things, and `attention`
+        (`Pointing`) where captions have it. Where some scenes are of combinations that
+        were held out, `held_out` has the same of these alone, and the rest is of the
+        others.
     """
     rows = list(zip(captions, references, truths, strict=True))
     held_out = [row for row in rows if (row[2] or {}).get("held_out")]
     others = [row for row in rows if not (row[2] or {}).get("held_out")]
-    scores = _scored(others or held_out, language, image_size)
+    scores = _scored(others or held_out, language, image_size, meteor)
     if held_out and others:
-        scores["held_out"] = _scored(held_out, language, image_size)
+        scores["held_out"] = _scored(held_out, language, image_size, meteor)
     return scores
 
 
-def _scored(rows, language, image_size):
+def _scored(rows, language, image_size, meteor):
     captions, references, truths = (list(column) for column in zip(*rows, strict=True))
     texts = [caption.text for caption in captions]
-    scores = {"pictures": len(rows), **score_captions(texts, references).as_dict()}
+    worded = score_captions(texts, references, meteor)
+    scores = {"pictures": len(rows), **worded.as_dict()}
     if not _are_scenes(truths):
         return scores
     statements = read_statements(texts, language)
     scores |= score_scenes(statements, truths).as_dict()
+    scores["by_things"] = _by_things(statements, truths)
     if captions[0].attention is not None:
         mentions = [statement.mentions for statement in statements]
         pointing = measure_pointing(captions, truths, mentions, image_size)
         scores["attention"] = pointing.as_dict()
     return scores
+
+
+def _by_things(statements, truths):
+    """The scores that fall as scenes get fuller, for each number of things."""
+    return {
+        str(number): {
+            "pictures": scores.captions,
+            "object_f1": scores.object_f1,
+            "true_captions": scores.true_captions,
+        }
+        for number, scores in score_by_number(statements, truths).items()
+    }
 
 
 def _are_scenes(truths):
@@ -111,6 +131,8 @@ def captions_line(scores):
         f"BLEU-4 {scores['bleu4']:.1f}",
         f"ROUGE-L {scores['rouge_l']:.1f}",
     ]
+    if "meteor" in scores:
+        parts.append(f"METEOR {scores['meteor']:.1f}")
     if "object_f1" in scores:
         parts += [
             f"object F1 {scores['object_f1']:.1f} %",

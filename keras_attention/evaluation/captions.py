@@ -2,26 +2,17 @@
 
 import dataclasses
 import math
-import re
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from importlib.util import find_spec
+
+from keras_attention.evaluation.caption_words import tokenize_caption
+from keras_attention.evaluation.meteor import meteor_score
 
 MOST = 4  # words of an n-gram
 SIGMA = 6.0  # CIDEr-D's Gaussian over differences of length
 BETA = 1.2  # ROUGE-L's weight of recall
 # What the toolkit adds where it divides, so that numbers agree to the last digit.
 TINY, SMALL = 1e-15, 1e-9
-
-# Scripts without spaces, numbers, words with hyphens within, what contractions end in.
-TOKEN = re.compile(
-    r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]"
-    r"|\d+(?:[.,:/]\d+)*"
-    r"|[^\W\d_]\w*(?:[-/]\w+)*"
-    r"|'[^\W\d_]+"
-)
-CONTRACTION = re.compile(r"(?<=\w)(n't|'(?:s|re|ve|ll|d|m))\b")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +53,8 @@ def score_captions(
     Args:
         hypotheses: a caption for each picture.
         references: all right captions of each picture.
-        meteor: whether to compute METEOR too, which needs Java and the extra `coco`.
+        meteor: whether to compute METEOR too, which is for English and needs Java and
+            the extra `coco`.
 
     Returns:
         `CaptionScores`.
@@ -88,23 +80,8 @@ def score_captions(
         bleu4,
         rouge_l=100 * rouge_l(said, right),
         cider=cider_d(said, right),
-        meteor=_meteor(hypotheses, references) if meteor else None,
+        meteor=100 * meteor_score(said, right) if meteor else None,
     )
-
-
-def tokenize_caption(text: str) -> list[str]:
-    """Words in lower case, without punctuation, as the COCO toolkit's Penn Treebank
-    tokenizer leaves them; Chinese and Japanese by characters.
-
-    Example:
-
-    >>> tokenize_caption("A man's hat isn't red, it's well-worn.")
-    ['a', 'man', "'s", 'hat', 'is', "n't", 'red', 'it', "'s", 'well-worn']
-    """
-    text = text.lower().replace("\u2019", "'")
-    text = CONTRACTION.sub(r" \1", text).replace(" n't", " n\x00t")
-    tokens = TOKEN.findall(text.replace("n\x00t", "nt_not"))
-    return ["n't" if token == "nt_not" else token for token in tokens]
 
 
 def bleu(
@@ -256,28 +233,6 @@ def _all_ngrams(words: list[str]):
 def _mean(values: Iterable[float]) -> float:
     values = list(values)
     return sum(values) / len(values)
-
-
-def _meteor(hypotheses, references) -> float:
-    if find_spec("pycocoevalcap") is None:
-        raise ValueError(
-            "METEOR comes with the package pycocoevalcap, which is not installed: "
-            "pip install 'keras-attention-models[coco]', or leave METEOR out"
-        )
-    if shutil.which("java") is None:
-        raise ValueError(
-            "METEOR is written in Java, and there is no java on PATH: install a Java "
-            "runtime, or leave METEOR out"
-        )
-    from pycocoevalcap.meteor.meteor import Meteor
-
-    said = {i: [" ".join(tokenize_caption(x))] for i, x in enumerate(hypotheses)}
-    right = {
-        i: [" ".join(tokenize_caption(text)) for text in texts]
-        for i, texts in enumerate(references)
-    }
-    score, _ = Meteor().compute_score(right, said)
-    return 100 * float(score)
 
 
 def _check(hypotheses, references) -> None:

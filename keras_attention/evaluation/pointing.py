@@ -68,6 +68,13 @@ def measure_pointing(
 
     Returns:
         `Pointing`; all zero where nothing was named that is there.
+
+    Raises:
+        ValueError: a caption without attention.
+
+    References:
+        [Liu et al., 2017](https://arxiv.org/abs/1605.09553);
+        [Zhang et al., 2016](https://arxiv.org/abs/1608.00507).
     """
     looks: list[Look] = []
     absent = 0
@@ -89,8 +96,17 @@ def measure_pointing(
 def caption_looks(caption, truth, mentions, image_size):
     """A `Look` for each mention; None for a thing that is not in the picture.
 
-    The attention of a name is the mean over its pieces. Several things of one name
-    share their boxes.
+    The attention of a name is the mean over the pieces of its phrase, "two dogs", since
+    models differ in when they look: some at the article, some at the noun. Several
+    things of one name share their boxes. What was said without a piece of its own
+    counts as not there.
+
+    Args:
+        caption: `Caption`, or what has its `attention` `(T, N, N)`, and in `spans`
+            `(begin, end)` of each of the `T` pieces in the text.
+        truth: `{"objects": [{"name", "box"}, …]}`.
+        mentions: `(begin, end, name)` each.
+        image_size: int. The side of the square in which boxes are measured.
 
     Raises:
         ValueError: a caption without attention.
@@ -132,20 +148,23 @@ def covered_cells(boxes, image_size, grid_size):
         grid_size: int, N.
 
     Returns:
-        float `(N, N)`. Where boxes overlap, the one that covers most of a cell counts.
+        float `(N, N)`. Where boxes overlap, they cover a place once.
 
     Example:
 
     >>> covered_cells([(0, 0, 6, 4)], image_size=8, grid_size=2).tolist()
     [[1.0, 0.5], [0.0, 0.0]]
     """
-    cell = image_size / grid_size
-    starts = np.arange(grid_size) * cell
-    covered = np.zeros((grid_size, grid_size))
-    for x0, y0, x1, y1 in boxes:
-        columns = np.clip(
-            np.minimum(starts + cell, x1) - np.maximum(starts, x0), 0, cell
-        )
-        rows = np.clip(np.minimum(starts + cell, y1) - np.maximum(starts, y0), 0, cell)
-        covered = np.maximum(covered, np.outer(rows, columns) / cell**2)
-    return covered
+    boxes = np.clip(np.reshape(boxes, (-1, 4)).astype("float64"), 0, image_size)
+    borders = np.linspace(0, image_size, grid_size + 1)
+    # All edges cut the square into pieces, each wholly in boxes or wholly outside.
+    xs = np.unique(np.concatenate([borders, boxes[:, 0], boxes[:, 2]]))
+    ys = np.unique(np.concatenate([borders, boxes[:, 1], boxes[:, 3]]))
+    x0, y0, x1, y1 = boxes.T[:, :, None]
+    columns = (x0 <= xs[:-1]) & (xs[1:] <= x1)  # (boxes, pieces)
+    rows = (y0 <= ys[:-1]) & (ys[1:] <= y1)
+    inside = (rows[:, :, None] & columns[:, None, :]).any(axis=0)
+    areas = inside * np.outer(np.diff(ys), np.diff(xs))
+    covered = np.add.reduceat(areas, np.searchsorted(ys, borders[:-1]), axis=0)
+    covered = np.add.reduceat(covered, np.searchsorted(xs, borders[:-1]), axis=1)
+    return covered / (image_size / grid_size) ** 2

@@ -22,6 +22,10 @@ class SceneScores:
     relation_accuracy: float
     """Scenes of two kinds of things or more whose caption says a relation, all of it
     true. One that names no relation, or a thing that is not there, is wrong."""
+    relation_precision: float
+    """Of the relations said, those that hold between the boxes."""
+    count_accuracy: float
+    """Of the kinds of things rightly named, those said as often as they are there."""
     true_captions: float
     """Captions in which everything is right."""
     captions: int
@@ -49,10 +53,21 @@ class CaptionJudgement:
     """Things in the scene."""
     right: int
     """Things in both."""
+    kinds: int
+    """Kinds of things in both."""
+    counted: int
+    """Those of which as many are said as are there."""
+    relations: int
+    """Relations told."""
+    relations_true: int
+    """Those that hold."""
     related: bool
     """Whether the scene has a relation to tell."""
-    relations_right: bool
-    """Whether one is told and all that are told are true."""
+
+    @property
+    def relations_right(self):
+        """Whether a relation is told and all that are told are true."""
+        return 0 < self.relations == self.relations_true
 
     @property
     def exact(self):
@@ -76,18 +91,24 @@ def judge(statement: Statement, truth: dict) -> CaptionJudgement:
         truth: of a scene; see `Scenes`.
     """
     there = Counter(each["name"] for each in truth["objects"])
-    facts = relation_names(truth)
+    kinds = statement.objects.keys() & there.keys()
     return CaptionJudgement(
         said=statement.objects.total(),
         there=there.total(),
         right=(statement.objects & there).total(),
+        kinds=len(kinds),
+        counted=sum(statement.objects[kind] == there[kind] for kind in kinds),
+        relations=len(statement.relations),
+        relations_true=len(statement.relations & relation_names(truth)),
         related=truth["plan"][0] != "alone",
-        relations_right=bool(statement.relations) and statement.relations <= facts,
     )
 
 
 def relation_names(truth: dict) -> set:
-    """All relations that hold in a scene, by names as a `Statement` has them."""
+    """All relations that hold in a scene, by names as a `Statement` has them.
+
+    Of several things of one name, one that stands so is enough.
+    """
     names = [each["name"] for each in truth["objects"]]
     facts: set = set()
     for i, relation, *others in truth["relations"]:
@@ -104,7 +125,30 @@ def score_scenes(
     Args:
         statements: what each caption says; see `read_statements`.
         truths: what is true of each scene; see `Scenes`.
+
+    Returns:
+        `SceneScores`.
+
+    Raises:
+        ValueError: unequal numbers.
+
+    Example:
+
+    >>> truth = {
+    ...     "objects": [{"name": "dog"}, {"name": "cat"}],
+    ...     "relations": [[0, "left of", 1], [1, "right of", 0]],
+    ...     "plan": ["left of", []],
+    ... }
+    >>> said = read_statements(["a cat right of a dog", "two dogs"], "en")
+    >>> scores = score_scenes(said, [truth, truth])
+    >>> scores.object_precision, scores.relation_accuracy
+    (75.0, 50.0)
     """
+    if len(statements) != len(truths):
+        raise ValueError(
+            "expected a statement for each scene; received "
+            f"{len(statements)} statements and {len(truths)} scenes"
+        )
     judged = list(map(judge, statements, truths))
     right = sum(one.right for one in judged)
     precision = _percent(right, sum(one.said for one in judged))
@@ -117,9 +161,27 @@ def score_scenes(
         2 * precision * recall / both if both else 0.0,
         _percent(sum(one.exact for one in judged), len(judged)),
         _percent(sum(one.relations_right for one in related), len(related)),
+        _percent(
+            sum(one.relations_true for one in judged),
+            sum(one.relations for one in judged),
+        ),
+        _percent(sum(one.counted for one in judged), sum(one.kinds for one in judged)),
         _percent(sum(one.true for one in judged), len(judged)),
         len(judged),
     )
+
+
+def score_by_number(
+    statements: Sequence[Statement], truths: Sequence[dict]
+) -> dict[int, SceneScores]:
+    """`score_scenes` of the scenes with one thing, with two things, and so on."""
+    pairs: dict[int, list] = {}
+    for statement, truth in zip(statements, truths, strict=True):
+        pairs.setdefault(len(truth["objects"]), []).append((statement, truth))
+    return {
+        number: score_scenes(*zip(*pairs[number], strict=True))
+        for number in sorted(pairs)
+    }
 
 
 def _percent(part, whole):

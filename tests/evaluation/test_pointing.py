@@ -74,10 +74,28 @@ def test_cells_are_covered_in_part():
     covered = covered_cells([[10, 0, 30, 20]], SIZE, GRID)
     assert covered[0].tolist() == [0.5, 0.5, 0, 0] and not covered[1:].any()
     assert covered_cells([[0, 0, 80, 80]], SIZE, GRID).min() == 1
+    # Halves of one cell, and boxes that overlap in it.
+    assert covered_cells([[0, 0, 10, 20], [10, 0, 20, 20]], SIZE, GRID)[0, 0] == 1
+    overlapping = covered_cells([[0, 0, 20, 10], [0, 0, 10, 20]], SIZE, GRID)
+    assert overlapping[0, 0] == 0.75 and overlapping.sum() == 0.75
+    # Nothing outside of the picture counts.
+    assert covered_cells([[-20, 70, 10, 99]], SIZE, GRID)[3].tolist() == [0.25, 0, 0, 0]
     # 80 pixels in 3 cells: nothing is lost between them.
     assert covered_cells([[7, 11, 33, 62]], SIZE, 3).sum() * (80 / 3) ** 2 == (
         pytest.approx(26 * 51)
     )
+
+
+def test_boxes_cover_as_many_cells_as_pixels_say():
+    rng = np.random.default_rng(0)
+    for count in range(5):
+        corners = rng.integers(0, 25, (count, 2, 2))
+        boxes = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+        pixels = np.zeros((24, 24))
+        for x0, y0, x1, y1 in boxes:
+            pixels[y0:y1, x0:x1] = 1
+        expected = pixels.reshape(6, 4, 6, 4).mean(axis=(1, 3))
+        np.testing.assert_allclose(covered_cells(boxes, 24, 6), expected)
 
 
 def test_attention_must_be_there():

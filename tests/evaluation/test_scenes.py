@@ -2,7 +2,13 @@
 
 import pytest
 
-from keras_attention.evaluation.scenes import judge, read_statements, score_scenes
+from keras_attention.data.scenes import LANGUAGES, Scenes
+from keras_attention.evaluation.scenes import (
+    judge,
+    read_statements,
+    score_by_number,
+    score_scenes,
+)
 
 
 def truth(*objects, plan="left of", relations=()):
@@ -64,6 +70,43 @@ def test_scores_count_things_over_all_captions():
     assert scores.object_f1 == pytest.approx(100 * 2 * 3 / 9)
     assert (scores.exact_objects, scores.relation_accuracy) == (50, 50)
     assert scores.true_captions == 50 and scores.captions == 2
+
+
+def test_relations_said_and_numbers_have_scores_of_their_own():
+    texts = ["a dog left of a cat", "two dogs left of an owl", "a dog and a cat"]
+    scores = score_scenes(read_statements(texts, "en"), [PAIR] * 3)
+    assert scores.relation_precision == pytest.approx(100 / 2)
+    assert scores.relation_accuracy == pytest.approx(100 / 3)
+    assert scores.count_accuracy == pytest.approx(100 * 4 / 5)
+
+
+def test_full_scenes_are_scored_apart():
+    texts = ["a dog left of a cat", "a dog between an owl and a cat", "a cat"]
+    truths = [PAIR, TRIO, PAIR]
+    statements = read_statements(texts, "en")
+    scores = score_by_number(statements, truths)
+    assert list(scores) == [2, 3]
+    assert scores[2] == score_scenes(statements[::2], truths[::2])
+    assert scores[3].true_captions == 100
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_scenes_say_is_true_and_what_others_say_is_not(language):
+    scenes = list(Scenes(24, seed=5, image_size=32, language=language))
+    truths = [scene.truth for scene in scenes]
+    for say in (0, -1):
+        texts = [scene.captions[say] for scene in scenes]
+        statements = read_statements(texts, language)
+        scores = score_scenes(statements, truths)
+        assert scores.true_captions == scores.object_f1 == 100
+        assert scores.relation_precision == scores.count_accuracy == 100
+    swapped = score_scenes(statements, truths[1:] + truths[:1])
+    assert swapped.object_f1 < 25 and swapped.true_captions < 25
+
+
+def test_every_caption_has_its_scene():
+    with pytest.raises(ValueError, match="received 1 statements and 2 scenes"):
+        score_scenes(read_statements(["a dog"], "en"), [PAIR, PAIR])
 
 
 def test_nothing_said_is_nothing_right():
