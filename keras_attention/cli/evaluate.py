@@ -44,6 +44,9 @@ def evaluate(
         help="Who draws the scenes: noto, fluent or both; as in training if not given.",
     ),
     count: int = typer.Option(None, "--count", min=1, help="At most so many pictures."),
+    meteor: bool = typer.Option(
+        False, "--meteor", help="METEOR too, of English; needs Java and the extra coco."
+    ),
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
     output: Path = typer.Option(None, "--output", help="Write what was said here."),
 ):
@@ -52,6 +55,8 @@ def evaluate(
     ROUGE-L, and of scenes also what is said to be in them, and where attention is."""
     options = bundles.given(beam=beam, length_penalty=length_penalty)
     of_pictures = bundles.given(images=images, split=split, artist=artist, count=count)
+    if meteor:
+        of_pictures["meteor"] = True
     of_texts = bundles.given(target=target, alignments=alignments)
     if attention:
         of_texts["attention"] = True

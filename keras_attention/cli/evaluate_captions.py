@@ -22,6 +22,7 @@ def evaluate_captioner(
     split=None,
     artist=None,
     count=None,
+    meteor=False,
 ):
     """Captions pictures, scores and prints; arguments as of the command.
 
@@ -34,10 +35,13 @@ def evaluate_captioner(
         captions_line,
         score_said,
     )
+    from keras_attention.evaluation.meteor import check_meteor
     from keras_attention.training.console import plain_console
 
     of_scenes = corpus == SCENES and not Path(corpus).exists()
     _check(of_scenes, corpus, images, split, artist)
+    if meteor:
+        check_meteor()
     captioner = bundles.load(bundle)
     console = plain_console()
     with tempfile.TemporaryDirectory(prefix="keras-attention-") as folder:
@@ -58,6 +62,7 @@ def evaluate_captioner(
             pictures.truths,
             captioner.language,
             captioner.model.image_size,
+            meteor,
         )
     if output is not None:
         lines = [f"{each.name}\t{bundles.one_line(each.text)}\n" for each in captions]

@@ -24,16 +24,7 @@ def meteor_score(
     References:
         [Denkowski and Lavie, 2014](https://aclanthology.org/W14-3348).
     """
-    if find_spec("pycocoevalcap") is None:
-        raise ValueError(
-            "METEOR comes with the package pycocoevalcap, which is not installed: "
-            "pip install 'keras-attention-models[coco]', or leave METEOR out"
-        )
-    if shutil.which("java") is None:
-        raise ValueError(
-            "METEOR is written in Java, and there is no java on PATH: install a Java "
-            "runtime, or leave METEOR out"
-        )
+    check_meteor()
     from pycocoevalcap.meteor.meteor import Meteor
 
     said = {i: [" ".join(words)] for i, words in enumerate(hypotheses)}
@@ -55,3 +46,17 @@ def meteor_score(
         scorer.meteor_p.stdout.close()
         scorer.meteor_p.stderr.close()
     return float(score)
+
+
+def check_meteor() -> None:
+    """Raises ValueError where METEOR cannot be had."""
+    if find_spec("pycocoevalcap") is None:
+        raise ValueError(
+            "METEOR comes with the package pycocoevalcap, which is not installed: "
+            "pip install 'keras-attention-models[coco]', or leave METEOR out"
+        )
+    if shutil.which("java") is None:
+        raise ValueError(
+            "METEOR is written in Java, and there is no java on PATH: install a Java "
+            "runtime, or leave METEOR out"
+        )

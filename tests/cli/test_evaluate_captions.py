@@ -100,6 +100,17 @@ def test_what_cannot_be_is_refused(
     assert message in err
 
 
+def test_meteor_is_asked_for_before_anything_slow(
+    loaded_captioner, folder, monkeypatch, capsys
+):
+    monkeypatch.setattr(
+        "keras_attention.evaluation.meteor.find_spec", lambda name: None
+    )
+    code, out, err = run(["evaluate", "bundle", "scenes", "--meteor"], capsys)
+    assert (code, out) == (1, "")
+    assert "keras-attention-models[coco]" in err
+
+
 def test_translations_have_no_pictures(loaded, tmp_path, capsys):
     argv = ["evaluate", "bundle", "pairs.tsv", "--images", str(tmp_path)]
     code, out, err = run(argv, capsys)
