@@ -9,7 +9,12 @@ from keras_attention.data.captioned_image import CaptionedImage
 from keras_attention.data.scenes.drawing import ARTISTS, draw
 from keras_attention.data.scenes.language import describe
 from keras_attention.data.scenes.layout import draw_plan, place, relations_of
-from keras_attention.data.scenes.things import LANGUAGES, load_things, thing_named
+from keras_attention.data.scenes.things import (
+    LANGUAGES,
+    files_digest,
+    load_things,
+    thing_named,
+)
 
 # Shares of the scenes, by a hash of their number.
 SPLITS = (("test", 0.05), ("held out", 0.05), ("valid", 0.04), ("train", 1.0))
@@ -97,7 +102,7 @@ class Scenes:
 
     def fingerprint(self):
         """A short name of all that decides what is drawn and said."""
-        return repr(self)
+        return f"{self!r} of {files_digest()}"
 
     def split_of(self, index):
         """ "train", "valid", "test" or "held out"."""

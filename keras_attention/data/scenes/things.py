@@ -2,6 +2,7 @@
 
 import csv
 import functools
+import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -101,6 +102,15 @@ def load_things(count=None):
         )
         for place, row in enumerate(rows[:count])
     )
+
+
+@functools.cache
+def files_digest():
+    """A hash of the table and of both sheets: what is kept of others is stale."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name in ("things.tsv", "noto.png", "fluent.png"):
+        digest.update((HERE / name).read_bytes())
+    return digest.hexdigest()
 
 
 @functools.cache

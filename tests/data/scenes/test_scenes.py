@@ -25,6 +25,16 @@ def test_the_same_scenes_come_again(scenes):
         assert one[2:] == other[2:] and one.name == other.name
 
 
+def test_what_was_kept_of_other_sprites_is_stale(monkeypatch):
+    scenes = Scenes(10)
+    before = scenes.fingerprint()
+    assert before == Scenes(10).fingerprint() != Scenes(11).fingerprint()
+    monkeypatch.setattr(
+        "keras_attention.data.scenes.scenes.files_digest", lambda: "new"
+    )
+    assert scenes.fingerprint() != before
+
+
 def test_another_seed_gives_other_scenes(scenes):
     other = Scenes(1, seed=1, num_things=40, image_size=64)[0]
     assert other.name != scenes[0].name and other.captions != scenes[0].captions
