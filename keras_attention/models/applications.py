@@ -1,8 +1,12 @@
 """The models of `keras.applications` as image encoders."""
 
+import functools
+
 import keras
 
 from keras_attention.models.grids import check_grid
+
+PADDING = (keras.layers.ZeroPadding2D, keras.layers.Cropping2D)
 
 
 def application_names():
@@ -15,7 +19,10 @@ def application_names():
 
 
 def application_network(name, image_size, grid_size, dtype=None, weights=None):
-    """One of these models, up to its last layer with a map of the wanted size.
+    """One of these models, up to its last map of the wanted size.
+
+    Only maps through which everything passes are taken: the ends of blocks, and not
+    their branches. Blocks of NASNet look past each other, so that it has but few.
 
     Args:
         name: str. One of `application_names()`.
@@ -42,11 +49,59 @@ def application_network(name, image_size, grid_size, dtype=None, weights=None):
         )
     finally:
         keras.config.set_dtype_policy(before)
-    taps = {}
-    for layer in whole.layers[1:]:
-        shape = getattr(layer.output, "shape", ())
-        if len(shape) == 4 and shape[1] == shape[2] and shape[1] < image_size // 2:
-            taps[shape[1]] = layer.output
+    inputs, steps = _steps(whole)
+    taps = _taps(inputs, steps, image_size)
     check_grid(name, image_size, grid_size, taps)
-    network = keras.Model(whole.input, taps[grid_size], name=whole.name)
-    return network, module.preprocess_input
+    inputs, preprocess = _beginning(inputs, steps, module)
+    return keras.Model(inputs, taps[grid_size], name=whole.name), preprocess
+
+
+def _steps(whole):
+    """`(inputs, steps)`: each operation of a network with what it reads and returns, in
+    an order in which each comes after those that it reads."""
+    steps = []
+
+    def call(operation, *args, **kwargs):
+        output = operation(*args, **kwargs)
+        read = [
+            tensor
+            for tensor in keras.tree.flatten((args, kwargs))
+            if keras.utils.is_keras_tensor(tensor)
+        ]
+        steps.append((operation, read, output))
+        return output
+
+    same = keras.models.clone_model(
+        whole, clone_function=lambda layer: layer, call_function=call
+    )
+    return same.input, steps
+
+
+def _taps(inputs, steps, image_size):
+    """Of each size the last map through which everything passes."""
+    last_readers = {}
+    for place, (_, read, _) in enumerate(steps):
+        last_readers.update((id(tensor), place) for tensor in read)
+    taps = {}
+    furthest = last_readers[id(inputs)]  # The last reader of anything so far.
+    for place, (operation, _, output) in enumerate(steps):
+        shape = output.shape
+        is_map = len(shape) == 4 and shape[1] == shape[2] < image_size // 2
+        if is_map and furthest <= place and not isinstance(operation, PADDING):
+            taps[shape[1]] = output
+        furthest = max(furthest, last_readers.get(id(output), place))
+    return taps
+
+
+def _beginning(inputs, steps, module):
+    """`(tensor, preprocess)`: where pixels enter, and what is done to them before.
+
+    EfficientNet normalises by numbers that Keras counts among the weights, but does not
+    take up when weights are set, and by more of them if pretrained: they are the usual
+    means and deviations of ImageNet, so all of it is done before.
+    """
+    for operation, _, output in steps:
+        if isinstance(operation, keras.layers.Normalization) and operation.weights:
+            normalise = keras.applications.imagenet_utils.preprocess_input
+            return output, functools.partial(normalise, mode="torch")
+    return inputs, module.preprocess_input

@@ -12,7 +12,10 @@ from keras_attention.models.efficientnet_lite import (
 )
 from keras_attention.models.small_cnn import small_cnn_network
 
+PACKAGE = "keras_attention"
 
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
 class ImageEncoder(keras.layers.Layer):
     """A convolutional network, cut where its map has as many cells as wanted.
 
@@ -80,7 +83,16 @@ class ImageEncoder(keras.layers.Layer):
         shape = (images.shape[0], self.grid_size, self.grid_size, self.dim)
         return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "encoder_name": self.encoder_name,
+            "image_size": self.image_size,
+            "grid_size": self.grid_size,
+        }
 
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
 class EfficientNetLite0(ImageEncoder):
     """EfficientNet-Lite0, whose weights come in a package of their own."""
 
@@ -98,6 +110,7 @@ class EfficientNetLite0(ImageEncoder):
         load_efficientnet_lite0(self.network)
 
 
+@keras.saving.register_keras_serializable(package=PACKAGE)
 class Application(ImageEncoder):
     """Any model of `keras.applications`; Keras downloads its weights."""
 
@@ -114,13 +127,21 @@ class Application(ImageEncoder):
         return self._preprocess(images + 0.0)
 
     def load_pretrained(self):
-        pretrained, _ = application_network(
-            self.encoder_name,
-            self.image_size,
-            self.grid_size,
-            self.dtype_policy,
-            weights="imagenet",
-        )
+        try:
+            pretrained, _ = application_network(
+                self.encoder_name,
+                self.image_size,
+                self.grid_size,
+                self.dtype_policy,
+                weights="imagenet",
+            )
+        except Exception as error:  # Keras raises no more special one.
+            raise ValueError(
+                f"the weights of {self.encoder_name} cannot be downloaded ({error}): "
+                "connect to the network once, after which Keras keeps them under "
+                '~/.keras/models; or take "efficientnet-lite0", or '
+                'training.encoder_weights="random"'
+            ) from error
         self.network.set_weights(pretrained.get_weights())
 
 

