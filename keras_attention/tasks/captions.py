@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from keras_attention.special_tokens import END_ID
+from keras_attention.tasks.results import BestFirst
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +40,7 @@ class CaptionHypothesis:
 
 
 @dataclasses.dataclass(frozen=True)
-class Caption:
+class Caption(BestFirst):
     """What was said of one picture; `str()` of it is the best caption."""
 
     name: str
@@ -48,27 +49,8 @@ class Caption:
     """Best first; as many as `n_best` asked for and the search found."""
 
     @property
-    def text(self):
-        return self.hypotheses[0].text
-
-    @property
-    def score(self):
-        return self.hypotheses[0].score
-
-    @property
-    def tokens(self):
-        return self.hypotheses[0].tokens
-
-    @property
     def spans(self):
         return self.hypotheses[0].spans
-
-    @property
-    def attention(self):
-        return self.hypotheses[0].attention
-
-    def __str__(self):
-        return self.text
 
     def as_dict(self):
         """Plain lists and numbers, for JSON."""

@@ -46,17 +46,10 @@ class Hypothesis:
         }
 
 
-@dataclasses.dataclass(frozen=True)
-class Translation:
-    """What became of one text; `str()` of it is the best translation."""
+class BestFirst:
+    """Has `hypotheses`, and shows the best of them as its own."""
 
-    source: str
-    source_tokens: list
-    """Pieces, "</s>" included: the columns of every `attention`."""
     hypotheses: list
-    """Best first; as many as `n_best` asked for and the search found."""
-    truncated: bool = False
-    """Whether the source was longer than the model takes, and cut."""
 
     @property
     def text(self):
@@ -74,12 +67,25 @@ class Translation:
     def attention(self):
         return self.hypotheses[0].attention
 
+    def __str__(self):
+        return self.text
+
+
+@dataclasses.dataclass(frozen=True)
+class Translation(BestFirst):
+    """What became of one text; `str()` of it is the best translation."""
+
+    source: str
+    source_tokens: list
+    """Pieces, "</s>" included: the columns of every `attention`."""
+    hypotheses: list
+    """Best first; as many as `n_best` asked for and the search found."""
+    truncated: bool = False
+    """Whether the source was longer than the model takes, and cut."""
+
     @property
     def alignment(self):
         return self.hypotheses[0].alignment
-
-    def __str__(self):
-        return self.text
 
     def as_dict(self):
         """Plain lists and numbers, for JSON."""
