@@ -153,7 +153,7 @@ def image_encoder(name, image_size, grid_size, dtype=None, trainable=True):
 
     Args:
         name: "small-cnn", trained with the rest; "efficientnet-lite0" (Tan & Le, 2019;
-            4 million parameters, ImageNet); or the name of a model of
+            3 million parameters up to 1/32, ImageNet); or the name of a model of
             `keras.applications`, as "ResNet50".
         image_size: int. Pixels along each side of a picture.
         grid_size: int. Regions along each side; which there are depends on the network
