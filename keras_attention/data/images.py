@@ -1,17 +1,38 @@
 """Pictures from wherever they come: files, bytes, Pillow's images, arrays."""
 
-import glob
-import io
-import warnings
+import os
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
+from keras_attention.data.image_files import (
+    DECODED_AS_THEY_ARE,
+    EMPTY,
+    MISSING,
+    NOT_AN_IMAGE,
+    SUFFIXES,
+    TOO_LARGE,
+    TRUNCATED,
+    BadImage,
+    as_png,
+    find_images,
+    loaded,
+    opened,
+    read_file,
+)
 from keras_attention.data.image_graph import MAX_PIXELS, decode_image
+from keras_attention.data.image_orientation import JPEG, PNG, orientation
 from keras_attention.data.placement import Placement, placement
 
 __all__ = [
+    "EMPTY",
+    "MAX_PIXELS",
+    "MISSING",
+    "NOT_AN_IMAGE",
+    "SUFFIXES",
+    "TOO_LARGE",
+    "TRUNCATED",
     "BadImage",
     "Placement",
     "check_image",
@@ -23,33 +44,13 @@ __all__ = [
     "read_image",
 ]
 
-MISSING = "missing picture"
-EMPTY = "empty picture file"
-NOT_AN_IMAGE = "not a picture"
-TRUNCATED = "truncated or damaged picture"
-TOO_LARGE = "picture with too many pixels"
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-
-
-class BadImage(ValueError):
-    """A picture that cannot be used.
-
-    Attributes:
-        reason: str, one of the constants of this module, for counting.
-    """
-
-    def __init__(self, reason, message):
-        super().__init__(message)
-        self.reason = reason
-
 
 def read_image(source):
     """The content of a JPEG or PNG file, whatever the picture was before.
 
     Args:
         source: path, bytes of a file, `PIL.Image.Image`, or a uint8 array `(H, W)`,
-            `(H, W, 3)` or `(H, W, 4)`.
+            `(H, W, 1)`, `(H, W, 3)` or `(H, W, 4)`.
 
     Returns:
         bytes for `decode_image`. JPEG and PNG files as they are; others, of which the
@@ -58,19 +59,9 @@ def read_image(source):
     Raises:
         BadImage: there is no picture, or it is damaged or enormous.
     """
-    if isinstance(source, (str, Path)):
-        return _checked(_read_file(Path(source)), str(source))
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        return _checked(bytes(source), "the picture")
-    if isinstance(source, Image.Image):
-        return _as_png(source)
-    if isinstance(source, np.ndarray):
-        return _as_png(_image_of(source))
-    raise BadImage(
-        NOT_AN_IMAGE,
-        "a picture must be a path, the bytes of a file, a PIL image or a uint8 array; "
-        f"received a {type(source).__name__}",
-    )
+    content, name = _content_of(source)
+    image = loaded(content, name)
+    return content if image.format in DECODED_AS_THEY_ARE else as_png(image, name)
 
 
 def check_image(content, name="the picture"):
@@ -86,18 +77,7 @@ def check_image(content, name="the picture"):
     Raises:
         BadImage: see `read_image`.
     """
-    with _opened(content, name) as image:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                image.load()
-        except (OSError, SyntaxError, ValueError, EOFError) as error:
-            raise BadImage(
-                TRUNCATED,
-                f"{name} is truncated or damaged ({error}): replace it, or leave it "
-                "out",
-            ) from None
-        return image.format
+    return loaded(content, name).format
 
 
 def load_pixels(sources, size, fit="pad"):
@@ -121,133 +101,66 @@ def load_pixels(sources, size, fit="pad"):
         if is_array and source.shape == (size, size, 3) and source.dtype == np.uint8:
             pixels[i] = source
         else:
-            pixels[i] = _decoded(read_image(source), size, fit)
+            pixels[i] = _decoded(source, size, fit)
     return pixels
 
 
 def picture_size(content, name="the picture"):
     """`(width, height)` as people see the picture, EXIF's turn applied.
 
+    Args:
+        content: bytes, as `read_image` returns them.
+        name: str, for the error.
+
     Raises:
         BadImage: see `read_image`.
     """
-    with _opened(content, name) as image:
-        turned = image.format == "JPEG" and image.getexif().get(0x0112, 1) in range(
-            5, 9
-        )
-        return image.size[::-1] if turned else image.size
+    width, height = opened(content, name).size
+    return (height, width) if orientation(content) >= 5 else (width, height)
 
 
-def find_images(paths):
-    """Files among paths, folders and patterns, in order.
-
-    Args:
-        paths: list of str or Path. A folder stands for all pictures in it, at any
-            depth, by their endings.
-
-    Returns:
-        list of Path.
-
-    Raises:
-        ValueError: a path that leads to nothing.
-    """
-    found = []
-    for path in map(str, paths):
-        if Path(path).is_dir():
-            some = sorted(
-                file
-                for file in Path(path).rglob("*")
-                if file.suffix.lower() in SUFFIXES and file.is_file()
-            )
-            what = f"no file in {path} ends in {', '.join(SUFFIXES)}"
-        elif Path(path).exists():
-            some, what = [Path(path)], ""
-        else:
-            some = sorted(map(Path, glob.glob(path, recursive=True)))  # noqa: PTH207
-            what = f"there is no file {path} (from {Path.cwd()})"
-        if not some:
-            raise ValueError(f"{what}; expected pictures, folders of them or patterns")
-        found += some
-    return found
-
-
-def _decoded(content, size, fit):
-    """`decode_image`, which knows fewer kinds of JPEG and PNG than Pillow."""
-    import tensorflow as tf
-
-    try:
-        return np.asarray(decode_image(content, size, fit))
-    except tf.errors.InvalidArgumentError as error:
-        raise BadImage(
-            TRUNCATED,
-            f"the picture is damaged, or of a rare kind ({error.message:.200}): save "
-            "it anew, or leave it out",
-        ) from None
-
-
-def _read_file(path):
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise BadImage(
-            MISSING, f"there is no picture {path} (from {Path.cwd()})"
-        ) from None
-    except OSError as error:
-        raise BadImage(MISSING, f"{path} cannot be read: {error.strerror}") from None
-    except ValueError as error:  # A name with a zero byte in it.
-        raise BadImage(MISSING, f"{str(path)!r} cannot be read: {error}") from None
-
-
-def _checked(content, name):
-    kind = check_image(content, name)
-    if kind in ("JPEG", "MPO", "PNG"):  # MPO: a JPEG with more pictures behind it.
-        return content
-    with _opened(content, name) as image:
-        return _as_png(image)
-
-
-def _opened(content, name):
-    """Pillow's image, of which only the header was read."""
-    if not content:
-        raise BadImage(EMPTY, f"{name} is empty: replace it, or leave it out")
-    try:
-        with warnings.catch_warnings():
-            # What it says of large pictures, the limit below says.
-            warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(content))
-    except Image.DecompressionBombError as error:
-        raise BadImage(TOO_LARGE, f"{name} is too large: {error}") from None
-    except (OSError, SyntaxError, ValueError):
-        raise BadImage(
-            NOT_AN_IMAGE,
-            f"{name} is not a picture that can be read; expected JPEG, PNG, WebP, GIF, "
-            f"BMP or TIFF, received bytes that begin with {content[:8]!r}",
-        ) from None
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise BadImage(
-            TOO_LARGE,
-            f"{name} has {width} × {height} pixels; a picture may have "
-            f"{MAX_PIXELS:,} at most: make it smaller",
-        )
-    return image
+def _content_of(source):
+    """What the file holds that a source is, or could be, and its name for errors."""
+    if isinstance(source, (str, os.PathLike)):
+        return read_file(Path(source)), str(source)
+    name = "the picture"
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return bytes(source), name
+    if isinstance(source, Image.Image):
+        return as_png(source, name), name
+    if isinstance(source, np.ndarray):
+        return as_png(_image_of(source), name), name
+    raise BadImage(
+        NOT_AN_IMAGE,
+        "a picture must be a path, the bytes of a file, a PIL image or a uint8 array; "
+        f"received {type(source).__name__}",
+    )
 
 
 def _image_of(array):
-    shapes = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (3, 4))
-    if array.dtype != np.uint8 or not shapes or 0 in array.shape:
+    colours = array.shape[2:] in ((), (1,), (3,), (4,))
+    if array.dtype != np.uint8 or array.ndim < 2 or not colours or 0 in array.shape:
         raise BadImage(
             NOT_AN_IMAGE,
-            "an array must be uint8, (H, W), (H, W, 3) or (H, W, 4), from 0 to 255; "
-            f"received {array.dtype} {array.shape}",
+            "an array must be uint8, (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), from 0 "
+            f"to 255; received {array.dtype} {array.shape}",
         )
-    return Image.fromarray(array)
+    return Image.fromarray(array[..., 0] if array.shape[2:] == (1,) else array)
 
 
-def _as_png(image):
-    """A PNG of the picture as people see it."""
-    image = ImageOps.exif_transpose(image)
-    alpha = "A" in image.getbands() or "transparency" in image.info
-    content = io.BytesIO()
-    image.convert("RGBA" if alpha else "RGB").save(content, "PNG", compress_level=1)
-    return content.getvalue()
+def _decoded(source, size, fit):
+    """`decode_image`; what that refuses, Pillow explains."""
+    import tensorflow as tf
+
+    content, name = _content_of(source)
+    if not content.startswith((JPEG, PNG)):
+        content = as_png(loaded(content, name), name)
+    try:
+        return np.asarray(decode_image(content, size, fit))
+    except tf.errors.InvalidArgumentError as error:
+        check_image(content, name)
+        raise BadImage(
+            TRUNCATED,
+            f"{name} is damaged, or of a rare kind ({error.message:.200}): save it "
+            "anew, or leave it out",
+        ) from None

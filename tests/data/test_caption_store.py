@@ -181,11 +181,10 @@ def test_pictures_are_decoded_as_everywhere_and_the_bad_ones_named(tmp_path):
     }
 
 
-def test_a_picture_that_pillow_reads_and_tensorflow_does_not_is_skipped(
-    tmp_path, monkeypatch
-):
-    monkeypatch.setattr("keras_attention.data.images.read_image", lambda _: b"GIF89a")
-    examples = [*pictures(4), pictures(1)[0]._replace(name="odd", image=b"GIF89a")]
+def test_a_picture_that_pillow_reads_and_tensorflow_does_not_is_skipped(tmp_path):
+    Image.new("1", (1, 1_500_000)).save(tmp_path / "odd.png")
+    odd = pictures(1)[0]._replace(name="odd", image=tmp_path / "odd.png")
+    examples = [*pictures(4), odd]
     report = SkipReport()
     prepare(examples, tmp_path / "prepared", report=report)
     assert report.lines == {"truncated or damaged picture": ["odd"]}

@@ -1,0 +1,136 @@
+"""Small pictures as files, good and bad, for tests."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image
+
+from keras_attention.data import images
+from keras_attention.data.images import decode_image
+
+# The rows and columns of each pass of an interlaced PNG: from where, and how far apart.
+PASSES = (
+    (0, 8, 0, 8),
+    (0, 8, 4, 8),
+    (4, 8, 0, 4),
+    (0, 4, 2, 4),
+    (2, 4, 0, 2),
+    (0, 2, 1, 2),
+    (1, 2, 0, 1),
+)
+
+
+def picture(width=90, height=60):
+    """Coloured squares: edges that interpolation would blur."""
+    rng = np.random.default_rng(0)
+    squares = rng.integers(0, 256, (height // 10, width // 10, 3), "uint8")
+    return Image.fromarray(squares.repeat(10, axis=0).repeat(10, axis=1))
+
+
+def encoded(image, kind="PNG", **options):
+    """A file of a picture; an MPO has a second one behind it."""
+    content = io.BytesIO()
+    if kind == "MPO":
+        options |= {"save_all": True, "append_images": [image.rotate(90)]}
+    image.save(content, kind, **options)
+    return content.getvalue()
+
+
+def opened(content):
+    return Image.open(io.BytesIO(content))
+
+
+def pixels(content, size=30, fit="stretch"):
+    return np.asarray(decode_image(content, size, fit)).astype(int)
+
+
+def turned(orientation, kind="JPEG", endian="<", **options):
+    """A picture that says how its camera was held."""
+    exif = Image.Exif()
+    exif.endian = endian
+    exif[0x010F] = "a camera"
+    exif[0x0112] = orientation
+    return encoded(picture(), kind, exif=exif, **options)
+
+
+def chunk(kind, data):
+    check = struct.pack(">I", zlib.crc32(kind + data))
+    return struct.pack(">I", len(data)) + kind + data + check
+
+
+def png(width, height, rows, bits=8, colours=2, interlaced=0, chunks=b""):
+    """A PNG made by hand; rows are bytes."""
+    header = struct.pack(">IIBBBBB", width, height, bits, colours, 0, 0, interlaced)
+    data = zlib.compress(b"".join(b"\0" + row for row in rows))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunks
+        + chunk(b"IDAT", data)
+        + chunk(b"IEND", b"")
+    )
+
+
+def interlaced_png(array):
+    height, width, _ = array.shape
+    rows = [
+        row.tobytes()
+        for top, down, left, right in PASSES
+        for row in array[top::down, left::right]
+    ]
+    return png(width, height, rows, interlaced=1)
+
+
+def large_jpeg():
+    """A JPEG whose header has been made to promise 60,000 × 60,000."""
+    content = encoded(picture(), "JPEG")
+    place = content.index(b"\xff\xc0") + 5
+    return content[:place] + struct.pack(">HH", 60_000, 60_000) + content[place + 4 :]
+
+
+# Name: content, reason, what Python says, what a graph says.
+BAD = {
+    "text": (b"hello", images.NOT_AN_IMAGE, "begin with b'hello'", "JPEG or PNG"),
+    "nothing": (b"", images.EMPTY, "is empty", "JPEG or PNG"),
+    "the beginning of a jpeg": (
+        encoded(picture(), "JPEG")[:3],
+        images.NOT_AN_IMAGE,
+        "is not a picture",
+        "Invalid JPEG",
+    ),
+    "the beginning of a png": (
+        encoded(picture())[:12],
+        images.NOT_AN_IMAGE,
+        "is not a picture",
+        "Invalid PNG",
+    ),
+    "a jpeg without its end": (
+        encoded(picture(300, 300), "JPEG")[:-800],
+        images.TRUNCATED,
+        "is truncated or damaged",
+        "Invalid JPEG",
+    ),
+    "a png without its end": (
+        encoded(picture())[:200],
+        images.TRUNCATED,
+        "is truncated or damaged",
+        "Invalid PNG",
+    ),
+    "an enormous jpeg": (
+        large_jpeg(),
+        images.TOO_LARGE,
+        "50,000,000 at most",
+        "50,000,000 pixels at most",
+    ),
+    **{
+        f"a png of {side}": (  # a little too large, such that Pillow warns, a bomb
+            png(side, side, [bytes(1000)]),
+            images.TOO_LARGE,
+            "50,000,000 at most",
+            "50,000,000 pixels at most",
+        )
+        for side in (8_000, 10_000, 100_000, 0xFFFFFFFF)
+    },
+}
