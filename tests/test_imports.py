@@ -33,7 +33,7 @@ ARROWS = {
 
 # The rest runs on every backend. In the last three it is a choice at run time.
 IMPORT_TENSORFLOW = (
-    "data.image",  # image_graph, and images for its errors
+    "data.image",  # image_graph, image_orientation, and images for its errors
     "export",
     "serving",
     "decoding.search",

@@ -104,7 +104,7 @@ def _decode_jpeg(image_bytes):
 
     shape = tf.image.extract_jpeg_shape(image_bytes)
     with tf.control_dependencies([_not_too_large(shape[0], shape[1])]):
-        # The other method is faster, and depends on the processor.
+        # As Pillow does; TensorFlow leaves open what it does by default.
         image = tf.io.decode_jpeg(
             image_bytes, channels=3, dct_method="INTEGER_ACCURATE"
         )
