@@ -1,26 +1,42 @@
-"""One panel a word: the picture, lit where attention was when the word was said."""
+"""One panel a word: the picture, lit where attention was when the word was said.
+
+The panels are those of figures 2 and 3 of Xu et al. (2015); what is not looked at is
+dark here and keeps some of its colour, so that it can be told what it is.
+"""
 
 import math
+import re
 
-from matplotlib.figure import Figure
+import numpy as np
 from matplotlib.patches import Rectangle
 
 from keras_attention.plotting.fonts import font_families
 from keras_attention.plotting.heat_map import WORD_START
 from keras_attention.plotting.overlay import (
+    check_boxes,
     check_maps,
     check_picture,
+    check_window,
     fit_panel,
     overlay,
     peak_place,
 )
 from keras_attention.plotting.saving import save_figure
+from keras_attention.plotting.sheet import Sheet, line_height, shrink, wrap
 
 END = "</s>"
-PANEL_INCHES = 1.45
+PANEL_INCHES = 1.45  # the longer side
+NARROWEST_INCHES = 0.7  # room for a word
+GAP_INCHES = 0.12
 MOST_COLUMNS = 6
+WORD_POINTS, SMALLEST_POINTS, WEIGHT_POINTS, TITLE_POINTS = 10, 7, 7, 10
 RIGHT, WRONG = "#2ca02c", "#d62728"
 WHOLE = (0.0, 0.0, 1.0, 1.0)
+
+# Chinese and Japanese signs, Thai, Lao, Burmese, Khmer: no spaces between words.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ua4cf\uf900-\uffef]"
+)
 
 
 def plot_caption(
@@ -36,6 +52,8 @@ def plot_caption(
 ):
     """Draws where each word of a caption was looked up.
 
+    Below each panel stands the weight of the cell that was looked at most.
+
     Args:
         picture: uint8 `(H, W, 3)`.
         tokens: `T` str, pieces of SentencePiece or words; a last "</s>" is left out.
@@ -46,7 +64,7 @@ def plot_caption(
             the thing that it names; or None. Drawn green where the peak of attention is
             inside of one, else red.
         title: str, optional.
-        join_words: bool. Whether the pieces of a word share a panel, with their mean.
+        join_words: bool. Whether the pieces of a word share a panel; see `words_of`.
         path: str or path, optional. Where to save the picture.
 
     Returns:
@@ -61,92 +79,136 @@ def plot_caption(
     >>> figure = plot_caption(picture, ["▁a", "▁dog", "</s>"], np.ones((3, 4, 4)))
     >>> [axes.get_title() for axes in figure.axes]
     ['', 'a', 'dog']
+
+    References:
+        [Xu et al., 2015](https://arxiv.org/abs/1502.03044), section 5.4.
     """
     picture = check_picture(picture)
+    window = check_window(window)
     maps = check_maps(attention, len(tokens))
-    if boxes is not None and len(boxes) != len(tokens):
-        raise ValueError(
-            f"boxes must be a list for each of {len(tokens)} tokens, or None; received "
-            f"{len(boxes)}"
-        )
+    boxes = _check_boxes_of_tokens(boxes, len(tokens))
     words = words_of(tokens, maps, boxes, join_words)
+    families = font_families("".join([*(word for word, _, _ in words), title or ""]))
+
+    height, width = (
+        PANEL_INCHES * s / max(picture.shape[:2]) for s in picture.shape[:2]
+    )
+    width, height = max(width, 0.02), max(height, 0.02)  # a line of pixels is seen too
+    column = max(width, NARROWEST_INCHES) + GAP_INCHES
     rows = math.ceil((1 + len(words)) / MOST_COLUMNS)
     columns = math.ceil((1 + len(words)) / rows)
-    height, width = picture.shape[:2]
-    shape = (width / max(width, height), height / max(width, height))
-    figure = Figure(
-        figsize=(
-            columns * (PANEL_INCHES * shape[0] + 0.12),
-            rows * (PANEL_INCHES * shape[1] + 0.42) + (0.3 if title else 0),
-        ),
-        layout="constrained",
+    titles = [_fit_word(word, column - 0.08, families) for word, _, _ in words]
+    heading = wrap(title or "", columns * column - GAP_INCHES, families, TITLE_POINTS)
+    top = len(heading) * line_height(TITLE_POINTS) + 0.05
+    above = [
+        0.06 + line_height(WORD_POINTS) * max([1, *(len(lines) for _, lines in row)])
+        for row in _rows_of([(0, []), *titles], columns)
+    ]
+    below = 0.08 + line_height(WEIGHT_POINTS)
+
+    sheet = Sheet(
+        columns * column, top + sum(above) + rows * (height + below), families
     )
-    families = font_families("".join([*(word for word, _, _ in words), title or ""]))
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    _show(grid[0], fit_panel(picture))
-    for axes, (word, weights, things) in zip(grid[1:], words, strict=False):
-        _show(axes, overlay(picture, weights, window))
-        text = axes.set_title(word, fontsize=10, family=families, pad=3)
-        text.set_parse_math(False)
-        axes.set_xlabel(f"{100 * float(weights.max()):.0f} %", fontsize=7, labelpad=2)
-        _draw_boxes(axes, things, picture.shape, peak_place(weights), window)
-    for axes in grid[1 + len(words) :]:
-        axes.remove()
-    if title:
-        figure.suptitle(title, fontsize=10, family=families).set_parse_math(False)
+    sheet.write(heading, columns * column / 2, 0, TITLE_POINTS, align="center")
+
+    def place(panel):
+        row, across = divmod(panel, columns)
+        y = top + sum(above[: row + 1]) + row * (height + below)
+        return across * column + (column - width) / 2, y, width, height
+
+    sheet.show(fit_panel(picture), *place(0))
+    for number, (_, weights, things) in enumerate(words):
+        axes = sheet.show(overlay(picture, weights, window), *place(number + 1))
+        points, lines = titles[number]
+        sheet.title(axes, lines, points)
+        axes.set_xlabel(
+            f"{100 * weights.max():.0f} %", fontsize=WEIGHT_POINTS, labelpad=2
+        )
+        inside = any(holds(box, peak_in(weights, picture, window)) for box in things)
+        for box in things:
+            draw_box(axes, box, picture, RIGHT if inside else WRONG)
     if path is not None:
-        save_figure(figure, path)
-    return figure
+        save_figure(sheet.figure, path)
+    return sheet.figure
 
 
 def words_of(tokens, maps, boxes=None, join_words=True):
     """`(word, map, boxes)` of each panel; a last END is no word.
 
-    Pieces that begin no word belong to the one before, whose map is the mean of all.
-    Text without word marks, as Chinese, is left in its pieces.
+    Pieces that begin no word belong to the one before, signs of Chinese and other
+    scripts without spaces excepted, which are left in their pieces. A word's map is the
+    mean of its pieces', save of those that are no more than marks: the stop after a
+    word was not looked up where the word was.
     """
     if tokens and tokens[-1] == END:
         tokens, maps = tokens[:-1], maps[:-1]
     groups = []
-    spaced = sum(token.startswith(WORD_START) for token in tokens) > 1
     for step, token in enumerate(tokens):
-        if join_words and spaced and groups and not token.startswith(WORD_START):
+        if join_words and groups and _continues(token, tokens[groups[-1][-1]]):
             groups[-1].append(step)
         else:
             groups.append([step])
-    return [
-        (
-            "".join(tokens[step] for step in group).replace(WORD_START, " ").strip(),
-            maps[group].mean(axis=0),
-            [] if boxes is None else [box for s in group for box in boxes[s] or ()],
-        )
-        for group in groups
-    ]
-
-
-def _show(axes, pixels):
-    axes.imshow(pixels, interpolation="antialiased")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-
-
-def _draw_boxes(axes, boxes, shape, peak, window):
-    """Thin rectangles, in the colour of whether the peak is inside of one."""
-    height, width = shape[:2]
-    scale = max(axes.images[0].get_array().shape[:2]) / max(height, width)
-    x = (peak[0] - window[0]) / (window[2] - window[0]) * width
-    y = (peak[1] - window[1]) / (window[3] - window[1]) * height
-    inside = any(x0 <= x <= x1 and y0 <= y <= y1 for x0, y0, x1, y1 in boxes)
-    for x0, y0, x1, y1 in boxes:
-        axes.add_patch(
-            Rectangle(
-                (x0 * scale - 0.5, y0 * scale - 0.5),
-                (x1 - x0) * scale,
-                (y1 - y0) * scale,
-                fill=False,
-                linewidth=1.2,
-                edgecolor=RIGHT if inside else WRONG,
+    words = []
+    for group in groups:
+        text = "".join(tokens[step] for step in group).replace(WORD_START, " ").strip()
+        telling = [step for step in group if any(map(str.isalnum, tokens[step]))]
+        words.append(
+            (
+                text,
+                maps[telling or group].mean(axis=0),
+                [] if boxes is None else [box for step in group for box in boxes[step]],
             )
         )
+    return words
+
+
+def _continues(token, before):
+    """Whether a piece belongs to the word of the piece before."""
+    if token.startswith(WORD_START):
+        return False
+    return before == WORD_START or not _UNSPACED.match(token)
+
+
+def peak_in(weights, picture, window=WHOLE):
+    """Where attention has its peak, `(x, y)` in pixels of the picture."""
+    height, width = picture.shape[:2]
+    x, y = peak_place(weights)
+    x0, y0, x1, y1 = window
+    return (x - x0) / (x1 - x0) * width, (y - y0) / (y1 - y0) * height
+
+
+def holds(box, point):
+    """Whether a point lies in a box."""
+    x0, y0, x1, y1 = box
+    return x0 <= point[0] <= x1 and y0 <= point[1] <= y1
+
+
+def draw_box(axes, box, picture, color, linewidth=1.2):
+    """Draws a box, in pixels of a picture, on the panel that shows it."""
+    height, width = axes.images[0].get_array().shape[:2]
+    scale = np.array([width / picture.shape[1], height / picture.shape[0]] * 2)
+    x0, y0, x1, y1 = np.asarray(box) * scale - 0.5
+    rectangle = Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False)
+    rectangle.set(edgecolor=color, linewidth=linewidth)
+    axes.add_patch(rectangle)
+
+
+def _fit_word(word, inches, families):
+    """`(points, lines)`: one line if small letters make it one."""
+    points = shrink(word, inches, families, WORD_POINTS, SMALLEST_POINTS)
+    return points, wrap(word, inches, families, points)
+
+
+def _rows_of(panels, columns):
+    return [panels[i : i + columns] for i in range(0, len(panels), columns)]
+
+
+def _check_boxes_of_tokens(boxes, count):
+    if boxes is None:
+        return None
+    if len(boxes) != count:
+        raise ValueError(
+            f"boxes must be a list for each of {count} tokens, or None; received "
+            f"{len(boxes)}"
+        )
+    return [check_boxes(each) for each in boxes]

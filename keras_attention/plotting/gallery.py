@@ -1,24 +1,34 @@
 """Many pictures with what was said of them."""
 
-import math
-import textwrap
 from typing import Any, NamedTuple
 
-from matplotlib.figure import Figure
-
-from keras_attention.plotting.captions import WHOLE, WRONG, _draw_boxes, _show
+from keras_attention.plotting.captions import (
+    GAP_INCHES,
+    WHOLE,
+    WRONG,
+    draw_box,
+    holds,
+    peak_in,
+)
 from keras_attention.plotting.fonts import font_families
 from keras_attention.plotting.overlay import (
+    check_boxes,
     check_maps,
     check_picture,
+    check_window,
     fit_panel,
     overlay,
-    peak_place,
 )
 from keras_attention.plotting.saving import save_figure
+from keras_attention.plotting.sheet import Sheet, line_height, wrap, wrap_spans
 
-GREY = "#555555"
-WRAP = 34  # characters of a line under a picture
+PICTURE_INCHES = 1.5  # the longer side, of two beside each other
+TILE_INCHES = 2.0  # the longer side, in a grid
+BELOW_INCHES = 0.04  # between a picture and what is written below it
+INDENT_INCHES = 0.16  # of captions, after their marks
+TEXT_POINTS, NOTE_POINTS = 8, 7.5
+TRUE, FALSE, SAID = "✓", "✗", "›"
+GREY, SEEN, UNSEEN = "#555555", "#ffd92f", "#a8a8a8"
 
 
 class Saying(NamedTuple):
@@ -38,10 +48,18 @@ class Saying(NamedTuple):
     """`(x0, y0, x1, y1)` in pixels, of what there is."""
     note: str = ""
     """What stood where attention was."""
+    start: int = 0
+    """The first place in `said` where the wrong word may begin: the second "dog" is
+    wrong of two."""
+    window: tuple = WHOLE
+    """Where the picture lies in the square that attention is over."""
 
 
 def plot_gallery(sayings, *, columns=3, path=None):
     """Draws captions with a wrong word, and where was looked when it was said.
+
+    The wrong word is red. Boxes are yellow where the peak of attention is inside of
+    them, else grey.
 
     Args:
         sayings: list of `Saying`.
@@ -53,43 +71,102 @@ def plot_gallery(sayings, *, columns=3, path=None):
 
     Raises:
         ValueError: no sayings, or shapes that do not fit.
+
+    Example:
+
+    >>> picture = np.zeros((20, 30, 3), "uint8")
+    >>> saying = Saying(picture, "a dog", "a cat", "cat", np.ones((4, 4)))
+    >>> [axes.get_title() for axes in plot_gallery([saying]).axes]
+    ['', '“cat”']
     """
     if not sayings:
         raise ValueError("expected at least one saying to draw; received none")
+    _check_columns(columns)
+    text = "".join(each.truth + each.said + each.word + each.note for each in sayings)
+    families = font_families(text + TRUE + FALSE + SAID)
+    blocks = [_Block(saying, families) for saying in sayings]
     columns = min(columns, len(sayings))
-    rows = math.ceil(len(sayings) / columns)
-    figure = Figure(figsize=(columns * 3.3, rows * 2.45), layout="constrained")
-    text = "".join(s.truth + s.said + s.word + s.note for s in sayings)
-    families = font_families(text)
-    cells = figure.subfigures(rows, columns, squeeze=False, wspace=0.04, hspace=0.04)
-    for cell, saying in zip(cells.ravel(), sayings, strict=False):
-        _draw_saying(cell, saying, families)
+    rows = [blocks[start : start + columns] for start in _starts(blocks, columns)]
+    heights = [
+        [max(parts) for parts in zip(*(block.heights for block in row), strict=True)]
+        for row in rows
+    ]
+    column = _Block.width + 2 * GAP_INCHES
+    sheet = Sheet(columns * column, sum(map(sum, heights)), families)
+    y = 0.0
+    for row, parts in zip(rows, heights, strict=True):
+        for number, block in enumerate(row):
+            block.draw(sheet, number * column, y, parts)
+        y += sum(parts)
     if path is not None:
-        save_figure(figure, path)
-    return figure
+        save_figure(sheet.figure, path)
+    return sheet.figure
 
 
-def _draw_saying(cell, saying, families):
-    picture = check_picture(saying.picture)
-    left, right = cell.subplots(1, 2)
-    _show(left, fit_panel(picture))
-    if saying.attention is None:
-        right.remove()
-    else:
-        (weights,) = check_maps([saying.attention], 1)
-        _show(right, overlay(picture, weights))
-        _draw_boxes(right, saying.boxes, picture.shape, peak_place(weights), WHOLE)
-        _write(right.set_title, f"“{saying.word}”", families, color=WRONG, fontsize=9)
-        if saying.note:
-            _write(right.set_xlabel, saying.note, families, color=GREY, fontsize=7.5)
-    _write(left.set_title, "", families, fontsize=9)
-    truth, said = (
-        "\n".join(
-            textwrap.wrap(f"{mark} {text}", 3 * WRAP // 2, subsequent_indent="   ")
+class _Block:
+    """One saying: its captions above, the picture and the map, a note below."""
+
+    width = 2 * PICTURE_INCHES + GAP_INCHES
+
+    def __init__(self, saying, families):
+        self.saying = saying
+        self.picture = check_picture(saying.picture)
+        self.window = check_window(saying.window)
+        self.boxes = check_boxes(saying.boxes)
+        self.weights = None
+        if saying.attention is not None:
+            (self.weights,) = check_maps([saying.attention], 1)
+        room = self.width - INDENT_INCHES
+        self.truth = wrap_spans(saying.truth, room, families, TEXT_POINTS)
+        self.said = wrap_spans(saying.said, room, families, TEXT_POINTS)
+        # Beside the picture, so that notes of neighbours never meet.
+        self.title = wrap(f"“{saying.word}”", PICTURE_INCHES, families, TEXT_POINTS + 1)
+        self.note = wrap(saying.note, PICTURE_INCHES, families, NOTE_POINTS)
+
+    @property
+    def heights(self):
+        """Inches of the captions, the title, the pictures and the note."""
+        return (
+            line_height(TEXT_POINTS) * (len(self.truth) + len(self.said)) + 0.05,
+            line_height(TEXT_POINTS + 1) * len(self.title) + 0.02,
+            _shape(self.picture, PICTURE_INCHES)[1],
+            0.25 + line_height(NOTE_POINTS) * len(self.note),
         )
-        for mark, text in (("✓", saying.truth), ("✗", saying.said))
-    )
-    _write(cell.suptitle, f"{truth}\n{said}", families, fontsize=8, ha="left", x=0.03)
+
+    def draw(self, sheet, x, y, heights):
+        """Draws it from `(x, y)` on, in the heights that its row has."""
+        self._write(sheet, x, y)
+        y += heights[0] + heights[1]
+        place = _centred(self.picture, x, y, PICTURE_INCHES)
+        sheet.show(fit_panel(self.picture), *place)
+        if self.weights is None:
+            return
+        x += PICTURE_INCHES + GAP_INCHES
+        place = _centred(self.picture, x, y, PICTURE_INCHES)
+        axes = sheet.show(overlay(self.picture, self.weights, self.window), *place)
+        peak = peak_in(self.weights, self.picture, self.window)
+        for box in self.boxes:
+            color, linewidth = (SEEN, 1.2) if holds(box, peak) else (UNSEEN, 0.7)
+            draw_box(axes, box, self.picture, color, linewidth)
+        if self.saying.word:
+            sheet.title(axes, self.title, TEXT_POINTS + 1, WRONG)
+        y += place[3] + BELOW_INCHES
+        x += PICTURE_INCHES / 2
+        sheet.write(self.note, x, y, NOTE_POINTS, align="center", color=GREY)
+
+    def _write(self, sheet, x, y):
+        saying = self.saying
+        start = saying.said.find(saying.word, saying.start)
+        wrong = (start, start + len(saying.word)) if start >= 0 else (0, 0)
+        for mark, text, spans, marked in (
+            (TRUE, saying.truth, self.truth, (0, 0)),
+            (FALSE if saying.word else SAID, saying.said, self.said, wrong),
+        ):
+            sheet.write([mark], x, y, TEXT_POINTS, color=GREY)
+            sheet.write_marked(
+                text, spans, x + INDENT_INCHES, y, TEXT_POINTS, marked, WRONG
+            )
+            y += len(spans) * line_height(TEXT_POINTS)
 
 
 def plot_pictures(pictures, captions, *, columns=4, path=None):
@@ -106,29 +183,66 @@ def plot_pictures(pictures, captions, *, columns=4, path=None):
 
     Raises:
         ValueError: numbers that differ, or none.
+
+    Example:
+
+    >>> figure = plot_pictures([np.zeros((20, 30, 3), "uint8")], ["a night"])
+    >>> figure.texts[0].get_text()
+    'a night'
     """
     if not len(pictures) or len(pictures) != len(captions):
         raise ValueError(
             "expected as many pictures as captions, at least one; received "
             f"{len(pictures)} and {len(captions)}"
         )
+    _check_columns(columns)
     columns = min(columns, len(pictures))
-    rows = math.ceil(len(pictures) / columns)
-    figure = Figure(figsize=(columns * 2.0, rows * 2.4), layout="constrained")
     families = font_families("".join(captions))
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, picture, caption in zip(grid, pictures, captions, strict=False):
-        _show(axes, fit_panel(check_picture(picture)))
-        # Scripts without spaces are wider, and may be broken anywhere.
-        width = WRAP - 6 if caption.isascii() or " " in caption else WRAP // 2
-        text = "\n".join(textwrap.wrap(caption, width))
-        _write(axes.set_xlabel, text, families, fontsize=8)
-    for axes in grid[len(pictures) :]:
-        axes.remove()
+    pictures = [check_picture(picture) for picture in pictures]
+    lines = [wrap(text, TILE_INCHES, families, TEXT_POINTS) for text in captions]
+    rows = [
+        range(i, min(i + columns, len(pictures))) for i in _starts(pictures, columns)
+    ]
+    tall = [max(_shape(pictures[i], TILE_INCHES)[1] for i in row) for row in rows]
+    below = [
+        0.15 + line_height(TEXT_POINTS) * max(len(lines[i]) for i in row)
+        for row in rows
+    ]
+    sheet = Sheet(
+        columns * (TILE_INCHES + GAP_INCHES) - GAP_INCHES,
+        sum(tall) + sum(below),
+        families,
+    )
+    y = 0.0
+    for row, height, room in zip(rows, tall, below, strict=True):
+        for number, i in enumerate(row):
+            x = number * (TILE_INCHES + GAP_INCHES)
+            place = _centred(pictures[i], x, y, TILE_INCHES)
+            sheet.show(fit_panel(pictures[i]), *place)
+            middle, end = x + TILE_INCHES / 2, y + place[3] + BELOW_INCHES
+            sheet.write(lines[i], middle, end, TEXT_POINTS, align="center")
+        y += height + room
     if path is not None:
-        save_figure(figure, path)
-    return figure
+        save_figure(sheet.figure, path)
+    return sheet.figure
 
 
-def _write(write, text, families, **style):
-    write(text, family=families, **style).set_parse_math(False)
+def _shape(picture, inches):
+    """Width and height of a picture whose longer side has so many inches."""
+    height, width = picture.shape[:2]
+    return inches * width / max(width, height), inches * height / max(width, height)
+
+
+def _centred(picture, x, y, inches):
+    """`(x, y, width, height)` in the middle of a column."""
+    width, height = _shape(picture, inches)
+    return x + (inches - width) / 2, y, width, height
+
+
+def _starts(items, columns):
+    return range(0, len(items), columns)
+
+
+def _check_columns(columns):
+    if columns < 1:
+        raise ValueError(f"columns must be 1 or more; received {columns}")

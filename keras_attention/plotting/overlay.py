@@ -1,16 +1,20 @@
 """Attention over a picture: a map of few cells becomes light and shade."""
 
-import math
-
 import numpy as np
 from PIL import Image
 
-DIMMEST = 0.4  # of what is not looked at: dark, and still to be seen
+DIMMEST = 0.42  # of what is not looked at: dark, and still to be seen
+PALEST = 0.25  # of its colours: things as bright as what is behind them are seen too
+LUMA = np.array([0.299, 0.587, 0.114], "float32")
 SIDE = 192  # pixels of a panel's longer side: enough on paper, small on disk
 
 
 def smooth_map(attention, size, window=(0.0, 0.0, 1.0, 1.0)):
-    """A map upsampled smoothly to a picture, its highest cell 1.
+    """A map upsampled smoothly to a picture, from 0 to 1.
+
+    Each cell becomes a round spot, a cubic B-spline of two cells' radius, mirrored at
+    the edges of the square: their sum has no ripples and is nowhere negative, and even
+    attention is even. The brightest place of the square is 1.
 
     Args:
         attention: float `(N, N)`, over the square that a model sees.
@@ -20,20 +24,33 @@ def smooth_map(attention, size, window=(0.0, 0.0, 1.0, 1.0)):
             nothing is looked at.
 
     Returns:
-        float32 `(height, width)`, from 0 to 1.
+        float32 `(height, width)`.
     """
     attention = np.asarray(attention, "float32")
     cells = len(attention)
-    # A rim of nothing, so that light fades towards the edge, and beyond it.
-    rim = max(1, math.ceil(cells * max(0, -min(window), max(window) - 1)) + 1)
-    padded = np.pad(attention / max(float(attention.max()), 1e-9), rim)
-    box = [rim + cells * side for side in window]
-    smooth = Image.fromarray(padded).resize(size, Image.Resampling.BICUBIC, box=box)
-    return np.clip(np.asarray(smooth, "float32"), 0, 1)
+    x0, y0, x1, y1 = window
+    columns = _spline(cells, size[0], x0, x1)  # (width, N)
+    rows = _spline(cells, size[1], y0, y1)  # (height, N)
+    places = _spline(cells, 3 * cells, 0, 1)  # (3N, N), each cell's middle among them
+    brightest = float((places @ attention @ places.T).max())
+    smooth = rows @ attention @ columns.T / max(brightest, 1e-9)
+    return np.clip(smooth, 0, 1)
+
+
+def _spline(cells, pixels, start, end):
+    """float32 `(pixels, cells)`: how much each pixel along a side has of each cell."""
+    places = start + (np.arange(pixels) + 0.5) / pixels * (end - start)
+    far = np.abs(cells * places[:, None] - np.arange(cells) - 0.5)
+    near = 2 / 3 - far**2 + far**3 / 2
+    weights = np.where(far < 1, near, np.clip(2 - far, 0, None) ** 3 / 6)
+    # Shares of those cells that there are: as if the others were their reflection.
+    shares = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
+    inside = (places >= 0) & (places <= 1)
+    return (shares * inside[:, None]).astype("float32")
 
 
 def overlay(picture, attention, window=(0.0, 0.0, 1.0, 1.0)):
-    """The picture where it was looked at, dark and grey elsewhere.
+    """The picture where it was looked at, dark and pale elsewhere.
 
     Args:
         picture: uint8 `(H, W, 3)`.
@@ -46,8 +63,9 @@ def overlay(picture, attention, window=(0.0, 0.0, 1.0, 1.0)):
     picture = fit_panel(picture)
     light = smooth_map(attention, picture.shape[1::-1], window)[..., None]
     pixels = picture.astype("float32")
-    grey = pixels.mean(axis=-1, keepdims=True) * DIMMEST
-    return np.round(grey + (pixels - grey) * light).astype("uint8")
+    grey = (pixels @ LUMA)[..., None]
+    dark = (grey + (pixels - grey) * PALEST) * DIMMEST
+    return np.round(dark + (pixels - dark) * light).astype("uint8")
 
 
 def fit_panel(picture):
@@ -89,3 +107,27 @@ def check_maps(attention, count):
     if not np.isfinite(maps).all():
         raise ValueError("attention must be finite; received NaN or infinity")
     return maps
+
+
+def check_boxes(boxes):
+    """float `(n, 4)`, none for None; ValueError for anything else."""
+    array = np.asarray([] if boxes is None else boxes, "float64")
+    if array.size == 0:
+        return array.reshape(0, 4)
+    if array.ndim != 2 or array.shape[1] != 4:
+        raise ValueError(
+            "boxes must be a list of (x0, y0, x1, y1) in pixels; received the shape "
+            f"{array.shape}"
+        )
+    return array
+
+
+def check_window(window):
+    """Four floats; ValueError for a window without width or height."""
+    array = np.asarray(window, "float64")
+    if array.shape != (4,) or not (array[:2] < array[2:]).all():
+        raise ValueError(
+            "window must be (x0, y0, x1, y1), where the picture lies in the square "
+            f"whose sides are from 0 to 1, x0 < x1 and y0 < y1; received {window!r}"
+        )
+    return tuple(array.tolist())

@@ -68,6 +68,8 @@ def _saying(mistake, result, pictures):
             tuple(each["box"]) for each in pictures.truths[mistake.picture]["objects"]
         ),
         note,
+        # The same word may have been right before.
+        start=caption.spans[mistake.steps[0]][0],
     )
 
 

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from PIL import Image
 
 from keras_attention.plotting.captions import RIGHT, WRONG, plot_caption, words_of
-from keras_attention.plotting.gallery import Saying, plot_gallery, plot_pictures
+
+# Where no font has Chinese, boxes stand for it.
+pytestmark = pytest.mark.filterwarnings("ignore:Glyph .* missing")
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), "uint8")
 TOKENS = ["▁a", "▁straw", "berry", "</s>"]
@@ -38,9 +41,39 @@ def test_a_word_has_the_mean_of_its_pieces():
     np.testing.assert_allclose(joined, weights[1:3].mean(axis=0))
 
 
+def words(tokens, **options):
+    return [word for word, _, _ in words_of(tokens, maps(len(tokens)), **options)]
+
+
 def test_chinese_stays_in_pieces():
-    tokens = ["▁", "一只", "狗", "</s>"]
-    assert [word for word, _, _ in words_of(tokens, maps())] == ["", "一只", "狗"]
+    assert words(["▁", "一只", "狗", "</s>"]) == ["一只", "狗"]
+    assert words(["▁一", "只", "狗", "，", "▁两只", "猫", "。"]) == [
+        "一",
+        "只",
+        "狗",
+        "，",
+        "两只",
+        "猫",
+        "。",
+    ]
+
+
+def test_a_caption_may_be_one_word():
+    assert words(["▁straw", "berry"]) == ["strawberry"]
+    assert words(["</s>"]) == words([]) == []
+
+
+def test_a_full_stop_does_not_move_the_peak_of_its_word():
+    weights = maps(3)
+    _, (word, joined, _) = words_of(["▁a", "▁dog", "."], weights)
+    assert word == "dog."
+    np.testing.assert_array_equal(joined, weights[1].astype(joined.dtype))
+
+
+def test_a_word_has_the_boxes_of_its_pieces():
+    boxes = [[], [(0, 0, 1, 1)], [(2, 2, 3, 3)], []]
+    found = words_of(TOKENS, maps(), boxes)
+    assert [len(things) for _, _, things in found] == [0, 2]
 
 
 def test_the_weight_of_the_peak_is_written():
@@ -51,28 +84,57 @@ def test_the_weight_of_the_peak_is_written():
 
 
 @pytest.mark.parametrize(
-    ("box", "colour"), [((0, 0, 15, 10), RIGHT), ((20, 20, 60, 40), WRONG)]
+    ("box", "color"), [((0, 0, 15, 10), RIGHT), ((20, 20, 60, 40), WRONG)]
 )
-def test_boxes_say_whether_the_peak_is_inside(box, colour):
+def test_boxes_say_whether_the_peak_is_inside(box, color):
     weights = np.zeros((1, 4, 4))
     weights[0, 0, 0] = 1
     figure = plot_caption(PICTURE, ["▁dog"], weights, boxes=[[box]])
     (drawn,) = figure.axes[1].patches
-    assert drawn.get_edgecolor() == pytest.approx(plot_colour(colour), abs=1e-6)
+    assert to_hex(drawn.get_edgecolor()) == color
 
 
-def plot_colour(name):
-    from matplotlib.colors import to_rgba
+def test_boxes_and_maps_of_a_letterboxed_picture_meet():
+    """The picture is the middle half of the square: row 1 of 4 is its upper half."""
+    weights = np.zeros((1, 4, 4))
+    weights[0, 1, 3] = 1
+    wide = PICTURE[:30]
+    figure = plot_caption(
+        wide, ["▁dog"], weights, window=(0, 0.25, 1, 0.75), boxes=[[(45, 0, 60, 15)]]
+    )
+    panel = figure.axes[1]
+    (drawn,) = panel.patches
+    assert to_hex(drawn.get_edgecolor()) == RIGHT
+    height, width = panel.images[0].get_array().shape[:2]
+    corner = np.add(drawn.get_xy(), 0.5)
+    np.testing.assert_allclose(corner, (0.75 * width, 0))
+    assert drawn.get_height() == pytest.approx(height / 2)
 
-    return to_rgba(name)
+
+def extents(figure, texts):
+    figure.draw_without_rendering()
+    return [text.get_window_extent() for text in texts]
 
 
 def test_long_captions_wrap_into_rows():
     words = [f"▁word{i}" for i in range(14)]
     figure = plot_caption(PICTURE, words, maps(14), title="two $ signs $")
     assert len(figure.axes) == 15
-    rows = {round(axes.get_subplotspec().rowspan.start) for axes in figure.axes}
-    assert rows == {0, 1, 2}
+    assert len({round(axes.get_position().y0, 3) for axes in figure.axes}) == 3
+    assert [text.get_text() for text in figure.texts] == ["two $ signs $"]
+
+
+def test_long_words_keep_to_their_panels():
+    """Even above pictures that are tall and narrow."""
+    tokens = ["▁hippopotamus", "▁Haftpflichtversicherung", "▁一只长颈鹿站在一棵树下"]
+    figure = plot_caption(PICTURE[:, :8], tokens, maps(3), title="a b c d " * 9)
+    titles = extents(figure, [axes.title for axes in figure.axes[1:]])
+    for left, right in zip(titles, titles[1:], strict=False):
+        assert left.x1 < right.x0
+    heading = extents(figure, figure.texts)
+    assert len(heading) > 1
+    assert min(line.y0 for line in heading) > max(title.y1 for title in titles)
+    assert max(line.x1 for line in heading) <= figure.bbox.x1
 
 
 def test_shapes_that_do_not_fit_are_refused():
@@ -82,32 +144,7 @@ def test_shapes_that_do_not_fit_are_refused():
         plot_caption(PICTURE, TOKENS, maps(), boxes=[[]])
     with pytest.raises(ValueError, match="picture must be uint8"):
         plot_caption(PICTURE / 255, TOKENS, maps())
-
-
-def test_galleries_show_the_wrong_word(tmp_path):
-    sayings = [
-        Saying(
-            PICTURE,
-            "a dog left of a cat",
-            "a fox left of a cat",
-            "a fox",
-            maps(1)[0],
-            ((0, 0, 20, 20),),
-            "it looked at: dog",
-        ),
-        Saying(PICTURE, "两只狗", "两只猫"),
-    ]
-    figure = plot_gallery(sayings, path=tmp_path / "gallery.png")
-    shown = [axes.get_title() for axes in figure.axes]
-    assert "“a fox”" in shown
-    assert (tmp_path / "gallery.png").stat().st_size > 5000
-    with pytest.raises(ValueError, match="at least one saying"):
-        plot_gallery([])
-
-
-def test_pictures_stand_in_a_grid_with_their_captions():
-    figure = plot_pictures([PICTURE] * 5, ["a dog " * 8] * 5, columns=3)
-    assert len(figure.axes) == 5
-    assert "\n" in figure.axes[0].get_xlabel()
-    with pytest.raises(ValueError, match="received 1 and 2"):
-        plot_pictures([PICTURE], ["a", "b"])
+    with pytest.raises(ValueError, match=r"\(x0, y0, x1, y1\) in pixels.*\(1, 3\)"):
+        plot_caption(PICTURE, TOKENS, maps(), boxes=[[(1, 2, 3)], [], [], None])
+    with pytest.raises(ValueError, match="window must be .* x0 < x1"):
+        plot_caption(PICTURE, TOKENS, maps(), window=(0, 0.5, 1, 0.5))

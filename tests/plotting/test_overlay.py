@@ -24,26 +24,52 @@ def brightest(smooth):
     return np.unravel_index(smooth.argmax(), smooth.shape)
 
 
-@pytest.mark.parametrize("cell", [(0, 0), (1, 2), (3, 3)])
+@pytest.mark.parametrize("cell", [(1, 1), (1, 2), (3, 2)])
 def test_the_brightest_spot_is_the_middle_of_the_cell(cell):
-    smooth = smooth_map(one_cell(*cell), (80, 80))
+    smooth = smooth_map(one_cell(*cell, cells=5), (100, 100))
     expected = [20 * (index + 0.5) for index in cell]
     np.testing.assert_allclose(brightest(smooth), expected, atol=1.5)
-    assert smooth.max() > 0.9 and smooth.min() == 0
+    assert smooth.max() > 0.99 and smooth.min() == 0
+
+
+@pytest.mark.parametrize("cell", [(0, 0), (0, 2), (3, 3)])
+def test_at_the_edge_it_is_in_the_cell(cell):
+    smooth = smooth_map(one_cell(*cell), (80, 80))
+    assert tuple(np.array(brightest(smooth)) // 20) == cell
+
+
+def test_even_attention_is_even():
+    for cells in (1, 2, 7):
+        even = smooth_map(np.full((cells, cells), 0.1), (50, 40))
+        np.testing.assert_allclose(even, 1, rtol=1e-5)
+    assert not smooth_map(np.zeros((4, 4)), (50, 40)).any()
 
 
 def test_maps_are_smooth_and_never_negative():
     rng = np.random.default_rng(0)
     smooth = smooth_map(rng.random((8, 8)), (128, 96))
     assert smooth.shape == (96, 128)
-    assert smooth.min() >= 0 and smooth.max() <= 1
-    assert np.abs(np.diff(smooth, axis=1)).max() < 0.2
+    assert smooth.min() >= 0 and 0.99 < smooth.max() <= 1
+    assert np.abs(np.diff(smooth, axis=1)).max() < 0.1
+
+
+def test_a_map_is_a_b_spline():
+    """Far from the edges it is the sum of SciPy's elements, one for each cell."""
+    interpolate = pytest.importorskip("scipy.interpolate")
+    attention = np.random.default_rng(1).random((9, 9))
+    attention[[0, 1, -2, -1]] = attention[:, [0, 1, -2, -1]] = 0
+    element = interpolate.BSpline.basis_element([-2, -1, 0, 1, 2], extrapolate=False)
+    places = np.arange(90) / 10 + 0.05 - 0.5
+    spread = np.nan_to_num(element(places[:, None] - np.arange(9)))
+    expected = spread @ attention @ spread.T
+    smooth = smooth_map(attention, (90, 90))
+    np.testing.assert_allclose(smooth, expected / expected.max(), atol=0.02)
 
 
 def test_a_window_takes_its_part_of_the_square():
     """A wide picture, letterboxed: its upper edge lies at a quarter of the square."""
-    smooth = smooth_map(one_cell(1, 0), (80, 40), window=(0, 0.25, 1, 0.75))
-    np.testing.assert_allclose(brightest(smooth), (10, 10), atol=1.5)
+    smooth = smooth_map(one_cell(1, 1), (80, 40), window=(0, 0.25, 1, 0.75))
+    np.testing.assert_allclose(brightest(smooth), (10, 30), atol=1.5)
 
 
 def test_where_a_crop_left_something_out_nothing_is_looked_at():
@@ -57,7 +83,14 @@ def test_what_is_looked_at_keeps_its_colours():
     lit = overlay(picture, one_cell(1, 1, cells=3))
     middle, corner = lit[SIDE // 2, SIDE // 2], lit[2, 2]
     np.testing.assert_allclose(middle, (200, 40, 40), atol=6)
-    assert np.ptp(corner.astype(int)) < 5 and corner[0] < 60
+    assert corner.max() < 70 and np.ptp(corner.astype(int)) < 0.3 * 160
+
+
+def test_things_as_bright_as_their_background_can_be_told_where_it_is_dark():
+    picture = np.full((60, 60, 3), (60, 150, 60), "uint8")
+    picture[:, 30:] = (60, 60, 255)
+    dark = overlay(picture, one_cell(0, 0, cells=9)).astype(int)
+    assert np.abs(dark[-1, 20] - dark[-1, -20]).max() > 15
 
 
 def test_panels_keep_the_proportions_of_pictures():
