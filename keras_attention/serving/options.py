@@ -1,7 +1,7 @@
 """Everything an operator can choose, as plain values."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 # More than run at one time: a request that waits for others of its batch keeps its
@@ -95,6 +95,8 @@ class LoadOptions:
     intra_op_parallelism: int = 0  # threads; 0 lets TensorFlow choose
     inter_op_parallelism: int = 0
     per_process_gpu_memory_fraction: float = 0.0
+    session_config: bytes = b""
+    """A ConfigProto, for what the three before it leave open."""
     enable_warmup: bool = True
     num_warmup_iterations: int = 1
     batching: BatchingParameters | None = None
@@ -103,6 +105,12 @@ class LoadOptions:
     """Read a version's own `batching_params.pbtxt` where it has one."""
     check_method_names: bool = False
     """Predict, Classify and Regress run only signatures that say they are for that."""
+
+    def with_tflite_pools(self, pools, interpreters_per_pool):
+        """Options with so many interpreters of TFLite; 0 pools is one for each CPU."""
+        pools = pools or os.cpu_count() or 1
+        number = pools * max(interpreters_per_pool, 1)
+        return replace(self, num_tflite_interpreters=number)
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,13 @@ DEFAULT_MONITORING_PATH = "/monitoring/prometheus/metrics"
 _Field = descriptor_pb2.FieldDescriptorProto
 _TYPES = {
     "bool": _Field.TYPE_BOOL,
+    "int32": _Field.TYPE_INT32,
     "int64": _Field.TYPE_INT64,
     "string": _Field.TYPE_STRING,
+    "uint64": _Field.TYPE_UINT64,
 }
 # The wrappers of google.protobuf tell 0 from unset.
-_DEFINITIONS = {
+DEFINITIONS = {
     "BatchingParameters": {
         "max_batch_size": "google.protobuf.Int64Value",
         "batch_timeout_micros": "google.protobuf.Int64Value",
@@ -61,8 +63,13 @@ def read_batching_parameters(path):
             itself.
     """
     message = read_text_proto(path, _messages()["BatchingParameters"]())
+    return batching_parameters(message, path)
+
+
+def batching_parameters(message, path):
+    """`BatchingParameters` of a message of that name, which came from `path`."""
     values: dict[str, Any] = {}
-    for name, type_name in _DEFINITIONS["BatchingParameters"].items():
+    for name, type_name in DEFINITIONS["BatchingParameters"].items():
         if type_name.startswith("repeated "):
             values[name] = tuple(getattr(message, name))
         elif type_name in _TYPES:
@@ -108,19 +115,25 @@ def read_ssl_config(path):
         raise ValueError(
             f"{path}: client_verify needs a custom_ca to verify clients with; add it"
         )
-    fields = _DEFINITIONS["SSLConfig"]
+    fields = DEFINITIONS["SSLConfig"]
     return SslConfig(**{name: getattr(message, name) for name in fields})
 
 
-def read_text_proto(path, message):
+def read_text_proto(path, message, pool=None):
     """Fills `message` from a file in text format, and returns it.
+
+    Args:
+        path: of the file.
+        message: an empty message.
+        pool: descriptor pool with the messages that an Any may hold, optional.
 
     Raises:
         ValueError: in the parser's words, after the file, the line and the column.
         OSError: if there is no such file.
     """
     try:
-        return text_format.Parse(Path(path).read_text(encoding="utf-8"), message)
+        text = Path(path).read_text(encoding="utf-8")
+        return text_format.Parse(text, message, descriptor_pool=pool)
     except (text_format.ParseError, UnicodeDecodeError) as error:
         name = message.DESCRIPTOR.full_name
         raise ValueError(
@@ -130,14 +143,31 @@ def read_text_proto(path, message):
 
 @functools.cache
 def _messages():
-    """Builds the classes; returns a dict of name to class."""
+    return make_messages("text_configs", DEFINITIONS)[1]
+
+
+def make_messages(file_name, definitions, modules=()):
+    """Builds classes of messages in a descriptor pool of their own.
+
+    Args:
+        file_name: str.
+        definitions: dict of message name to dict of field name to type.
+        modules: of generated messages that fields may have as their types.
+
+    Returns:
+        The pool, and a dict of message name to class.
+    """
+    pool = descriptor_pool.DescriptorPool()
+    known = [module.DESCRIPTOR for module in (wrappers_pb2, *modules)]
+    for descriptor in known:
+        _add_file(pool, descriptor)
     file = descriptor_pb2.FileDescriptorProto(
-        name="keras_attention/serving/text_configs.proto",
+        name=f"keras_attention/serving/{file_name}.proto",
         package="tensorflow.serving",
         syntax="proto3",
-        dependency=["google/protobuf/wrappers.proto"],
+        dependency=[descriptor.name for descriptor in known],
     )
-    for name, fields in _DEFINITIONS.items():
+    for name, fields in definitions.items():
         message = file.message_type.add(name=name)
         for number, (field_name, type_name) in enumerate(fields.items(), start=1):
             field = message.field.add(name=field_name, number=number)
@@ -149,12 +179,17 @@ def _messages():
                 field.type = _TYPES[type_name]
             else:
                 field.type, field.type_name = _Field.TYPE_MESSAGE, f".{type_name}"
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
     pool.Add(file)
-    return {
+    return pool, {
         name: message_factory.GetMessageClass(
             pool.FindMessageTypeByName(f"tensorflow.serving.{name}")
         )
-        for name in _DEFINITIONS
+        for name in definitions
     }
+
+
+def _add_file(pool, descriptor):
+    """Copies a file with all that it imports; one that is there already stays."""
+    for dependency in descriptor.dependencies:
+        _add_file(pool, dependency)
+    pool.AddSerializedFile(descriptor.serialized_pb)

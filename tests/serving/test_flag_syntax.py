@@ -8,6 +8,10 @@ import pytest
 from keras_attention.serving.commands.flag_syntax import FlagError, read_values, usage
 from keras_attention.serving.commands.flag_table import FLAGS
 from keras_attention.serving.config import read_models_config
+from keras_attention.serving.session_configs import (
+    read_platform_config,
+    read_session_config,
+)
 from keras_attention.serving.text_configs import (
     read_batching_parameters,
     read_monitoring_config,
@@ -130,6 +134,8 @@ def test_the_documentation_mentions_no_other_flag():
         ("batching.config", read_batching_parameters),
         ("monitoring.config", read_monitoring_config),
         ("ssl.config", read_ssl_config),
+        ("session.config", read_session_config),
+        ("platform.config", read_platform_config),
     ],
 )
 def test_the_documentation_s_files_can_be_read(name, read, tmp_path):

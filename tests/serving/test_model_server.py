@@ -33,7 +33,7 @@ MODEL = ("--model_base_path=/models/m",)
         ),
         (["--model_base_path=s3://models/m"], "copy it there first"),
         ([*MODEL, "--use_alts_credentials"], "use --ssl_config_file"),
-        ([*MODEL, "--platform_config_file=/f"], "platform is tensorflow"),
+        ([*MODEL, "--platform_config_file=/absent"], "No such file.*'/absent'"),
         ([*MODEL, "--grpc_channel_arguments=grpc.age"], "received 'grpc.age'"),
         ([*MODEL, "--monitoring_config_file=/absent"], "No such file.*'/absent'"),
         (["--model_config_file=/absent"], "No such file or directory: '/absent'"),

@@ -113,8 +113,8 @@ _ORIGINALS = (
     Flag(
         "tensorflow_session_config_file",
         "",
-        "ConfigProto in text format.",
-        ignored="sessions are set up by the other flags",
+        "ConfigProto in text format; the threads and the GPU's memory that other flags "
+        "say win over it.",
     ),
     Flag(
         "tensorflow_intra_op_parallelism",
@@ -133,7 +133,8 @@ _ORIGINALS = (
     Flag(
         "platform_config_file",
         "",
-        "PlatformConfigMap in text format; refused, there is one platform only.",
+        "PlatformConfigMap in text format: how versions are loaded, batched and warmed "
+        "up, in place of the flags for that.",
     ),
     Flag(
         "per_process_gpu_memory_fraction",

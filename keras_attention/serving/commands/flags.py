@@ -1,6 +1,6 @@
 """What the flags of tensorflow_model_server ask for, in this server's terms."""
 
-import os
+from dataclasses import replace
 from typing import NamedTuple
 
 from keras_attention.serving.commands.flag_syntax import read_values
@@ -21,6 +21,25 @@ from keras_attention.serving.text_configs import (
     read_batching_parameters,
     read_monitoring_config,
     read_ssl_config,
+)
+
+_METHOD_NAMES = "enable_signature_method_name_check"
+# What the original, too, does not look at beside a platform_config_file.
+_LOADING = (
+    "enable_batching",
+    "batching_parameters_file",
+    "enable_per_model_batching_parameters",
+    "tensorflow_session_parallelism",
+    "tensorflow_session_config_file",
+    "tensorflow_intra_op_parallelism",
+    "tensorflow_inter_op_parallelism",
+    "per_process_gpu_memory_fraction",
+    "saved_model_tags",
+    "enable_model_warmup",
+    "num_request_iterations_for_warmup",
+    "prefer_tflite_model",
+    "num_tflite_pools",
+    "num_tflite_interpreters_per_pool",
 )
 
 
@@ -75,7 +94,9 @@ def make_command(values, given):
             raise ValueError(error.message) from error
         models = {name: ModelConfig(path)}
     poll_seconds = values["model_config_file_poll_wait_seconds"]
-    options = _server_options(values)
+    load, more_notes = _load_options(values, given)
+    options = _server_options(values, load)
+    notes += more_notes
     return Command(models, options, config_file, max(poll_seconds, 0), notes)
 
 
@@ -87,6 +108,13 @@ def _check(values):
         raise ValueError(
             "both --model_base_path and --model_config_file are empty; set one of them"
         )
+    if values["use_alts_credentials"]:
+        raise ValueError("--use_alts_credentials is not there; use --ssl_config_file")
+    if not values["platform_config_file"]:
+        _check_loading(values)
+
+
+def _check_loading(values):
     if values["batching_parameters_file"] and not values["enable_batching"]:
         raise ValueError(
             "--batching_parameters_file is set without setting --enable_batching to "
@@ -99,15 +127,9 @@ def _check(values):
             "(--tensorflow_intra_op_parallelism, --tensorflow_inter_op_parallelism); "
             "you cannot set all of them"
         )
-    if values["use_alts_credentials"]:
-        raise ValueError("--use_alts_credentials is not there; use --ssl_config_file")
-    if values["platform_config_file"]:
-        raise ValueError(
-            "--platform_config_file is not there: every model's platform is tensorflow"
-        )
 
 
-def _server_options(values):
+def _server_options(values, load):
     port, rest_port = values["port"] or None, values["rest_api_port"] or None
     files = {
         "monitoring_path": ("monitoring_config_file", read_monitoring_config),
@@ -139,7 +161,7 @@ def _server_options(values):
         allow_labels_for_unavailable_versions=values[
             "allow_version_labels_for_unavailable_models"
         ],
-        load=_load_options(values),
+        load=load,
         **{
             option: read(values[flag])
             for option, (flag, read) in files.items()
@@ -148,27 +170,54 @@ def _server_options(values):
     )
 
 
-def _load_options(values):
+def _load_options(values, given):
+    """Returns `LoadOptions`, and notes on what is ignored."""
+    path = values["platform_config_file"]
+    if not path:
+        return _load_options_of_flags(values), []
+    # Here: it imports TensorFlow, for which no other mistake should have to wait.
+    from keras_attention.serving.session_configs import read_platform_config
+
+    options, ignored = read_platform_config(path)
+    reason = f"--platform_config_file={path} says how versions are loaded"
+    return (
+        replace(options, check_method_names=values[_METHOD_NAMES]),
+        [f"--{flag} is ignored: {reason}" for flag in _LOADING if flag in given]
+        + [f"{what} is ignored" for what in ignored],
+    )
+
+
+def _load_options_of_flags(values):
     both = values["tensorflow_session_parallelism"]
     intra = values["tensorflow_intra_op_parallelism"]
     inter = values["tensorflow_inter_op_parallelism"]
     if intra <= 0 and inter <= 0:
         intra = inter = both
-    pools = values["num_tflite_pools"] or os.cpu_count() or 1
-    return LoadOptions(
+    options = LoadOptions(
         tags=tuple(tag for tag in values["saved_model_tags"].split(",") if tag),
         prefer_tflite_model=values["prefer_tflite_model"],
-        num_tflite_interpreters=pools * values["num_tflite_interpreters_per_pool"],
         intra_op_parallelism=max(intra, 0),
         inter_op_parallelism=max(inter, 0),
         per_process_gpu_memory_fraction=values["per_process_gpu_memory_fraction"],
+        session_config=_session_config(values),
         enable_warmup=values["enable_model_warmup"],
         num_warmup_iterations=max(values["num_request_iterations_for_warmup"], 1),
         batching=_batching(values),
         per_model_batching=values["enable_batching"]
         and values["enable_per_model_batching_parameters"],
-        check_method_names=values["enable_signature_method_name_check"],
+        check_method_names=values[_METHOD_NAMES],
     )
+    return options.with_tflite_pools(
+        values["num_tflite_pools"], values["num_tflite_interpreters_per_pool"]
+    )
+
+
+def _session_config(values):
+    if not values["tensorflow_session_config_file"]:
+        return b""
+    from keras_attention.serving.session_configs import read_session_config  # as above
+
+    return read_session_config(values["tensorflow_session_config_file"])
 
 
 def _batching(values):

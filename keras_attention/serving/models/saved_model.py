@@ -15,6 +15,7 @@ from tensorflow.python.client import pywrap_tf_session
 from keras_attention.serving.errors import Code, ServingError, not_found
 from keras_attention.serving.models import memory
 from keras_attention.serving.models.served_model import ServedModel
+from keras_attention.serving.models.sessions import session_config
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,9 @@ class SavedModel(ServedModel):
             import tensorflow_text  # noqa: F401
 
         graph = tf.Graph()
-        self._session = tf.compat.v1.Session(graph=graph, config=_config(options))
+        self._session = tf.compat.v1.Session(
+            graph=graph, config=session_config(options)
+        )
         try:
             with graph.as_default():
                 meta_graph = _load(self._session, list(options.tags), str(folder))
@@ -116,18 +119,6 @@ class SavedModel(ServedModel):
         self._session.close()
         self._session = None
         memory.release()
-
-
-def _config(options):
-    gpu_options = tf.compat.v1.GPUOptions(
-        allow_growth=True,  # others may live here
-        per_process_gpu_memory_fraction=options.per_process_gpu_memory_fraction,
-    )
-    return tf.compat.v1.ConfigProto(
-        gpu_options=gpu_options,
-        intra_op_parallelism_threads=options.intra_op_parallelism,
-        inter_op_parallelism_threads=options.inter_op_parallelism,
-    )
 
 
 def _milliseconds(timeout):

@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras_attention.serving.errors import Code, ServingError
 from keras_attention.serving.models import memory
 from keras_attention.serving.models.served_model import ServedModel
+from keras_attention.serving.models.sessions import session_config
 from keras_attention.serving.models.tflite_signatures import read_signatures
 
 
@@ -33,8 +34,9 @@ class TfliteModel(ServedModel):
         path = Path(path)
         try:
             content = path.read_bytes()
+            threads = session_config(options).intra_op_parallelism_threads or 1
             interpreters = [
-                _interpreter(content, options.intra_op_parallelism or 1)
+                _interpreter(content, threads)
                 for _ in range(options.num_tflite_interpreters)
             ]
             definitions, self._parts = read_signatures(content, interpreters[0])
