@@ -1,9 +1,11 @@
 """A server in the foreground says where it is, follows its file, and ends well."""
 
+import gc
 import os
 import signal
 import socket
 import threading
+import time
 
 import httpx
 import pytest
@@ -15,6 +17,7 @@ from keras_attention.serving.options import (
     LoadOptions,
     ServerOptions,
 )
+from keras_attention.serving.server import Server
 from tests.serving.support import eventually
 
 
@@ -73,6 +76,39 @@ def test_it_says_where_it_is_and_ends_when_it_is_told_to(models, capsys):
     assert "Stopping: finishing what is under way" in printed
     assert signal.getsignal(signal.SIGTERM) is before
     assert visitor.get("/v2/health/live") is None
+
+
+def test_a_signal_amid_garbage_collection_is_not_lost(models, monkeypatch):
+    """What a handler raises there would be."""
+
+    def end(*_):
+        gc.callbacks.remove(end)  # once: a second signal would end the tests
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    chosen = options()
+    started = Server.start
+
+    def start(server):
+        started(server)
+        gc.callbacks.append(end)
+
+    monkeypatch.setattr(Server, "start", start)
+    run({"m": models / "calculator"}, chosen)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{chosen.rest_port}/v2/health/live")
+
+
+def test_a_signal_ends_it_while_it_waits_for_models(tmp_path, capsys):
+    def end():
+        eventually(lambda: callable(signal.getsignal(signal.SIGTERM)))
+        time.sleep(0.2)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    teller = threading.Thread(target=end)
+    teller.start()
+    run({"m": tmp_path / "none"}, options(wait_for_models=True))
+    teller.join()
+    assert "REST" not in capsys.readouterr().out
 
 
 def test_what_is_under_way_is_finished(models):

@@ -1,7 +1,9 @@
 """A server in the foreground: what it prints, and how signals end it."""
 
+import contextlib
 import gc
 import logging
+import queue
 import signal
 import threading
 from pathlib import Path
@@ -31,57 +33,84 @@ def run(models, options, config_file=None, config_poll_seconds=0.0):
     """
     for name, path in models.items():
         print(f"Loading {name} from {path}", flush=True)
-    previous = _listen()
+    server = Server(models, options)
+    signals = _Signals()
     try:
-        with Server(models, options) as server:
-            # TensorFlow's million objects live as long as the process: looking for
-            # garbage among them, at every unload, would stop all threads for long.
-            gc.collect()
-            gc.freeze()
-            print("\n".join(_addresses(server)), flush=True)
-            _serve(server, config_file, config_poll_seconds)
+        signals.listen()
+        server.start()
+        signals.may_raise = False
+        # TensorFlow's million objects live as long as the process: looking for
+        # garbage among them, at every unload, would stop all threads for long.
+        gc.collect()
+        gc.freeze()
+        print("\n".join(_addresses(server)), flush=True)
+        with _following(server, config_file, config_poll_seconds):
+            signals.wait()
+        print("Stopping: finishing what is under way", flush=True)
     except _Told:
         pass  # while loading: nobody was served yet
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        server.stop()
+        signals.restore()
 
 
 class _Told(BaseException):
-    """A signal asks for the end. Raised wherever the main thread then is."""
+    """A signal asks for the end."""
 
 
-def _listen():
-    """Lets the first signal raise `_Told`; a second one does not wait."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
+class _Signals:
+    """Remembers the first signal that asks for the end; a second one does not wait.
 
-    def handle(*_):
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
-        raise _Told
+    While models are loaded the first one raises `_Told` in the main thread. Later it
+    must not: what a signal's handler raises is lost if the thread happens to be in a
+    destructor or in a callback of the garbage collector.
+    """
 
-    return {number: signal.signal(number, handle) for number in numbers}
+    def __init__(self):
+        self.may_raise = True
+        self._told = queue.SimpleQueue()  # an Event's lock may be held just then
+        self._previous = {
+            number: signal.getsignal(number)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+
+    def listen(self):
+        for number in self._previous:
+            signal.signal(number, self._handle)
+
+    def _handle(self, number, _):
+        for each in self._previous:
+            signal.signal(each, signal.SIG_DFL)
+        self._told.put(number)
+        if self.may_raise:
+            raise _Told
+
+    def wait(self):
+        self._told.get()
+
+    def restore(self):
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
 
 
-def _serve(server, config_file, config_poll_seconds):
-    """Waits for a signal, and meanwhile follows the file."""
+@contextlib.contextmanager
+def _following(server, config_file, seconds):
+    """Reads the file again and again, if there is one to read, until the block ends."""
+    if config_file is None or seconds <= 0:
+        yield
+        return
     stop = threading.Event()
-    watch = None
-    if config_file is not None and config_poll_seconds > 0:
-        watch = threading.Thread(
-            target=_watch,
-            args=(server, Path(config_file), config_poll_seconds, stop),
-            name="models-config",
-        )
-        watch.start()
+    watch = threading.Thread(
+        target=_watch,
+        args=(server, Path(config_file), seconds, stop),
+        name="models-config",
+    )
+    watch.start()
     try:
-        stop.wait()
-    except _Told:
-        print("Stopping: finishing what is under way", flush=True)
+        yield
     finally:
         stop.set()
-        if watch is not None:
-            watch.join()
+        watch.join()
 
 
 def _addresses(server):
