@@ -148,8 +148,8 @@ def watch(process, base_paths, seconds, reload_seconds):
 
 def soak(folder, options):
     """Runs everything; returns a list of what went wrong."""
+    from tests.serving.models.support import export_half_plus_two
     from tests.serving.support import export_calculator
-    from tests.serving.support_models import export_half_plus_two
 
     base_paths = [Path(folder, "calculator"), Path(folder, "half")]
     export_calculator(base_paths[0] / "1")

@@ -4,8 +4,8 @@ import pytest
 
 from keras_attention.serving.client.client import Client
 from keras_attention.serving.server import Server
+from tests.serving.models.support import export_half_plus_two
 from tests.serving.support import export_calculator, export_translator
-from tests.serving.support_models import export_half_plus_two
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ import pytest
 
 from keras_attention.serving.config import ModelConfig
 from keras_attention.serving.server import Server
-from tests.serving.support_models import Pictures, export_module, png
+from tests.serving.models.support import Pictures, export_module, png
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/serving-rest.md"

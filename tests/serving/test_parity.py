@@ -10,17 +10,22 @@ import threading
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_attention.export import export
 from keras_attention.serving.client.client import Client
 from keras_attention.serving.options import BatchingParameters, LoadOptions
 from keras_attention.serving.server import Server
 from tests.captioners import pictures
+from tests.serving.models.support import (
+    Lengths,
+    Pictures,
+    export_half_plus_two,
+    export_module,
+    png,
+)
+from tests.serving.support import export_calculator
 from tests.translators import TEXTS
-
-tf = pytest.importorskip("tensorflow")
-support_models = pytest.importorskip("tests.serving.support_models")
-from tests.serving.support import export_calculator  # noqa: E402
 
 pytestmark = [
     pytest.mark.skipif(
@@ -59,7 +64,7 @@ CASES = {
     "TF2, pictures": (
         "colours",
         "",
-        {"image_bytes": lambda: [support_models.png(c) for c in COLOURS]},
+        {"image_bytes": lambda: [png(c) for c in COLOURS]},
     ),
 }
 
@@ -71,9 +76,9 @@ def folder(translator, recurrent_translator, captioner, tmp_path_factory):
     export(recurrent_translator, folder, "recurrent")
     export(captioner, folder, "captioner")
     export_calculator(folder / "calculator" / "1")
-    support_models.export_half_plus_two(folder / "half" / "1")
-    support_models.export_module(support_models.Lengths(), folder / "lengths" / "1")
-    support_models.export_module(support_models.Pictures(), folder / "colours" / "1")
+    export_half_plus_two(folder / "half" / "1")
+    export_module(Lengths(), folder / "lengths" / "1")
+    export_module(Pictures(), folder / "colours" / "1")
     return folder
 
 

@@ -14,7 +14,7 @@ from keras_attention.serving.errors import Code, ServingError
 from keras_attention.serving.options import ServerOptions
 from keras_attention.serving.versions.repository import Repository
 from tests.serving.support import eventually
-from tests.serving.support_versions import (
+from tests.serving.versions.support import (
     Loader,
     latest,
     looks,

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from keras_attention.serving.versions.repository import load_version
 from tests.serving.support import eventually
-from tests.serving.support_versions import serving
+from tests.serving.versions.support import serving
 
 MEGABYTES = 20
 STATUS = Path("/proc/self/status")

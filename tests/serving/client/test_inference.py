@@ -16,9 +16,9 @@ from tensorflow_serving.apis import (
 from keras_attention.serving import Client, Server, ServingError
 from keras_attention.serving.config import ModelConfig, VersionPolicy
 from keras_attention.serving.errors import Code
+from tests.serving.client.support import grpc_server, http_server
+from tests.serving.models.support import export_half_plus_two
 from tests.serving.support import export_calculator
-from tests.serving.support_client import grpc_server, http_server
-from tests.serving.support_models import export_half_plus_two
 
 EXAMPLES = [{"x": 1.5, "word": "ä"}, {"x": [2.0], "word": b"\xff"}]
 PAIRS = [[("cat", 0.75), ("dog", 0.25)], [("dog", 1.0)]]

@@ -7,7 +7,7 @@ import pytest
 
 from keras_attention.serving.config import ModelConfig, VersionPolicy
 from tests.serving.support import eventually
-from tests.serving.support_versions import (
+from tests.serving.versions.support import (
     Loader,
     latest,
     looks,

@@ -10,7 +10,7 @@ from keras_attention.serving.versions.version_folders import (
     missing,
     version_folders,
 )
-from tests.serving.support_versions import write_version
+from tests.serving.versions.support import write_version
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
+from tests.serving.models.support import example
 from tests.serving.support import scaled
-from tests.serving.support_models import example
 
 X = np.float32([[1.0, 2.0], [3.5, -4.0]])
 

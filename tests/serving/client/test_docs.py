@@ -15,7 +15,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 
-PAGE = Path(__file__).resolve().parents[2] / "docs/client.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs/client.md"
 # An indented block; a command ends where the next begins, or the block.
 BLOCK = re.compile(r"(?:^ {4}.*\n)+", re.MULTILINE)
 COMMAND = re.compile(r"^ {4}(?:grpcurl|curl) (?:.|\n(?! {4}\w))*", re.MULTILINE)

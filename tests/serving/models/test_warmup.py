@@ -16,7 +16,7 @@ from keras_attention.serving.models.warmup import (
     write_warmup,
 )
 from keras_attention.serving.options import BatchingParameters, LoadOptions
-from tests.serving.support_models import example, export_half_plus_two
+from tests.serving.models.support import example, export_half_plus_two
 
 PREDICT = ("", {"x": np.float32([[1.0]])})
 

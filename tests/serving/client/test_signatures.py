@@ -12,7 +12,7 @@ from keras_attention.serving import Client, ServingError, tensors
 from keras_attention.serving.client import grpc as grpc_client
 from keras_attention.serving.client import rest as rest_client
 from keras_attention.serving.core import Target
-from tests.serving.support_client import http_server
+from tests.serving.client.support import http_server
 
 TARGET = Target("m")
 

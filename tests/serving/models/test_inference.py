@@ -17,7 +17,7 @@ from keras_attention.serving.models.inference import (
 )
 from keras_attention.serving.models.loading import load_model
 from keras_attention.serving.options import BatchingParameters, LoadOptions
-from tests.serving.support_models import example, export_half_plus_two
+from tests.serving.models.support import example, export_half_plus_two
 
 EXAMPLES = [example(x=80.0), example(x=20.0), example()]
 

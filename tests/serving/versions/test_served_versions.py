@@ -12,7 +12,7 @@ from keras_attention.serving.models.warmup import write_warmup
 from keras_attention.serving.options import BatchingParameters, LoadOptions
 from keras_attention.serving.versions.repository import load_version
 from tests.serving.support import eventually, export_calculator
-from tests.serving.support_versions import serving
+from tests.serving.versions.support import serving
 
 
 @pytest.fixture(scope="module")

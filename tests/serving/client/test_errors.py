@@ -9,7 +9,7 @@ from tensorflow_serving.apis import get_model_status_pb2
 
 from keras_attention.serving import Client, RetryPolicy, ServingError
 from keras_attention.serving.errors import Code
-from tests.serving.support_client import grpc_server, http_server
+from tests.serving.client.support import grpc_server, http_server
 
 ONCE = RetryPolicy(attempts=1)
 QUICKLY = RetryPolicy(base_seconds=0.001)

@@ -12,7 +12,7 @@ from keras_attention.serving.models.batching import BatchedModel
 from keras_attention.serving.models.loading import load_model
 from keras_attention.serving.models.served_model import Run, ServedModel
 from keras_attention.serving.options import BatchingParameters, LoadOptions
-from tests.serving.support_models import (
+from tests.serving.models.support import (
     Lengths,
     Many,
     export_half_plus_two,

@@ -18,7 +18,7 @@ from keras_attention.serving.text_configs import (
     read_ssl_config,
 )
 
-PAGE = Path(__file__).parents[2] / "docs" / "serving-flags.md"
+PAGE = Path(__file__).parents[3] / "docs" / "serving-flags.md"
 
 
 def values_of(*argv):

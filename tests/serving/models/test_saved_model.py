@@ -15,8 +15,7 @@ from keras_attention.serving import tensors
 from keras_attention.serving.errors import Code, ServingError
 from keras_attention.serving.models.loading import load_model
 from keras_attention.serving.options import LoadOptions
-from tests.serving.support import TEXTS
-from tests.serving.support_models import (
+from tests.serving.models.support import (
     Loop,
     Many,
     WithDefault,
@@ -24,6 +23,7 @@ from tests.serving.support_models import (
     export_odd,
     export_words,
 )
+from tests.serving.support import TEXTS
 
 
 class TextModel(tf.Module):

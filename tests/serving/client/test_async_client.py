@@ -8,8 +8,8 @@ import pytest
 
 from keras_attention.serving import AsyncClient, Client, RetryPolicy, ServingError
 from keras_attention.serving.errors import Code
+from tests.serving.client.support import http_server
 from tests.serving.support import scaled
-from tests.serving.support_client import http_server
 
 both = pytest.mark.parametrize("transport", ["rest", "grpc"])
 ONCE = RetryPolicy(attempts=1)

@@ -11,7 +11,7 @@ from keras_attention.serving.metrics import Metrics
 from keras_attention.serving.models.loading import load_model
 from keras_attention.serving.models.tflite_model import TfliteModel
 from keras_attention.serving.options import LoadOptions
-from tests.serving.support_models import export_tflite, lite_echo
+from tests.serving.models.support import export_tflite, lite_echo
 
 LITE = LoadOptions(prefer_tflite_model=True, num_tflite_interpreters=2)
 X = np.float32([[1, 2], [3, 4], [5, 6]])
