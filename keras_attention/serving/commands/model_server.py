@@ -35,10 +35,10 @@ def main(argv=None):
         print("\n".join(_versions()))
         return 0
     try:
+        _set_up_logging()
         *command, notes = make_command(values, given)
         for note in notes:
             print(note, file=sys.stderr)
-        _set_up_logging()
         # Here: it imports TensorFlow, for which a mistake should not have to wait.
         from keras_attention.serving.commands.running import run
 
