@@ -66,6 +66,7 @@ def serve(
     )
     found = parse_model_arguments(models)
     load_backend()  # a mistake above should not have to wait for it
-    from keras_attention.serving.commands.running import run
+    from keras_attention.serving.commands import running
 
-    run(found, options)
+    if not running.run(found, options):
+        running.end_process()

@@ -128,16 +128,15 @@ class Core:
         """Returns a list of `(number, State, ServingError or None)`."""
         return self.repository.status(target.name, target.version, target.label)
 
-    def reload(self, models):
+    def reload(self, models, deadline=None, wait=True):
         """Serves other models, or the same ones otherwise.
 
         Args:
             models: dict of name to `ModelConfig`. What is not in it is unloaded.
-
-        Returns:
-            When everything new is loaded, or has failed to.
+            deadline: float, optional. A time of `time.monotonic` until which to wait.
+            wait: bool. Whether to wait until everything new is loaded or has failed to.
         """
-        self.repository.reload(models)
+        self.repository.reload(models, _remaining(deadline) if wait else 0)
 
     def model_names(self):
         return self.repository.model_names()

@@ -1,15 +1,19 @@
 """Requests as an operator sees them: admitted, counted, timed and written down."""
 
 import json
+import logging
 import sys
 import threading
 import time
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TextIO
 
 from keras_attention.serving.errors import Code, ServingError
 from keras_attention.serving.metrics import Metrics
+
+logger = logging.getLogger(__name__)
 
 # Requests that run a model, by the names under which they are counted.
 _COUNTED = {"Predict", "Classify", "Regress", "MultiInference"}
@@ -32,6 +36,11 @@ class Request:
         self.size = size
         self.target = None
         self.started = time.monotonic()
+        self.seconds = None
+
+    def is_answered(self):
+        """From now on the answer only has to be sent; that does not count as work."""
+        self.seconds = time.monotonic() - self.started
 
     def finish(self, code=Code.OK, response_size=0, message="", http_status=None):
         """Says how it went.
@@ -67,6 +76,7 @@ class Requests:
         elif access_log:
             self._file = Path(access_log).open("a", encoding="utf-8")
         self._writing = threading.Lock()
+        self._log_fails = False
         name = ":tensorflow:serving:"
         self._counts = self.metrics.counter(
             f"{name}request_count",
@@ -128,19 +138,36 @@ class Requests:
         return Request(self, entrypoint, api, peer, size)
 
     def finish(self, request, code, response_size, message, http_status):
-        seconds = time.monotonic() - request.started
-        target = request.target
-        if target is not None and request.api in _COUNTED:
-            self._count(request, target, code, seconds)
-        if self._file is not None:
-            line = _line(request, code, response_size, message, http_status, seconds)
-            with self._writing:
+        seconds = request.seconds
+        if seconds is None:
+            seconds = time.monotonic() - request.started
+        try:
+            target = request.target
+            if target is not None and request.api in _COUNTED:
+                self._count(request, target, code, seconds)
+            if self._file is not None:
+                self._write(
+                    _line(request, code, response_size, message, http_status, seconds)
+                )
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._gauge.set(self._under_way)
+                self._changed.notify_all()
+
+    def _write(self, line):
+        """Writes a line; a full disk is reported once, and harms no request."""
+        with self._writing:
+            if self._file is None:  # closed meanwhile
+                return
+            try:
                 self._file.write(line)
                 self._file.flush()
-        with self._changed:
-            self._under_way -= 1
-            self._gauge.set(self._under_way)
-            self._changed.notify_all()
+                self._log_fails = False
+            except (OSError, ValueError) as error:
+                if not self._log_fails:
+                    logger.error("the access log cannot be written: %s", error)
+                self._log_fails = True
 
     def _count(self, request, target, code, seconds):
         name = target.name
@@ -168,9 +195,11 @@ class Requests:
             return self._changed.wait_for(lambda: self._under_way == 0, seconds)
 
     def close(self):
-        if self._file is not None and self._file is not sys.stderr:
-            self._file.close()
-        self._file = None
+        with self._writing:
+            file, self._file = self._file, None
+        if file is not None and file is not sys.stderr:
+            with suppress(OSError):  # the disk is still full
+                file.close()
 
 
 def _line(request, code, response_size, message, http_status, seconds):

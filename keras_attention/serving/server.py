@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import threading
+import time
 
 from keras_attention.serving.config import as_model_config
 from keras_attention.serving.options import ServerOptions
@@ -86,25 +87,37 @@ class Server:
     def stop(self):
         """Refuses new requests, finishes what is under way, and unloads the models.
 
-        Waits for requests under way up to `options.drain_seconds`.
+        Waits for requests under way, and for their answers to be sent, up to
+        `options.drain_seconds`.
+
+        Returns:
+            bool. False if something was cut off that threads may still be at.
         """
+        deadline = time.monotonic() + self.options.drain_seconds
+        ended = True
+        if self._repository is not None:
+            self._repository.stop_waiting()
         for transport in self._transports:
             transport.stop_accepting()
         if self._requests is not None and not self._requests.drain(
             self.options.drain_seconds
         ):
             logger.warning("requests are cut off: they took too long to finish")
+            ended = False
         for transport in self._transports:
-            transport.stop(1.0)
+            transport.stop(max(deadline - time.monotonic(), 1.0))
         self._transports.clear()
         if self._repository is not None:
-            self._repository.stop()
+            # What requests hold that were cut off will not be let go soon.
+            unloaded = self._repository.stop(30.0 if ended else 1.0)
+            ended = ended and unloaded
             self._repository = None
         if self._requests is not None:
             self._requests.close()
             self._requests = None
         self.core = None
         self._stopped.set()
+        return ended
 
     def wait(self, timeout=None):
         """Blocks until somebody stops the server; returns whether that happened."""

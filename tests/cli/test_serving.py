@@ -12,7 +12,7 @@ from keras_attention.serving.options import ServerOptions as Options
 def asked(monkeypatch):
     """What the command would have run."""
     calls = []
-    monkeypatch.setattr(running, "run", lambda *call: calls.append(call))
+    monkeypatch.setattr(running, "run", lambda *call: calls.append(call) or True)
     return calls
 
 

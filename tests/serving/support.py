@@ -2,9 +2,11 @@
 
 import socket
 import time
+from pathlib import Path
 
 import httpx
 import numpy as np
+import pytest
 import tensorflow as tf
 
 FLOATS = tf.TensorSpec([None, 2], tf.float32, name="x")
@@ -139,3 +141,14 @@ def eventually(condition, seconds=20.0):
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
+
+
+STATUS = Path("/proc/self/status")
+needs_resident = pytest.mark.skipif(
+    not STATUS.exists(), reason="only Linux says how much memory is resident"
+)
+
+
+def resident_megabytes():
+    (line,) = [x for x in STATUS.read_text().splitlines() if x.startswith("VmRSS")]
+    return int(line.split()[1]) / 1024

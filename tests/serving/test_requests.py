@@ -1,6 +1,7 @@
 """Requests are counted, timed and written down as an operator expects."""
 
 import json
+import time
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -87,3 +88,25 @@ def test_drain_waits_for_what_is_under_way():
     assert not requests.drain(0)
     request.finish()
     assert requests.drain(0)
+
+
+def test_a_full_disk_harms_no_request_and_is_said_once(caplog):
+    requests = Requests(access_log="/dev/full", max_concurrent=1)
+    for _ in range(3):
+        finish(requests, ANSWERED)
+    assert requests.drain(0)
+    assert caplog.text.count("the access log cannot be written") == 1
+    request = requests.begin("REST", "Predict")
+    requests.close()
+    request.finish()  # later than the log's end
+
+
+def test_the_time_that_a_slow_reader_takes_is_not_the_model_s():
+    requests = Requests()
+    request = requests.begin("REST", "Predict")
+    request.target = ANSWERED
+    request.is_answered()
+    time.sleep(0.05)
+    request.finish()
+    labels = (("API", "Predict"), ("entrypoint", "REST"), ("model_name", "m"))
+    assert samples(requests)[(":tensorflow:serving:request_latency_sum", *labels)] < 5e4

@@ -24,6 +24,7 @@ _HINTS = {
     Code.DEADLINE_EXCEEDED: "a longer timeout may help",
     Code.UNIMPLEMENTED: "does a model server listen there, and know this method?",
 }
+_PIECE = 1024 * 1024  # bytes of a request between two looks at the clock
 _TLS_HINT = "does it use TLS, and a certificate that tls= lets it show?"
 # By what gRPC says when it cannot connect.
 _GRPC_HINTS = {
@@ -57,11 +58,13 @@ class HttpTransport:
                 self._http = httpx.Client(**_http_options(*self._options))
         end = None if seconds is None else time.monotonic() + seconds
         timeouts = _Timeouts(end)
+        length = {"content-length": str(len(request.body))} if request.body else {}
         with _reporting_http(self.url, seconds):
             with self._http.stream(
                 request.method,
                 self.url + request.path,
-                content=request.body,
+                content=_pieces(request.body, end),
+                headers=length,
                 extensions={"timeout": timeouts, "trace": timeouts.shrink},
             ) as response:
                 chunks = []
@@ -99,6 +102,22 @@ class AsyncHttpTransport(HttpTransport):
     async def close(self):
         if self._http is not None:
             await self._http.aclose()
+
+
+def _pieces(body, end):
+    """What to send, in pieces if it is long: a slow one would outlast every timeout."""
+    if not body or len(body) <= _PIECE or end is None:
+        return body
+    return _before(end, memoryview(body))
+
+
+def _before(end, body):
+    import httpx
+
+    for start in range(0, len(body), _PIECE):
+        if time.monotonic() > end:
+            raise httpx.WriteTimeout("the request takes too long to send")
+        yield bytes(body[start : start + _PIECE])
 
 
 class _Timeouts(dict):

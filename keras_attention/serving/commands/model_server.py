@@ -40,9 +40,10 @@ def main(argv=None):
         for note in notes:
             print(note, file=sys.stderr)
         # Here: it imports TensorFlow, for which a mistake should not have to wait.
-        from keras_attention.serving.commands.running import run
+        from keras_attention.serving.commands import running
 
-        run(*command)
+        if not running.run(*command):
+            running.end_process()
     except (ValueError, OSError, ServingError) as error:
         print(f"Failed to start server. Error: {error}", file=sys.stderr)
         return 1

@@ -1,10 +1,11 @@
 """A server in the foreground: what it prints, and how signals end it."""
 
-import contextlib
 import gc
 import logging
+import os
 import queue
 import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -27,6 +28,10 @@ def run(models, options, config_file=None, config_poll_seconds=0.0):
         config_file: path of the models.config that `models` came from, optional.
         config_poll_seconds: float. How often to read that file again; 0 for never.
 
+    Returns:
+        bool. False if threads are left that work for requests which were cut off: then
+        `end_process` does not wait for them.
+
     Raises:
         ValueError: if a model cannot be loaded.
         OSError: if a port is taken.
@@ -35,6 +40,10 @@ def run(models, options, config_file=None, config_poll_seconds=0.0):
         print(f"Loading {name} from {path}", flush=True)
     server = Server(models, options)
     signals = _Signals()
+    stop = threading.Event()
+    follower = threading.Thread(
+        target=_follow, args=(server, models, config_file, config_poll_seconds, stop)
+    )
     try:
         signals.listen()
         server.start()
@@ -44,14 +53,19 @@ def run(models, options, config_file=None, config_poll_seconds=0.0):
         gc.collect()
         gc.freeze()
         print("\n".join(_addresses(server)), flush=True)
-        with _following(server, config_file, config_poll_seconds):
-            signals.wait()
+        if config_file is not None and config_poll_seconds > 0:
+            follower.start()
+        signals.wait()
         print("Stopping: finishing what is under way", flush=True)
     except _Told:
         pass  # while loading: nobody was served yet
     finally:
-        server.stop()
+        stop.set()
+        ended = server.stop()
+        if follower.ident is not None:
+            follower.join()
         signals.restore()
+    return ended
 
 
 class _Told(BaseException):
@@ -93,26 +107,6 @@ class _Signals:
             signal.signal(number, handler)
 
 
-@contextlib.contextmanager
-def _following(server, config_file, seconds):
-    """Reads the file again and again, if there is one to read, until the block ends."""
-    if config_file is None or seconds <= 0:
-        yield
-        return
-    stop = threading.Event()
-    watch = threading.Thread(
-        target=_watch,
-        args=(server, Path(config_file), seconds, stop),
-        name="models-config",
-    )
-    watch.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        watch.join()
-
-
 def _addresses(server):
     options = server.options
     host = f"[{options.host}]" if ":" in options.host else options.host
@@ -128,22 +122,33 @@ def _addresses(server):
     yield "Stop with Ctrl+C"
 
 
-def _watch(server, config_file, seconds, stop):
-    """Follows the file; what cannot be read or served changes nothing.
+def _follow(server, models, config_file, seconds, stop):
+    """Serves what the file says, each time that this is something else.
 
-    What is refused is tried again at every look: a label may only have to wait for its
-    version. It is reported once.
+    What cannot be read or served changes nothing. It is tried again at every look, as a
+    label may only have to wait for its version, and reported once.
     """
-    served = config_file.read_bytes()
-    trouble = ""
+    core = server.core
+    served, trouble = None, ""
     while not stop.wait(seconds):
         try:
-            content = config_file.read_bytes()
-            if content != served:
-                server.core.reload(read_models_config(config_file))
+            content = Path(config_file).read_bytes()
+            if content == served:
+                continue
+            wanted = read_models_config(config_file)
+            if wanted != models:
+                # Without waiting: the next change may mend what cannot be loaded.
+                core.reload(wanted, wait=False)
                 logger.info("%s is read again", config_file)
-            served, trouble = content, ""
+            served, models, trouble = content, wanted, ""
         except (OSError, ValueError, ServingError) as error:
-            if str(error) != trouble:
+            if not stop.is_set() and str(error) != trouble:
                 trouble = str(error)
                 logger.error("%s changes nothing: %s", config_file, error)
+
+
+def end_process():
+    """Ends the process though threads are still at work, as some models never end."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

@@ -76,6 +76,12 @@ class Profiler:
         self._busy = threading.Lock()
         self._ended = threading.Event()
         self._session_id = None
+        self._stopping = False
+
+    def end(self):
+        """Ends the profile under way, and every later one at once."""
+        self._stopping = True
+        self._ended.set()
 
     def profile(self, message, deadline=None, request=None):
         """Records what TensorFlow does for a while, and writes it where asked.
@@ -100,6 +106,8 @@ class Profiler:
         try:
             self._session_id = message.session_id
             self._ended.clear()
+            if self._stopping:
+                raise ServingError(Code.UNAVAILABLE, "The server is shutting down")
             with tempfile.TemporaryDirectory() as folder:
                 self._record(folder, message.opts, seconds, deadline)
                 traces = sorted(Path(folder).rglob("*.xplane.pb"))

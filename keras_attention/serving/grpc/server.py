@@ -55,9 +55,11 @@ class _Calls:
             await _abort(context, error)
         remaining = context.time_remaining()
         deadline = None if remaining is None else time.monotonic() + remaining
+        asked = [content]
         work = self.pool.submit(
-            _work, message_class, function, content, deadline, request
+            _work, message_class, function, asked, deadline, request
         )
+        del content
         try:
             result = await asyncio.wrap_future(work)
         except asyncio.CancelledError:
@@ -65,7 +67,11 @@ class _Calls:
             # dropped; what runs counts as under way until it ends.
             late = deadline is not None and time.monotonic() >= deadline
             code = Code.DEADLINE_EXCEEDED if late else Code.CANCELLED
-            _when_done(work, lambda: request.finish(code))
+            if work.cancel():
+                asked.clear()  # or they would stay until a thread comes by
+                request.finish(code)
+            else:
+                work.add_done_callback(lambda _: request.finish(code))
             raise
         if isinstance(result, ServingError):
             request.finish(result.code, message=result.message)
@@ -74,11 +80,14 @@ class _Calls:
         return result
 
 
-def _work(message_class, function, content, deadline, request):
-    """The bytes of the answer, or a `ServingError`; never raises."""
+def _work(message_class, function, asked, deadline, request):
+    """The bytes of the answer, or a `ServingError`; never raises.
+
+    Takes the bytes that were asked out of their list.
+    """
     try:
         try:
-            message = message_class.FromString(content)
+            message = message_class.FromString(asked.pop())
         except DecodeError:
             raise ServingError(
                 Code.INTERNAL, f"Failed to parse the bytes as {message_class.__name__}"
@@ -92,13 +101,6 @@ def _work(message_class, function, content, deadline, request):
     except Exception as error:
         logger.exception("a request failed unexpectedly")
         return ServingError(Code.INTERNAL, f"{type(error).__name__}: {error}")
-
-
-def _when_done(work, function):
-    if work.cancel():
-        function()
-    else:
-        work.add_done_callback(lambda _: function())
 
 
 async def _abort(context, error):
@@ -191,20 +193,24 @@ class GrpcServer:
     def stop_accepting(self):
         """Refuses new calls, and tells those who ask for health so."""
         self._calls.accepting = False
+        self._profiler.end()
         asyncio.run_coroutine_threadsafe(
             self._health.enter_graceful_shutdown(), self._loop
         ).result()
 
     def stop(self, grace=10.0):
-        """Closes the port; calls under way have `grace` seconds to finish."""
+        """Closes the port; calls under way have `grace` seconds to finish.
+
+        What a thread is at even then is not waited for.
+        """
         if not self._thread.is_alive():
             return
         self._grace = grace
         self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
-        self._calls.pool.shutdown(cancel_futures=True)
         if self.options.grpc_socket_path:
             Path(self.options.grpc_socket_path).unlink(missing_ok=True)
+        self._calls.pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _run_loop(main):

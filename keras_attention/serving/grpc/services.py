@@ -123,7 +123,7 @@ class Services:
                 "ServerModelConfig type not supported by HandleReloadConfigRequest. "
                 "Only ModelConfigList is currently supported"
             )
-        self.core.reload(from_proto(message.config))
+        self.core.reload(from_proto(message.config), deadline)
         response = model_management_pb2.ReloadConfigResponse()
         response.status.error_code = Code.OK
         return response

@@ -109,16 +109,21 @@ class RestApp:
         except asyncio.CancelledError:
             failure = ServingError(Code.UNAVAILABLE, "The server is stopping")
             status, content = failure.http_status, error_body(failure.message)
+        scope["state"].pop("gone", None)  # it holds the answer
+        if request is not None:
+            request.is_answered()
+        try:
+            await self._send(send, status, content, [_JSON, *extra], body)
         finally:
             if request is not None:
                 _finish(request, work, failure, status, len(content))
-        await self._send(send, status, content, [_JSON, *extra], body)
 
     def _run(self, deadline, asked, body, headers, request):
         """Returns `(bytes, headers)` or a `ServingError`; never raises."""
         try:
             if headers.get(b"content-encoding", b"").lower() == b"gzip":
-                body = unzip(body, self.options.limits.max_decompressed_bytes)
+                limit = self.options.limits.max_decompressed_bytes
+                body = unzip(body, limit, deadline)
             content = self.answers.answer(asked, body, deadline, request)
             return zip_for(content, headers)
         except ServingError as error:
@@ -135,9 +140,13 @@ class RestApp:
         if self.stopping:
             headers = [*headers, _CLOSE]
         headers = [*headers, (b"content-length", b"%d" % len(content))]
+        # A body that nobody will read must not be taken for the next request.
+        unread = body is not None and not await body.is_over()
+        if unread:
+            headers.append(_CLOSE)
         start = {"type": "http.response.start", "status": status, "headers": headers}
         await send(start)
-        if status == 413:
+        if unread:
             part = {"type": "http.response.body", "body": content, "more_body": True}
             await send(part)
             await body.drop()
@@ -168,9 +177,12 @@ class _Work:
     def begin(self, pool, function, *arguments):
         """Puts it in line: `function(deadline, *arguments)`."""
         deadline = time.monotonic() + self._timeout
+        self._arguments = arguments
 
         def run():
+            arguments, self._arguments = self._arguments, ()
             result = function(deadline, *arguments)
+            del arguments
             try:
                 self._loop.call_soon_threadsafe(self._answer, result)
             except RuntimeError:  # the loop has ended: nobody waits any more
@@ -194,7 +206,10 @@ class _Work:
 
     def end(self, then):
         """Takes it out of the line, and calls `then` once no thread is at it."""
-        if self._answered or self._future.cancel():
+        if self._answered:
+            then()
+        elif self._future.cancel():
+            self._arguments = ()  # or the body would stay until a thread comes by
             then()
         else:
             self._future.add_done_callback(lambda _: then())
@@ -228,12 +243,8 @@ def _preflight(headers):
 
 
 def _headers_of(error):
-    """Tells clients when to come back, and hangs up on what was not read."""
-    if error.http_status == 429:
-        return [(b"retry-after", b"1")]
-    if error.http_status in (408, 413):
-        return [_CLOSE]
-    return []
+    """Tells clients when to come back."""
+    return [(b"retry-after", b"1")] if error.http_status == 429 else []
 
 
 def _path(scope):

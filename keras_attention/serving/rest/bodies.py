@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import time
 import zlib
 from typing import Any
 
@@ -10,6 +11,9 @@ from keras_attention.serving.errors import Code, ServingError, invalid_argument
 _SMALLEST_ZIPPED = 16 * 1024  # bytes of an answer that are worth the trouble
 _SLOWEST = 64 * 1024  # bytes a second, below which a body is given up
 _LINGER_SECONDS = 2.0
+_MOMENT_SECONDS = 0.05
+_NOT_GZIP = "Failed to uncompress the gzip body"
+_ZIPPED_PIECE = 1024  # bytes; twice as many each time
 
 
 class Disconnected(Exception):
@@ -66,6 +70,8 @@ class Body:
     def __init__(self, receive, headers, limit, timeout):
         self._receive = receive
         self._length = headers.get(b"content-length", b"")
+        # Nothing comes of itself: who expects 100 asks first, and to receive says yes.
+        self._stalls = b"expect" in headers
         self._limit = limit
         self._timeout = timeout
         self._size = 0
@@ -91,15 +97,24 @@ class Body:
                 while not self._complete:
                     pieces.append(await self._piece())
         except asyncio.TimeoutError:
+            self._stalls = True
             raise ServingError(
                 Code.DEADLINE_EXCEEDED, "The body did not arrive in time", "", 408
             ) from None
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    async def drop(self):
+    async def is_over(self):
+        """Whether all of it came, as a small one does together with its head."""
+        if not self._complete:
+            await self.drop(_MOMENT_SECONDS)
+        return self._complete
+
+    async def drop(self, seconds=_LINGER_SECONDS):
         """Lets the rest go by for a while: who is still sending reads no answer."""
+        if self._stalls:
+            return
         try:
-            with Alarm(_LINGER_SECONDS):
+            with Alarm(seconds):
                 while not self._complete:
                     await self._receive_one()
         except (asyncio.TimeoutError, Disconnected):
@@ -113,6 +128,7 @@ class Body:
         return piece
 
     async def _receive_one(self):
+        self._stalls = False
         message = await self._receive()
         if message["type"] == "http.disconnect":
             raise Disconnected
@@ -132,28 +148,44 @@ def _too_large(what, limit):
     )
 
 
-def unzip(body, limit):
+def unzip(body, limit, deadline=None):
     """Unpacks gzip; a small body that grows too large is stopped while it grows.
 
+    Args:
+        body: bytes.
+        limit: int, bytes; 0 for none.
+        deadline: float, optional. A time of `time.monotonic`.
+
     Raises:
-        ServingError: if it is no gzip, or too large.
+        ServingError: if it is no gzip, too large, or takes too long.
     """
     unpacked = []
-    size = 0
-    rest = body
+    size = position = 0
+    part, step = None, 0
     try:
-        while rest:  # gzip allows several parts, one behind the other
-            part = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        while position < len(body):
+            if deadline is not None and time.monotonic() > deadline:
+                raise ServingError(Code.DEADLINE_EXCEEDED, "Timed out while unpacking")
+            if part is None:  # gzip allows several parts, one behind the other
+                part, step = (
+                    zlib.decompressobj(wbits=16 + zlib.MAX_WBITS),
+                    _ZIPPED_PIECE,
+                )
+            piece = memoryview(body)[position : position + step]
             room = limit - size + 1 if limit else 0
-            unpacked.append(part.decompress(rest, room))
+            unpacked.append(part.decompress(piece, room))
             size += len(unpacked[-1])
             if limit and size > limit:
                 raise _too_large("The unpacked body", limit)
-            if not part.eof:
-                raise EOFError
-            rest = part.unused_data
-    except (EOFError, zlib.error):
-        raise invalid_argument("Failed to uncompress the gzip body") from None
+            # What is behind a part is copied: of many small ones, a little each.
+            position += len(piece) - len(part.unused_data)
+            if part.eof:
+                part = None
+            step *= 2
+    except zlib.error:
+        raise invalid_argument(_NOT_GZIP) from None
+    if part is not None:
+        raise invalid_argument(_NOT_GZIP)
     return unpacked[0] if len(unpacked) == 1 else b"".join(unpacked)
 
 

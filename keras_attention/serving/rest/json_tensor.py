@@ -168,7 +168,14 @@ def _leaves(values, dtype):
 
 
 def _largest(dtype):
-    return float(np.finfo(np.float64 if dtype == _DOUBLE else np.float32).max)
+    """The largest number that does not become infinite.
+
+    That of floats is a little above theirs, whose shortest decimal, 3.4028235e+38,
+    rounds down to it.
+    """
+    if dtype == _DOUBLE:
+        return float(np.finfo(np.float64).max)
+    return math.nextafter(2.0**128 - 2.0**103, 0)
 
 
 def _exact(dtype):

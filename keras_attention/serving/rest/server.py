@@ -5,59 +5,13 @@ import threading
 from concurrent import futures
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from keras_attention.serving.rest.app import RestApp
+from keras_attention.serving.rest.connection import Connection
 from keras_attention.serving.sockets import listen
 from keras_attention.serving.tls import server_context
 
 logger = logging.getLogger(__name__)
-
-_MAX_HEADER_BYTES = 64 * 1024
-_HEADER_SECONDS = 30.0
-
-
-class _Protocol(HttpToolsProtocol):
-    """A connection whose requests must begin briefly and in time."""
-
-    _header_bytes = 0
-    _timer = None
-
-    def data_received(self, data):
-        if not self._under_way():
-            self._header_bytes += len(data)
-            if self._timer is None:
-                self._timer = self.loop.call_later(_HEADER_SECONDS, self._hang_up)
-        super().data_received(data)
-        if self._header_bytes > _MAX_HEADER_BYTES and not self._under_way():
-            self._hang_up(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
-
-    def on_headers_complete(self):
-        self._header_bytes = 0
-        self._forget_timer()
-        super().on_headers_complete()
-
-    def connection_lost(self, exc):
-        self._forget_timer()
-        if self._under_way():
-            self.cycle.scope["state"].get("gone", bool)()
-        super().connection_lost(exc)
-
-    def _under_way(self):
-        return self.cycle is not None and not self.cycle.response_complete
-
-    def _forget_timer(self):
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _hang_up(self, status=b"HTTP/1.1 408 Request Timeout\r\n"):
-        self._forget_timer()
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.write(
-                status + b"connection: close\r\ncontent-length: 0\r\n\r\n"
-            )
-            self.transport.close()
 
 
 class _Uvicorn(uvicorn.Server):
@@ -93,7 +47,7 @@ class RestServer:
         self._app = RestApp(core, options, requests, metrics)
         config = uvicorn.Config(
             self._app,
-            http=_Protocol,
+            http=Connection,
             interface="asgi3",
             lifespan="off",
             ws="none",

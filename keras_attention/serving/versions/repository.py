@@ -74,15 +74,23 @@ class Repository:
             self.stop()
             raise
 
+    def stop_waiting(self):
+        """Ends `start` and `reload`, should they wait for models; refuses others."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+
     def stop(self, timeout=30.0):
         """Stops watching and unloads everything, once the requests are done.
 
         Args:
             timeout: float. Seconds after which what is still in use is left as it is.
+
+        Returns:
+            bool. Whether everything is unloaded.
         """
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
+        self.stop_waiting()
+        ended = True
         deadline = time.monotonic() + timeout
         for life in self._lives.values():
             if life.config is not None:
@@ -90,6 +98,8 @@ class Repository:
         for name, life in self._lives.items():
             if not life.join(max(deadline - time.monotonic(), 0.0)):
                 logger.warning("%s is still in use and cannot be unloaded", name)
+                ended = False
+        return ended
 
     def use(self, name, version=None, label=""):
         """Holds a version while a request needs it, as in `with repository.use(...)`.
@@ -142,20 +152,23 @@ class Repository:
         lives = self._lives.values()
         return all(life.route.latest for life in lives if life.config)
 
-    def reload(self, models):
+    def reload(self, models, timeout=None):
         """Serves other models, or the same ones otherwise; or changes nothing.
 
         Args:
             models: dict of name to path or `ModelConfig`. What is not in it is
                 unloaded. Of a model whose base path changes, versions that are served
                 stay; those with other numbers come from the new place.
+            timeout: float, seconds to wait for what changed to be loaded; 0 does not
+                wait, and does not raise if it cannot be.
 
         Returns:
             When everything that changed is loaded.
 
         Raises:
             ServingError: if a label or a path is wrong: nothing is changed then. Or
-                if a model has no version that can be loaded: it is tried again.
+                if a model has no version that can be loaded: it is tried again. Or if
+                loading takes too long: it goes on.
         """
         models = {name: as_model_config(value) for name, value in models.items()}
         with self._reloading:
@@ -169,7 +182,13 @@ class Repository:
                     except ValueError as error:
                         raise invalid_argument(str(error)) from error
             self._configure(models)
-            self._wait_for(n for n in models if models[n] != before.get(n))
+        # Not under the lock: the next change may mend what this one waits for.
+        if timeout != 0:
+            changed = [n for n in models if models[n] != before.get(n)]
+            if not self._wait_for(changed, timeout):
+                raise ServingError(
+                    Code.DEADLINE_EXCEEDED, "The models are still being loaded"
+                )
             self._check_available(models.keys() - before.keys())
 
     def _waits(self):
@@ -196,19 +215,26 @@ class Repository:
     def _load_one(self, folder, name):
         return self._load(folder, self.options.load, self.metrics, name)
 
-    def _wait_for(self, names):
-        """Waits until these models are loaded, or have failed to."""
+    def _wait_for(self, names, timeout=None):
+        """Waits until these models are loaded, or have failed to.
+
+        Returns:
+            bool. False if the time is up.
+        """
 
         def is_done(life):
-            if not self._waits():
+            if not self._waits() or life.config is None:
                 return life.is_settled()
             return life.route.latest is not None or life.has_given_up()
 
         lives = [self._lives[name] for name in names]
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._stopping or all(is_done(life) for life in lives)
+            done = self._changed.wait_for(
+                lambda: self._stopping or all(is_done(life) for life in lives), timeout
             )
+            if self._stopping:
+                raise ServingError(Code.UNAVAILABLE, "the server is stopping")
+        return done
 
     def _check_loaded(self):
         """Raises ValueError if there is a model without a version that serves."""

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 
 import grpc
 import pytest
@@ -169,6 +170,25 @@ def test_an_answer_in_drops_ends_at_the_deadline():
         finally:
             stop.set()
             thread.join()
+
+
+def test_a_long_request_that_is_read_slowly_ends_at_the_deadline():
+    def read_slowly(listening):
+        connected, _ = listening.accept()
+        with connected:
+            while connected.recv(2**20):
+                time.sleep(0.02)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=read_slowly, args=(listening,))
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        begun = time.monotonic()
+        with Client(url, retries=ONCE, timeout=1.0) as client:
+            with pytest.raises(ServingError, match="DEADLINE_EXCEEDED"):
+                client.predict("m", {"x": [["a" * 50_000_000] * 4]})
+        assert time.monotonic() - begun < 10
+        thread.join(30)
 
 
 def test_the_deadline_is_sent_with_the_call():

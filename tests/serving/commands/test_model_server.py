@@ -49,7 +49,7 @@ def test_mistakes_end_it_with_a_message_on_standard_error(argv, message, capsys)
 
 
 def test_flags_without_effect_say_so(monkeypatch, capsys):
-    monkeypatch.setattr(running, "run", lambda *command: None)
+    monkeypatch.setattr(running, "run", lambda *command: True)
     assert main([*MODEL, "--skip_initialize_tpu", "--num_unload_threads=2"]) == 0
     assert capsys.readouterr().err.splitlines() == [
         "--num_unload_threads is ignored: each model unloads in a thread of its own",
@@ -59,7 +59,7 @@ def test_flags_without_effect_say_so(monkeypatch, capsys):
 
 def test_what_was_asked_for_is_run(monkeypatch):
     calls = []
-    monkeypatch.setattr(running, "run", lambda *command: calls.append(command))
+    monkeypatch.setattr(running, "run", lambda *command: calls.append(command) or True)
     assert main([*MODEL, "--port=7"]) == 0
     ((models, options, config_file, poll_seconds),) = calls
     assert list(models) == ["default"] and options.grpc_port == 7

@@ -167,6 +167,55 @@ def test_a_models_config_is_followed_and_mistakes_in_it_change_nothing(
     assert caplog.text.count("changes nothing") == 1
 
 
+def test_a_config_that_waits_for_a_model_neither_blocks_the_next_nor_the_end(
+    models, tmp_path
+):
+    file = tmp_path / "models.config"
+    path = models / "calculator"
+    absent = tmp_path / "absent"
+    file.write_text(CONFIG.format(name="first", path=path))
+    chosen = options(wait_for_models=True)
+
+    def also(name, path):
+        text = CONFIG.format(name="first", path=models / "calculator")
+        text += CONFIG.format(name=name, path=path)
+        text = text.replace("}\n\nmodel_config_list {", "")  # one list, not two
+        (tmp_path / "new").write_text(text)
+        (tmp_path / "new").rename(file)
+
+    def visit(visitor):
+        also("absent", absent)
+        eventually(lambda: "absent" in httpx.get(f"{visitor.url}/v1/models").text)
+        also("second", path)
+        eventually(lambda: visitor.get("/v1/models/second/metadata") == 200)
+        also("absent", absent)
+        eventually(lambda: "absent" in httpx.get(f"{visitor.url}/v1/models").text)
+
+    visitor = Visitor(chosen.rest_port, visit)
+    assert run(read_models_config(file), chosen, file, 0.05)
+    visitor.check()
+
+
+def test_what_was_written_while_models_were_loaded_is_read(models, tmp_path):
+    file = tmp_path / "models.config"
+    path = models / "calculator"
+    file.write_text(CONFIG.format(name="first", path=path))
+    found = read_models_config(file)
+    file.write_text(CONFIG.format(name="second", path=path))
+    chosen = options()
+
+    def visit(visitor):
+        eventually(lambda: visitor.get("/v1/models/second/metadata") == 200)
+        file.unlink()
+        time.sleep(0.2)
+        file.write_text(CONFIG.format(name="third", path=path))
+        eventually(lambda: visitor.get("/v1/models/third/metadata") == 200)
+
+    visitor = Visitor(chosen.rest_port, visit)
+    run(found, chosen, file, 0.05)
+    visitor.check()
+
+
 def test_a_model_that_is_not_there_ends_it_at_once(tmp_path):
     with pytest.raises(ValueError, match="that folder does not exist"):
         run({"m": tmp_path / "none"}, options())

@@ -2,12 +2,14 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
 import tensorflow as tf
 
-from keras_attention.serving.grpc.profiler import PROFILER_METHODS
+from keras_attention.serving.errors import ServingError
+from keras_attention.serving.grpc.profiler import PROFILER_METHODS, Profiler
 
 PROFILE, TERMINATE, MONITOR = (cls for _, _, cls in PROFILER_METHODS)
 
@@ -73,3 +75,15 @@ def test_refusals(server, message, code):
     with pytest.raises(grpc.RpcError) as caught:
         call(server, message)
     assert caught.value.code().name == code
+
+
+def test_a_server_that_stops_ends_the_profile(tmp_path):
+    profiler = Profiler()
+    message = PROFILE(duration_ms=100_000, repository_root=str(tmp_path))
+    with ThreadPoolExecutor(1) as pool:
+        profile = pool.submit(profiler.profile, message)
+        time.sleep(0.3)
+        profiler.end()
+        profile.exception(60)
+    with pytest.raises(ServingError, match="is shutting down"):
+        profiler.profile(message)

@@ -18,6 +18,7 @@ from keras_attention.serving.grpc.server import GrpcServer
 from keras_attention.serving.metrics import Metrics
 from keras_attention.serving.options import Limits, ServerOptions
 from keras_attention.serving.requests import Requests
+from tests.serving.support import needs_resident, resident_megabytes
 
 
 class SlowCore:
@@ -209,6 +210,36 @@ def test_a_server_that_stops_says_so_and_finishes_its_work(serve, core):
     core.go.set()
     assert server.requests.drain(30)
     assert slow.result(30).model_spec.version.value == 7
+
+
+def test_what_is_still_at_work_is_not_waited_for(serve, core, tmp_path):
+    path = tmp_path / "grpc.sock"
+    server = serve(grpc_socket_path=str(path))
+    slow = stub(server).Predict.future(ask("slow"))
+    assert core.begun.acquire(timeout=30)
+    begun = time.monotonic()
+    server.stop_accepting()
+    server.stop(0.1)
+    assert time.monotonic() - begun < 30  # the core holds on for 60
+    assert not path.exists()
+    assert refusal(slow.result)[0] in ("UNAVAILABLE", "CANCELLED")
+
+
+@needs_resident
+def test_the_bytes_of_what_was_given_up_do_not_stay_in_line(serve, core):
+    server = serve(grpc_threads=1)
+    slow = stub(server).Predict.future(ask("slow"))
+    assert core.begun.acquire(timeout=30)
+    large = ask("m")
+    large.inputs["x"].tensor_content = bytes(20_000_000)
+    call = stub(server).Predict
+    before = 0
+    for _ in range(12):
+        assert refusal(lambda: call(large, timeout=0.5))[0] == "DEADLINE_EXCEEDED"
+        before = before or resident_megabytes()
+    assert resident_megabytes() - before < 100
+    core.go.set()
+    slow.result(30)
 
 
 def test_channel_arguments_reach_grpc(serve):

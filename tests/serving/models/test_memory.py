@@ -1,18 +1,16 @@
 """What a model took is there for the next one."""
 
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from keras_attention.serving.versions.repository import load_version
-from tests.serving.support import eventually
+from tests.serving.support import eventually, needs_resident, resident_megabytes
 from tests.serving.versions.support import serving
 
 MEGABYTES = 20
-STATUS = Path("/proc/self/status")
 
 
 class Large(tf.Module):
@@ -25,13 +23,8 @@ class Large(tf.Module):
         return {"y": x @ self.weights[:4]}
 
 
-def resident_megabytes():
-    (line,) = [x for x in STATUS.read_text().splitlines() if x.startswith("VmRSS")]
-    return int(line.split()[1]) / 1024
-
-
 @pytest.mark.slow
-@pytest.mark.skipif(not STATUS.exists(), reason="Linux says how much is resident")
+@needs_resident
 def test_memory_does_not_grow_over_fifty_reloads(tmp_path):
     model = Large()
     tf.saved_model.save(model, str(tmp_path / "large"), signatures=model.multiply)

@@ -95,6 +95,9 @@ def test_special_numbers_are_read():
          "JSON Value: null Type: Null is not of expected type: string"),
         ('{"inputs": [1e300]}', {"x": FLOAT},
          "Cannot convert JSON value: 1e+300 to float without loss of precision."),
+        ('{"inputs": [3.4028236e38]}', {"x": FLOAT},
+         "Cannot convert JSON value: 3.4028236e+38 to float without loss of "
+         "precision."),
         ('{"inputs": [16777217]}', {"x": FLOAT},
          "Cannot convert JSON value: 16777217 to float without loss of precision."),
         ('{"instances": [[1, 2], [3]]}', {"x": FLOAT},

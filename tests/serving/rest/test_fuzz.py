@@ -59,6 +59,13 @@ def round_trip(array, form):
     return decoded["x"]
 
 
+@pytest.mark.parametrize("form", [codec.ROW, codec.COLUMNAR])
+def test_the_largest_numbers_survive_json(form):
+    for dtype in (np.float32, np.float64):
+        array = np.array([np.finfo(dtype).max, np.finfo(dtype).min], dtype)
+        np.testing.assert_array_equal(round_trip(array, form), array)
+
+
 @FEW
 @given(st.data(), st.sampled_from(PLAIN), st.sampled_from([codec.ROW, codec.COLUMNAR]))
 def test_every_array_survives_json(data, dtype, form):

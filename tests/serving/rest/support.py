@@ -1,0 +1,69 @@
+"""Models that do as they are told, and those who ask them over REST."""
+
+import json
+import threading
+
+import httpx
+
+from keras_attention.serving.core import Answer, Target
+from keras_attention.serving.signatures import Signature, TensorSpec
+
+
+class Model:
+    def signature(self, name):
+        return Signature({"x": TensorSpec("x", 1, (-1,))}, {}, {}, "")
+
+
+class Core:
+    """Echoes x; the model "slow" waits until it is let, "broken" breaks."""
+
+    def __init__(self):
+        self.go = threading.Event()
+        self.begun = threading.Semaphore(0)
+        self.ready = True
+        self.runs = 0
+
+    def predict(self, target, inputs, output_filter=(), deadline=None):
+        arrays = inputs(Model())
+        if target.name == "broken":
+            raise KeyError("surprise")
+        self.runs += 1
+        if target.name == "slow":
+            self.begun.release()
+            assert self.go.wait(60)
+        return Answer(Target(target.name, 7, "", "serving_default"), arrays)
+
+    def is_ready(self):
+        return self.ready
+
+    def model_names(self):
+        return ["echo"]
+
+
+def url(server, path="/v1/models/echo:predict"):
+    return f"http://127.0.0.1:{server.port}{path}"
+
+
+def ask(server, name="echo", x=(1.0,), **options):
+    options.setdefault("content", json.dumps({"inputs": x}))
+    return httpx.post(url(server, f"/v1/models/{name}:predict"), timeout=60, **options)
+
+
+class Caller(threading.Thread):
+    """Asks from a thread of its own."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(daemon=True)
+        self.arguments, self.options = arguments, options
+        self.start()
+
+    def run(self):
+        try:
+            self.answer = ask(*self.arguments, **self.options)
+        except httpx.TransportError as error:
+            self.answer = error
+
+    def result(self):
+        self.join(60)
+        assert not self.is_alive()
+        return self.answer
