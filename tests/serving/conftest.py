@@ -1,4 +1,4 @@
-"""One server for all tests that only ask."""
+"""One server for all tests that only ask, and files."""
 
 import pytest
 
@@ -29,3 +29,15 @@ def client(server):
     rest_url = f"http://127.0.0.1:{server.rest_port}"
     with Client(rest_url, f"127.0.0.1:{server.grpc_port}") as client:
         yield client
+
+
+@pytest.fixture
+def write(tmp_path):
+    """A function that writes a text, or bytes, to a file and returns its path."""
+
+    def write(content):
+        path = tmp_path / "file.config"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write

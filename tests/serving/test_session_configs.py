@@ -32,16 +32,6 @@ platform_configs {
 """
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(text):
-        path = tmp_path / "file.config"
-        path.write_text(text)
-        return path
-
-    return write
-
-
 def test_a_session_config_file_sets_up_the_session(write):
     path = write("""
         intra_op_parallelism_threads: 3

@@ -12,16 +12,6 @@ from keras_attention.serving.text_configs import (
 )
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(text):
-        path = tmp_path / "file.config"
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return path
-
-    return write
-
-
 def test_batching_parameters_are_read(write):
     path = write("""
         # What docs/serving-flags.md shows.

@@ -23,16 +23,6 @@ def options(*argv):
     return command(*MODEL, *argv).options
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(text):
-        path = tmp_path / "file.config"
-        path.write_text(text)
-        return path
-
-    return write
-
-
 def test_the_least_that_is_needed_means_the_original_s_defaults():
     models, options, config_file, poll_seconds, notes = command(*MODEL)
     assert not notes
