@@ -62,11 +62,16 @@ def as_model_config(value):
     return value if isinstance(value, ModelConfig) else ModelConfig(value)
 
 
-def read_models_config(path):
+def read_models_config(path, at_start=False):
     """Reads a models.config, the text form of ModelServerConfig.
 
     Relative base paths count from the folder of the file; the official server takes
     absolute ones only.
+
+    Args:
+        path: of the file.
+        at_start: bool. Whether a file that says nothing at all is no models; later it
+            is more likely one that is being written.
 
     Returns:
         Dict of name to `ModelConfig`.
@@ -88,8 +93,10 @@ def read_models_config(path):
         models = _read(config, path.parent)
     except ServingError as error:
         raise ValueError(f"{path}: {error.message}") from error
-    if not models:
-        raise ValueError(f"{path} lists no model; add one to its model_config_list")
+    if config.WhichOneof("config") is None and not at_start:
+        raise ValueError(
+            f"{path} says nothing; it takes a model_config_list {{}} to drop all models"
+        )
     return models
 
 

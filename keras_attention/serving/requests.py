@@ -177,7 +177,9 @@ class Requests:
         self._names.add(name)
         self._counts.add(1, name, code.name)
         microseconds = round(seconds * 1e6)
-        self._latency.observe(microseconds, name, request.api, request.entrypoint)
+        # As the original writes them: REST's are those of its paths.
+        api = request.api.lower() if request.entrypoint == "REST" else request.api
+        self._latency.observe(microseconds, name, api, request.entrypoint)
         signature = target.signature_name
         self._signatures.add(1, name, signature, target.version)
         self._signature_latency.observe(

@@ -4,6 +4,7 @@ The functions read and fill fields by name, so that TensorFlow's own message cla
 the one in `protos` do equally well. Strings are object arrays of `bytes`.
 """
 
+import itertools
 import math
 
 import ml_dtypes
@@ -127,7 +128,8 @@ def fill(proto, array, compact=False):
 def read(proto):
     """Reads a TensorProto.
 
-    As in TensorFlow, a typed field that is too short repeats its last item.
+    As in TensorFlow, a typed field that is too short repeats its last item, and of one
+    that is too long the first items count.
 
     Raises:
         ValueError: if type, shape and content contradict each other.
@@ -142,7 +144,9 @@ def read(proto):
     size = math.prod(shape)
 
     if proto.tensor_content:
-        if proto.dtype == STRING or len(proto.tensor_content) != size * dtype.itemsize:
+        if proto.dtype == STRING:
+            return _object_array(_strings(proto.tensor_content, size), shape)
+        if len(proto.tensor_content) != size * dtype.itemsize:
             raise ValueError("tensor_content does not fit type and shape")
         return np.frombuffer(proto.tensor_content, dtype).reshape(shape)
 
@@ -154,11 +158,33 @@ def read(proto):
         # View where bits were sent, convert where a small integer rode in a larger one.
         bits = field in ("half_val", "scomplex_val", "dcomplex_val")
         flat = flat.view(dtype) if bits else flat.astype(dtype)
-    if len(flat) > size:
-        raise ValueError(f"{len(flat)} values for a tensor of {size}")
+    flat = flat[:size]
     if len(flat) < size:
         if size * dtype.itemsize > _MAX_REPEATED_BYTES:
             raise ValueError(f"{len(flat)} values for a tensor of {size}")
         rest = flat[-1] if len(flat) else (b"" if proto.dtype == STRING else 0)
         flat = np.concatenate([flat, np.full(size - len(flat), rest, dtype)])
     return flat.reshape(shape)
+
+
+def _strings(content, count):
+    """Takes apart a block of strings: the lengths as varints, then all bytes."""
+    lengths: list[int] = []
+    position = 0
+    if count > len(content):
+        raise ValueError("tensor_content does not fit type and shape")
+    while len(lengths) < count:
+        length = shift = 0
+        more = True
+        while more:
+            if position == len(content) or shift > 28:
+                raise ValueError("tensor_content does not fit type and shape")
+            byte = content[position]
+            position, more = position + 1, byte >= 128
+            length |= (byte & 127) << shift
+            shift += 7
+        lengths.append(length)
+    if sum(lengths) != len(content) - position:
+        raise ValueError("tensor_content does not fit type and shape")
+    ends = itertools.accumulate(lengths, initial=position)
+    return [content[start:end] for start, end in itertools.pairwise(ends)]

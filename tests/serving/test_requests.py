@@ -41,6 +41,8 @@ def test_requests_are_counted_under_tensorflow_serving_s_names():
     assert got[count, ("model_name", "m"), ("status", "INVALID_ARGUMENT")] == 1
     labels = (("API", "Predict"), ("entrypoint", "GRPC"), ("model_name", "m"))
     assert got[(":tensorflow:serving:request_latency_count", *labels)] == 1
+    labels = (("API", "predict"), ("entrypoint", "REST"), ("model_name", "m"))
+    assert got[(":tensorflow:serving:request_latency_count", *labels)] == 1
     signature = (
         ("model_name", "m"),
         ("signature_name", "serving_default"),
@@ -108,5 +110,5 @@ def test_the_time_that_a_slow_reader_takes_is_not_the_model_s():
     request.is_answered()
     time.sleep(0.05)
     request.finish()
-    labels = (("API", "Predict"), ("entrypoint", "REST"), ("model_name", "m"))
+    labels = (("API", "predict"), ("entrypoint", "REST"), ("model_name", "m"))
     assert samples(requests)[(":tensorflow:serving:request_latency_sum", *labels)] < 5e4

@@ -54,10 +54,36 @@ def test_a_short_field_repeats_its_last_item():
     np.testing.assert_array_equal(tensors.read(proto), [1, 2, 2, 2])
 
 
+def test_of_a_long_field_the_first_items_count():
+    proto = protos.TensorProto(dtype=1, float_val=[1.0, 2.0])
+    np.testing.assert_array_equal(tensors.read(proto), 1.0)
+    proto.tensor_shape.dim.add(size=0)
+    assert tensors.read(proto).shape == (0,)
+
+
+def test_strings_may_come_as_one_block():
+    """As Tensor::AsProtoTensorContent writes them."""
+    texts = [b"a", b"", b"b" * 200]
+    proto = protos.TensorProto(dtype=7)
+    proto.tensor_shape.dim.add(size=3)
+    proto.tensor_content = b"\x01\x00\xc8\x01" + b"".join(texts)
+    assert tensors.read(proto).tolist() == texts
+    real = tensor_pb2.TensorProto.FromString(proto.SerializeToString())
+    parsed = tf.io.parse_tensor(real.SerializeToString(), tf.string)
+    assert parsed.numpy().tolist() == texts
+
+
 @pytest.mark.parametrize(
     "proto",
     [
-        {"dtype": 1, "float_val": [1.0, 2.0]},
+        {"dtype": 7, "tensor_content": b"abc"},
+        {"dtype": 7, "tensor_content": b"\x81"},
+        {"dtype": 7, "tensor_content": b"\xff\xff\xff\xff\xff\x0f"},
+        {
+            "dtype": 7,
+            "tensor_shape": {"dim": [{"size": 2**40}]},
+            "tensor_content": b"a",
+        },
         {"dtype": 1, "tensor_content": b"abc"},
         {"dtype": 1, "tensor_shape": {"unknown_rank": True}},
         {"dtype": 1, "tensor_shape": {"dim": [{"size": -1}]}},

@@ -32,11 +32,16 @@ def config(authority, verify=False):
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["tls", "mutual"])
-def served(request, authority, models):
+def served(request, authority, models, tmp_path_factory):
     ssl_config = config(authority, request.param)
     paths = {"calculator": models / "calculator"}
     with Server(
-        paths, grpc_port=0, rest_port=0, ssl=ssl_config, rest_ssl=ssl_config
+        paths,
+        grpc_port=0,
+        grpc_socket_path=str(tmp_path_factory.mktemp("socket") / "s"),
+        rest_port=0,
+        ssl=ssl_config,
+        rest_ssl=ssl_config,
     ) as server:
         yield server, request.param
 
@@ -56,9 +61,16 @@ def over_grpc(server, authority, certificate=None):
         certificate and certificate.private_key_pem.bytes(),
         certificate and certificate.cert_chain_pems[0].bytes(),
     )
-    address = f"localhost:{server.grpc_port}"
-    with grpc.secure_channel(address, credentials) as channel:
-        return len(channel.unary_unary(STATUS)(REQUEST, timeout=20))
+    name = (("grpc.ssl_target_name_override", "localhost"),)
+    sizes = set()
+    for address in (
+        f"localhost:{server.grpc_port}",
+        f"unix:{server.options.grpc_socket_path}",
+    ):
+        with grpc.secure_channel(address, credentials, name) as channel:
+            sizes.add(len(channel.unary_unary(STATUS)(REQUEST, timeout=20)))
+    (size,) = sizes
+    return size
 
 
 def test_who_trusts_the_authority_is_answered(served, authority):
@@ -82,6 +94,9 @@ def test_others_are_not(served, authority):
                 rest(server, authority, certificate)
             with pytest.raises(grpc.RpcError):
                 over_grpc(server, authority, certificate)
+    path = f"unix:{server.options.grpc_socket_path}"
+    with grpc.insecure_channel(path) as channel, pytest.raises(grpc.RpcError):
+        channel.unary_unary(STATUS)(REQUEST, timeout=20)
 
 
 def test_what_does_not_fit_is_refused_before_serving(authority):

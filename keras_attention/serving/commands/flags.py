@@ -85,7 +85,9 @@ def make_command(values, given):
         notes.append("--rest_api_port cannot be the same as --port; REST is left out")
     config_file = values["model_config_file"] or None
     if config_file:
-        models = read_models_config(config_file)
+        models = read_models_config(config_file, at_start=True)
+        if not models:
+            notes.append(f"{config_file} lists no models: they may be added later")
     else:
         name = values["model_name"]
         try:

@@ -188,7 +188,7 @@ class GrpcServer:
             self.port = _bind(server, f"{host}:{options.grpc_port}", credentials)
         if options.grpc_socket_path:
             _remove_dead_socket(options.grpc_socket_path)
-            _bind(server, f"unix:{options.grpc_socket_path}", None)
+            _bind(server, f"unix:{options.grpc_socket_path}", credentials)
 
     def stop_accepting(self):
         """Refuses new calls, and tells those who ask for health so."""

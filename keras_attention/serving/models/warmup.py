@@ -166,7 +166,7 @@ def _answer(model, log):
         request = log.multi_inference_log.request
         tasks = [(t.model_spec.signature_name, t.method_name) for t in request.tasks]
         multi_inference(model, tasks, read_input(request.input))
-    else:
+    elif kind is not None:  # else nothing to run
         raise ServingError(
             Code.UNIMPLEMENTED, f"Unsupported log_type for warmup: {kind}"
         )

@@ -183,15 +183,11 @@ def encode_response(outputs, form):
 
 
 def _check_batch(outputs):
-    batch_size = 0
+    batch_size = None
     for name, array in outputs.items():
         if array.ndim == 0:
             raise invalid_argument(f"Tensor name: {name} has no shape information ")
-        if len(array) < 1:
-            raise invalid_argument(
-                f"Tensor name: {name} has invalid batch size: {len(array)}"
-            )
-        if batch_size not in (0, len(array)):
+        if batch_size not in (None, len(array)):
             raise invalid_argument(
                 f"Tensor name: {name} has inconsistent batch size: {len(array)} "
                 f"expecting: {batch_size}"

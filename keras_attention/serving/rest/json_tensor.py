@@ -19,8 +19,8 @@ from keras_attention.serving.rest.jsontext import dump_array, show, type_of
 
 MAX_NESTING = 64  # axes that an array of NumPy may have
 _FLOATS = {1, 2, 14, 19}  # float, double, bfloat16, half
-_DOUBLE = 2
 _BOOL = 10
+_NO_SPACES = str.maketrans("", "", " \t\n\v\f\r")
 _INTEGERS = {n for n, dtype in tensors.DTYPES.items() if dtype.kind in "iu"}
 
 
@@ -84,20 +84,16 @@ def _stack(items):
 
 
 def _convert(array, dtype, max_nesting):
-    """An array of int64 or float64 as one of a DataType, if none of it is lost."""
+    """An array of int64 or float64 as one of a DataType, if that is of its kind."""
     if array.ndim > max_nesting:
         raise _unfit()
-    if dtype in _FLOATS:
-        # A larger one may have been written as an integer, which must be exact.
-        if max(-array.min(), array.max()) >= _exact(dtype):
-            raise _unfit()
-    elif dtype in _INTEGERS and array.dtype == np.int64:
+    if dtype in _INTEGERS and array.dtype == np.int64:
         bounds = np.iinfo(tensors.DTYPES[dtype])
         if array.min() < bounds.min or array.max() > bounds.max:
             raise _unfit()
-    else:
+    elif dtype not in _FLOATS:
         raise _unfit()
-    return array.astype(tensors.DTYPES[dtype])
+    return _rounded(array, dtype)
 
 
 def _unfit() -> ServingError:
@@ -159,41 +155,13 @@ def _leaves(values, dtype):
         raise TypeError("values of another type")
     if dtype not in _FLOATS:
         return np.array(values, tensors.DTYPES[dtype])  # raises if one is out of range
-    array = np.array(values, np.float64)
-    largest = np.abs(array[np.isfinite(array)]).max(initial=0)
-    if largest > _largest(dtype) or (int in kinds and largest >= _exact(dtype)):
-        for value in values:
-            _check_precision(value, dtype)
-    return array.astype(tensors.DTYPES[dtype])
+    return _rounded(np.array(values, np.float64), dtype)
 
 
-def _largest(dtype):
-    """The largest number that does not become infinite.
-
-    That of floats is a little above theirs, whose shortest decimal, 3.4028235e+38,
-    rounds down to it.
-    """
-    if dtype == _DOUBLE:
-        return float(np.finfo(np.float64).max)
-    return math.nextafter(2.0**128 - 2.0**103, 0)
-
-
-def _exact(dtype):
-    """The first integer whose neighbour the type may lack."""
-    return 2 ** (53 if dtype == _DOUBLE else 24)
-
-
-def _check_precision(value, dtype):
-    """A number must not lose more than rounding when it becomes a float."""
-    if isinstance(value, int):
-        lossless = abs(value) < _exact(dtype)
-    else:
-        lossless = not np.isfinite(value) or abs(value) <= _largest(dtype)
-    if not lossless:
-        raise invalid_argument(
-            f"Cannot convert JSON value: {show(value)} to {tensors.type_name(dtype)} "
-            "without loss of precision."
-        )
+def _rounded(array, dtype):
+    """Numbers as a DataType; what is too large for a float becomes infinite."""
+    with np.errstate(over="ignore"):
+        return array.astype(tensors.DTYPES[dtype])
 
 
 def _check(value, dtype, shape, level=0):
@@ -254,10 +222,14 @@ def _decode_string(value):
         raise invalid_argument(
             f"JSON Value: {show(value)} not formatted correctly for base64 data"
         )
-    text = value["b64"]
+    text = value["b64"].translate(_NO_SPACES)
+    content = text.rstrip("=")
+    missing = -len(content) % 4
     try:
-        # Padding may be missing, as in the reference implementation.
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        # Padding may be missing, as in the reference implementation, but not be wrong.
+        if len(text) - len(content) not in (0, missing):
+            raise ValueError("wrong padding")
+        return base64.b64decode(content + "=" * missing, validate=True)
     except (binascii.Error, ValueError):
         raise invalid_argument("Unable to base64 decode") from None
 

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 
 import numpy as np
 import orjson
@@ -20,6 +21,9 @@ _PARSE_ERRORS = {
     "Extra data": "The document root must not be followed by other values.",
 }
 _SPECIAL = {"nan": b"NaN", "inf": b"Infinity", "-inf": b"-Infinity"}
+# Numbers as the reference implementation, but not Python, reads them; and strings, in
+# which they are left alone.
+_ODD_NUMBERS = re.compile(r'"(?:[^"\\]|\\.)*"|-?Inf\b|-NaN\b')
 _PIECE = 64 * 1024  # numbers that are written in one go
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SHOWN = 256  # characters of a value that an error message repeats
@@ -44,7 +48,14 @@ def _parse_slowly(body):
     """For NaN and Infinity, which orjson refuses, and for a proper error."""
     try:
         text = body.decode()
-        return json.loads(text, parse_int=_parse_int, parse_float=_parse_float)
+        try:
+            return _loads(text)
+        except json.JSONDecodeError:
+            spelt_out = _ODD_NUMBERS.sub(_spell_out, text)
+            if spelt_out == text:
+                raise
+            text = spelt_out
+            return _loads(text)
     except UnicodeDecodeError as error:
         reason, offset = "Invalid encoding in string.", error.start
     except RecursionError:
@@ -58,6 +69,15 @@ def _parse_slowly(body):
         reason, offset = next(found, "Invalid value."), error.pos
         offset = len(text[:offset].encode())
     raise invalid_argument(f"JSON Parse error: {reason} at offset: {offset}")
+
+
+def _loads(text):
+    return json.loads(text, parse_int=_parse_int, parse_float=_parse_float)
+
+
+def _spell_out(match):
+    token = match[0]
+    return {"Inf": "Infinity", "-Inf": "-Infinity", "-NaN": "NaN"}.get(token, token)
 
 
 class _TooBig(Exception):

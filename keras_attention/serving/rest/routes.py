@@ -127,6 +127,7 @@ class Answers:
                     f'Serving signature name: "{name}" not found in signature def'
                 )
             if not signature.inputs:
+                name = target.signature_name or "DEFAULT"
                 raise invalid_argument(f"Failed to get input map for signature: {name}")
             read = functools.partial(
                 codec.decode_request,

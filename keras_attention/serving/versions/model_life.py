@@ -108,10 +108,13 @@ class ModelLife:
                 delay = max(self.options.poll_seconds, 1.0)
                 self._done = self._asked
             with self._changed:
-                self._changed.notify_all()
                 alive = self._in(State.AVAILABLE, State.UNLOADING)
-                if self.config is None and not alive:
+                ends = self.config is None and not alive
+                if ends:  # it may have been asked to since it last looked
                     self._thread = None
+                    self._done = self._asked
+                self._changed.notify_all()
+                if ends:
                     return
             self._wake.wait(delay)
 

@@ -216,6 +216,29 @@ def test_what_was_written_while_models_were_loaded_is_read(models, tmp_path):
     visitor.check()
 
 
+def test_it_may_begin_with_no_models_and_drop_all_of_them(models, tmp_path, caplog):
+    file = tmp_path / "models.config"
+    file.write_text("")
+    chosen = options()
+
+    def replace(text):
+        (tmp_path / "new").write_text(text)
+        (tmp_path / "new").rename(file)
+
+    def visit(visitor):
+        replace(CONFIG.format(name="first", path=models / "calculator"))
+        eventually(lambda: visitor.get("/v1/models/first/metadata") == 200)
+        replace("")  # more likely a file that is being written
+        eventually(lambda: "says nothing" in caplog.text)
+        assert visitor.get("/v1/models/first/metadata") == 200
+        replace("model_config_list {}")
+        eventually(lambda: visitor.get("/v1/models/first/metadata") == 404)
+
+    visitor = Visitor(chosen.rest_port, visit)
+    run(read_models_config(file, at_start=True), chosen, file, 0.05)
+    visitor.check()
+
+
 def test_a_model_that_is_not_there_ends_it_at_once(tmp_path):
     with pytest.raises(ValueError, match="that folder does not exist"):
         run({"m": tmp_path / "none"}, options())

@@ -18,6 +18,8 @@ from keras_attention.serving.models.warmup import (
 from keras_attention.serving.options import BatchingParameters, LoadOptions
 from tests.serving.models.support import example, export_half_plus_two
 
+SESSION_RUN = prediction_log_pb2.PredictionLog()
+SESSION_RUN.session_run_log.SetInParent()
 PREDICT = ("", {"x": np.float32([[1.0]])})
 
 
@@ -78,13 +80,21 @@ def test_a_request_that_fails_is_told(model):
     [
         ([b"\xff\xff"], "Failed to parse warmup record 1 from"),
         ([b""] * (MAX_RECORDS + 1), "Number of warmup records exceeds the maximum"),
-        ([b""], "Unsupported log_type for warmup: None"),
+        (
+            [SESSION_RUN.SerializeToString()],
+            "Unsupported log_type for warmup: session_run_log",
+        ),
     ],
 )
 def test_other_files_are_refused(model, records, message):
     write_records(model, records)
     with pytest.raises(ServingError, match=message):
         run_warmup(model)
+
+
+def test_records_that_ask_for_nothing_are_left_out(model):
+    write_records(model, [b""])
+    run_warmup(model)
 
 
 def test_a_file_that_is_no_tfrecord_is_refused(model):

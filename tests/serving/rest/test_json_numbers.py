@@ -111,7 +111,7 @@ def test_what_is_no_such_document_is_left_to_the_parser(text):
 
 @pytest.mark.parametrize(
     ("dtype", "values"),
-    [(3, [1, 2**31, 3]), (3, [1.5, 2, 3]), (1, [2**24, 1, 2]), (1, [1e39, 1, 2]),
+    [(3, [1, 2**31, 3]), (3, [1.5, 2, 3]), 
      (10, [1, 0, 1]), (7, [1, 2, 3])],
 )  # fmt: skip
 def test_numbers_that_do_not_fit_are_refused(dtype, values):
