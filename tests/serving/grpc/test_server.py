@@ -99,8 +99,8 @@ def test_a_slow_request_holds_nobody_up(serve, core):
 def test_a_deadline_is_kept_and_told_to_the_core(serve, core):
     server = serve()
     call = stub(server).Predict
-    assert refusal(lambda: call(ask("slow"), timeout=0.3))[0] == "DEADLINE_EXCEEDED"
-    assert core.deadlines[-1] - time.monotonic() < 0.3
+    assert refusal(lambda: call(ask("slow"), timeout=1.0))[0] == "DEADLINE_EXCEEDED"
+    assert core.deadlines[-1] - time.monotonic() < 1.0
     call(ask("m"))
     assert core.deadlines[-1] is None
     # What runs counts as under way until it ends, also for nobody.
