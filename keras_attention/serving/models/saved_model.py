@@ -4,6 +4,7 @@ import functools
 import inspect
 import logging
 import math
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tensorflow.python.client import pywrap_tf_session
 from keras_attention.serving.errors import Code, ServingError, not_found
 from keras_attention.serving.models import memory
 from keras_attention.serving.models.served_model import ServedModel
-from keras_attention.serving.models.sessions import session_config
+from keras_attention.serving.models.sessions import can_be_stopped, session_config
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ _MAX_MILLISECONDS = 10**9  # days; more need not be told apart from no limit
 class SavedModel(ServedModel):
     """Models of TensorFlow 1 and 2 run alike: inputs meet the graph unchecked, so that
     errors are the runtime's own, and outputs nobody asked for are not computed. A run
-    that takes too long is cancelled: loops stop at once, a single operation is finished
+    that takes too long is cancelled: loops stop at once, what does not loop is finished
     first.
 
     Args:
@@ -57,6 +58,7 @@ class SavedModel(ServedModel):
         except Exception as error:
             self._session.close()
             raise translated(error) from error
+        self._can_be_stopped = can_be_stopped(meta_graph.graph_def)
         self._ends = {}  # feeds and fetches in the graph, by their names
         super().__init__(
             Path(folder),
@@ -74,10 +76,11 @@ class SavedModel(ServedModel):
         as well but for its time limit, which is compiled in.
         """
         options = None
+        begun = time.monotonic()
         try:
             ends = self._ends.get((run.feeds, run.fetches)) or self._find_ends(run)
             feeds, fetches = ends
-            if timeout is not None:
+            if timeout is not None and self._can_be_stopped:
                 options = pywrap_tf_session.TF_NewBufferFromString(
                     _options(_milliseconds(timeout))
                 )
@@ -89,6 +92,10 @@ class SavedModel(ServedModel):
                 [],
                 None,
             )
+            if timeout is not None and time.monotonic() - begun > timeout:
+                raise ServingError(
+                    Code.DEADLINE_EXCEEDED, "Timed out waiting for notification"
+                )
             return list(map(_array, results))
         except Exception as error:
             raise translated(error) from error

@@ -1,6 +1,15 @@
 """How TensorFlow is to run a model."""
 
+import itertools
+import re
+
 from tensorflow.core.protobuf import config_pb2
+
+# What loops or waits, and looks up when it is cancelled.
+_STOPPABLE = re.compile(
+    "While|For$|LoopCond|Queue|Barrier|Dataset|Iterator|Stage|Recv|PyFunc|"
+    "Batch$|BatchFunction|MapDefun|RemoteCall|Collective"
+)
 
 
 def session_config(options):
@@ -17,3 +26,15 @@ def session_config(options):
     if options.inter_op_parallelism:
         config.inter_op_parallelism_threads = options.inter_op_parallelism
     return config
+
+
+def can_be_stopped(graph_def):
+    """Whether cancelling a run of a graph, functions included, may end it earlier.
+
+    TensorFlow finishes graphs of plain operations all the same. For a time limit it
+    hands the run to another thread, and (2.21 at least) leaks some 800 bytes if it
+    fails: such graphs are better run without one.
+    """
+    functions = (function.node_def for function in graph_def.library.function)
+    nodes = itertools.chain(graph_def.node, *functions)
+    return any(_STOPPABLE.search(op) for op in {node.op for node in nodes})

@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_attention.serving.errors import ServingError
+from keras_attention.serving.models.loading import load_model
 from keras_attention.serving.versions.repository import load_version
-from tests.serving.support import eventually, needs_resident, resident_megabytes
+from tests.serving.support import (
+    eventually,
+    export_calculator,
+    needs_resident,
+    resident_megabytes,
+)
 from tests.serving.versions.support import serving
 
 MEGABYTES = 20
@@ -45,3 +52,20 @@ def test_memory_does_not_grow_over_fifty_reloads(tmp_path):
             resident.append(resident_megabytes())
     # Two at a time is all there ever is; what is left is noise.
     assert max(resident[5:]) - resident[5] < MEGABYTES / 2, resident
+
+
+@needs_resident
+def test_memory_does_not_grow_with_requests_that_fail(tmp_path):
+    export_calculator(tmp_path / "1")
+    model = load_model(tmp_path / "1")
+    wrong = {"x": np.ones([1, 3], np.float32)}
+
+    def fail(times):
+        for _ in range(times):
+            with pytest.raises(ServingError, match="size-incompatible"):
+                model.run("", wrong, timeout=60.0)
+        return resident_megabytes()
+
+    before = fail(5_000)
+    assert fail(40_000) - before < 10  # it was 27
+    model.close()

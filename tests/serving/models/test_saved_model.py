@@ -23,7 +23,7 @@ from tests.serving.models.support import (
     export_odd,
     export_words,
 )
-from tests.serving.support import TEXTS
+from tests.serving.support import TEXTS, export_calculator
 
 
 class TextModel(tf.Module):
@@ -138,6 +138,15 @@ def test_a_run_that_takes_too_long_is_cancelled(loop):
     assert caught.value.code is Code.DEADLINE_EXCEEDED
     assert loop.run("", {"n": np.int32([3])}, timeout=60.0)["count"].tolist() == [3]
     assert loop.run("", {"n": np.int32([4])})["count"].tolist() == [4]
+
+
+def test_what_cannot_be_stopped_is_late_all_the_same(tmp_path):
+    export_calculator(tmp_path / "1")
+    model = load_model(tmp_path / "1")
+    with pytest.raises(ServingError) as caught:
+        model.run("", {"x": np.ones([1, 2], np.float32)}, timeout=1e-9)
+    assert caught.value.code is Code.DEADLINE_EXCEEDED
+    model.close()
 
 
 def test_a_slow_run_holds_up_no_other(loop):
