@@ -198,7 +198,7 @@ def main():
     parser.add_argument("--reload-seconds", type=float, default=20.0)
     parser.add_argument("--processes", type=int, default=2, help="of clients")
     parser.add_argument("--threads", type=int, default=4, help="clients in each")
-    parser.add_argument("--growth", type=float, default=100.0, help="MiB")
+    parser.add_argument("--growth", type=float, default=20.0, help="MiB")
     with tempfile.TemporaryDirectory() as folder:
         wrong = soak(folder, parser.parse_args())
     print("\n".join(wrong) or "nothing went wrong")
