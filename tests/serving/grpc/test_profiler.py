@@ -25,20 +25,22 @@ def call(server, message):
 
 
 def test_tensorflow_s_client_gets_a_trace(server, client, tmp_path):
-    asking = threading.Event()
+    answered, enough = threading.Event(), threading.Event()
 
     def ask():
-        while not asking.is_set():
+        while not enough.is_set():
             client.predict("calculator", {"x": [[1.0, 2.0]]}, transport="grpc")
+            answered.set()
 
     thread = threading.Thread(target=ask)
     thread.start()
     try:
+        assert answered.wait(60)
         tf.profiler.experimental.client.trace(
-            f"grpc://127.0.0.1:{server.grpc_port}", str(tmp_path), 300
+            f"grpc://127.0.0.1:{server.grpc_port}", str(tmp_path), 1000
         )
     finally:
-        asking.set()
+        enough.set()
         thread.join()
     (trace,) = tmp_path.glob("plugins/profile/*/127.0.0.1_*.xplane.pb")
     assert b"MatMul" in trace.read_bytes()

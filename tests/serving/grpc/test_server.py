@@ -234,10 +234,10 @@ def test_the_bytes_of_what_was_given_up_do_not_stay_in_line(serve, core):
     large.inputs["x"].tensor_content = bytes(20_000_000)
     call = stub(server).Predict
     before = 0
-    for _ in range(12):
+    for _ in range(25):
         assert refusal(lambda: call(large, timeout=0.5))[0] == "DEADLINE_EXCEEDED"
         before = before or resident_megabytes()
-    assert resident_megabytes() - before < 100
+    assert resident_megabytes() - before < 250  # of the 480 that were sent
     core.go.set()
     slow.result(30)
 
