@@ -271,3 +271,10 @@ def test_rows_need_one_batch(outputs, message):
     with pytest.raises(ServingError) as caught:
         codec.encode_response(outputs, codec.ROW)
     assert caught.value.message == message
+
+
+@pytest.mark.parametrize("before", ["", "Inf, "])
+def test_a_string_without_end_is_looked_at_once(before):
+    """Looked at again from each of its quotes, this one would take hours."""
+    with pytest.raises(ServingError, match="JSON Parse error"):
+        decode('{"inputs": [' + before + '"' + '\\"' * 1_000_000, x=FLOAT)
