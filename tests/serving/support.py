@@ -1,5 +1,6 @@
 """Small models to serve, and ways to ask for them."""
 
+import contextlib
 import socket
 import time
 from pathlib import Path
@@ -8,6 +9,10 @@ import httpx
 import numpy as np
 import pytest
 import tensorflow as tf
+
+from keras_attention.serving.metrics import Metrics
+from keras_attention.serving.options import ServerOptions
+from keras_attention.serving.requests import Requests
 
 FLOATS = tf.TensorSpec([None, 2], tf.float32, name="x")
 TEXTS = tf.TensorSpec([None], tf.string, name="text")
@@ -133,6 +138,30 @@ def states(server, name):
     _, document = rest(server, "GET", f"/v1/models/{name}")
     versions = document["model_version_status"]
     return {int(status["version"]): status["state"] for status in versions}
+
+
+@contextlib.contextmanager
+def transports(kind, core, **defaults):
+    """Yields a function that starts a REST or gRPC side before a stand-in for the core.
+
+    Args:
+        kind: class, `RestServer` or `GrpcServer`.
+        core: object whose event `go` lets slow answers go.
+        **defaults: fields of `ServerOptions`, which the function's arguments replace.
+    """
+    started = []
+
+    def start(**changes):
+        options = ServerOptions(**{**defaults, **changes})
+        requests = Requests(Metrics(), options.limits.max_concurrent_requests)
+        started.append(kind(core, options, requests, requests.metrics))
+        started[-1].requests = requests
+        return started[-1]
+
+    yield start
+    core.go.set()
+    for transport in started:
+        transport.stop(5.0)
 
 
 def eventually(condition, seconds=20.0):

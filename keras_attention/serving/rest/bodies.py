@@ -160,17 +160,15 @@ def unzip(body, limit, deadline=None):
         ServingError: if it is no gzip, too large, or takes too long.
     """
     unpacked = []
-    size = position = 0
-    part, step = None, 0
+    size = position = step = 0
+    part = None
     try:
         while position < len(body):
             if deadline is not None and time.monotonic() > deadline:
                 raise ServingError(Code.DEADLINE_EXCEEDED, "Timed out while unpacking")
             if part is None:  # gzip allows several parts, one behind the other
-                part, step = (
-                    zlib.decompressobj(wbits=16 + zlib.MAX_WBITS),
-                    _ZIPPED_PIECE,
-                )
+                part = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+                step = _ZIPPED_PIECE
             piece = memoryview(body)[position : position + step]
             room = limit - size + 1 if limit else 0
             unpacked.append(part.decompress(piece, room))

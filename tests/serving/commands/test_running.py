@@ -141,6 +141,13 @@ model_config_list {{
 """
 
 
+def replace(file, text):
+    """At once: a file that is half written may be read."""
+    new = file.with_name("new")
+    new.write_text(text)
+    new.rename(file)
+
+
 def test_a_models_config_is_followed_and_mistakes_in_it_change_nothing(
     models, tmp_path, caplog
 ):
@@ -149,15 +156,11 @@ def test_a_models_config_is_followed_and_mistakes_in_it_change_nothing(
     file.write_text(CONFIG.format(name="first", path=path))
     chosen = options()
 
-    def replace(text):
-        (tmp_path / "new").write_text(text)
-        (tmp_path / "new").rename(file)
-
     def visit(visitor):
-        replace("model_config_list {")
+        replace(file, "model_config_list {")
         eventually(lambda: "changes nothing" in caplog.text)
         assert visitor.get("/v1/models/first") == 200
-        replace(CONFIG.format(name="second", path=path))
+        replace(file, CONFIG.format(name="second", path=path))
         eventually(lambda: visitor.get("/v1/models/second/metadata") == 200)
         eventually(lambda: visitor.get("/v1/models/first/metadata") == 404)
 
@@ -180,8 +183,7 @@ def test_a_config_that_waits_for_a_model_neither_blocks_the_next_nor_the_end(
         text = CONFIG.format(name="first", path=models / "calculator")
         text += CONFIG.format(name=name, path=path)
         text = text.replace("}\n\nmodel_config_list {", "")  # one list, not two
-        (tmp_path / "new").write_text(text)
-        (tmp_path / "new").rename(file)
+        replace(file, text)
 
     def visit(visitor):
         also("absent", absent)
@@ -221,17 +223,13 @@ def test_it_may_begin_with_no_models_and_drop_all_of_them(models, tmp_path, capl
     file.write_text("")
     chosen = options()
 
-    def replace(text):
-        (tmp_path / "new").write_text(text)
-        (tmp_path / "new").rename(file)
-
     def visit(visitor):
-        replace(CONFIG.format(name="first", path=models / "calculator"))
+        replace(file, CONFIG.format(name="first", path=models / "calculator"))
         eventually(lambda: visitor.get("/v1/models/first/metadata") == 200)
-        replace("")  # more likely a file that is being written
+        replace(file, "")  # more likely a file that is being written
         eventually(lambda: "says nothing" in caplog.text)
         assert visitor.get("/v1/models/first/metadata") == 200
-        replace("model_config_list {}")
+        replace(file, "model_config_list {}")
         eventually(lambda: visitor.get("/v1/models/first/metadata") == 404)
 
     visitor = Visitor(chosen.rest_port, visit)

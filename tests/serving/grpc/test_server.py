@@ -15,10 +15,9 @@ from tensorflow_serving.apis import (
 from keras_attention.serving.core import Answer, Target
 from keras_attention.serving.errors import ServingError, invalid_argument
 from keras_attention.serving.grpc.server import GrpcServer
-from keras_attention.serving.metrics import Metrics
-from keras_attention.serving.options import Limits, ServerOptions
+from keras_attention.serving.options import Limits
 from keras_attention.serving.requests import Requests
-from tests.serving.support import needs_resident, resident_megabytes
+from tests.serving.support import needs_resident, resident_megabytes, transports
 
 
 class SlowCore:
@@ -50,19 +49,8 @@ def core():
 
 @pytest.fixture
 def serve(core):
-    servers = []
-
-    def start(**changes):
-        options = ServerOptions(**{"grpc_port": 0, "grpc_threads": 2, **changes})
-        requests = Requests(Metrics(), options.limits.max_concurrent_requests)
-        servers.append(GrpcServer(core, options, requests, requests.metrics))
-        servers[-1].requests = requests
-        return servers[-1]
-
-    yield start
-    core.go.set()
-    for server in servers:
-        server.stop(5.0)
+    with transports(GrpcServer, core, grpc_port=0, grpc_threads=2) as start:
+        yield start
 
 
 def stub(server, address=None):

@@ -194,28 +194,31 @@ def test_a_reload_waits_no_longer_than_it_is_told_to(base_path, other):
         eventually(lambda: states_of(repository, "other") == {1: "AVAILABLE"})
 
 
-def test_a_reload_mends_what_an_earlier_one_still_waits_for(base_path, tmp_path):
+@pytest.fixture
+def waiting(base_path, tmp_path):
+    """A repository, and a reload of it that waits for a model that is not there."""
+    models = {"m": base_path, "absent": tmp_path / "absent"}
     with serving({"m": base_path}, wait_for_models=True) as repository:
         with ThreadPoolExecutor(1) as pool:
-            models = {"m": base_path, "absent": tmp_path / "absent"}
-            first = pool.submit(repository.reload, models)
+            reload = pool.submit(repository.reload, models)
             eventually(lambda: "absent" in repository.model_names())
-            repository.reload({"m": base_path})
-            assert first.exception(20) is None
-        assert repository.model_names() == ["m"]
+            yield repository, reload
 
 
-def test_a_reload_that_waits_ends_with_the_server(base_path, tmp_path):
-    with serving({"m": base_path}, wait_for_models=True) as repository:
-        with ThreadPoolExecutor(1) as pool:
-            models = {"m": base_path, "absent": tmp_path / "absent"}
-            waiting = pool.submit(repository.reload, models)
-            eventually(lambda: "absent" in repository.model_names())
-            repository.stop_waiting()
-            with pytest.raises(ServingError, match="is stopping"):
-                waiting.result(20)
-            with pytest.raises(ServingError, match="is stopping"):
-                repository.reload({"m": base_path})
+def test_a_reload_mends_what_an_earlier_one_still_waits_for(base_path, waiting):
+    repository, first = waiting
+    repository.reload({"m": base_path})
+    assert first.exception(20) is None
+    assert repository.model_names() == ["m"]
+
+
+def test_a_reload_that_waits_ends_with_the_server(base_path, waiting):
+    repository, reload = waiting
+    repository.stop_waiting()
+    with pytest.raises(ServingError, match="is stopping"):
+        reload.result(20)
+    with pytest.raises(ServingError, match="is stopping"):
+        repository.reload({"m": base_path})
 
 
 def test_requests_go_on_during_a_reload(base_path, other):
