@@ -1,10 +1,11 @@
 """Attention models in Keras: train them, see where they look, serve them.
 
 Importing this package is instant: a name below imports its module, and with it Keras,
-when it is first asked for.
+when it is first asked for. Saved models load whenever Keras comes: see `registration`.
 """
 
-from importlib import import_module
+from keras_attention.lazy import lazy_names
+from keras_attention.registration import register_with_keras
 
 __version__ = "0.1.0"
 
@@ -29,19 +30,22 @@ _MODULES = {
     "Translator": "tasks.translation",
 }
 
+# Reached as attributes, as `keras_attention.layers`, without an import of their own.
+_PACKAGES = (
+    "data",
+    "decoding",
+    "evaluation",
+    "export",
+    "layers",
+    "models",
+    "plotting",
+    "serving",
+    "studies",
+    "tasks",
+    "training",
+)
+
 __all__ = ["__version__", *_MODULES]
+__getattr__, __dir__ = lazy_names(__name__, _MODULES, _PACKAGES)
 
-
-def __getattr__(name):
-    if name not in _MODULES:
-        raise AttributeError(
-            f"module 'keras_attention' has no attribute {name!r}; it has "
-            f"{', '.join(_MODULES)}, and its modules are imported by their own names"
-        )
-    value = getattr(import_module(f"keras_attention.{_MODULES[name]}"), name)
-    globals()[name] = value  # the next time does not come here
-    return value
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})
+register_with_keras()
