@@ -35,7 +35,11 @@ def caption(
         16, min=1, help="Pictures captioned at once; 1 answers each as it comes."
     ),
 ):
-    """Write about pictures: a line for each, its name and its caption."""
+    """Write about pictures: a line for each, its name and its caption.
+
+    What is no picture is named on standard error, with --json also by a line whose
+    error says why; the exit code is 1 at the end.
+    """
     sources = picture_sources(images)
     captioner = bundles.load(bundle, "captioning")
     options = bundles.given(
@@ -50,10 +54,8 @@ def caption(
     at_once = batch_size == 1 or (not images and sys.stdin.isatty())
     num_bad = 0
     for batch in good_pictures(captioner, sources, 1 if at_once else batch_size):
-        num_bad += batch.num_bad
-        if not batch.names:
-            continue
-        captions = captioner.caption_inputs(
+        num_bad += len(batch.bad)
+        captions = batch.names and captioner.caption_inputs(
             {"images": batch.pixels},
             names=batch.names,
             beam=beam,
@@ -64,16 +66,32 @@ def caption(
             seed=seed,
             **options,
         )
-        for found, square in zip(captions, batch.squares, strict=True):
-            if as_json:
-                answer = {**found.as_dict(), "square": square}
+        if as_json:
+            for answer in _answers(captions, batch):
                 print(json.dumps(answer, ensure_ascii=False))
-            elif n_best and n_best > 1:
-                for each in found.hypotheses:
-                    text = bundles.one_line(each.text)
-                    print(f"{found.name}\t{each.score:.4f}\t{text}")
-            else:
-                print(f"{found.name}\t{bundles.one_line(found.text)}")
+        else:
+            print("".join(_lines(captions, n_best)), end="")
         sys.stdout.flush()
     if num_bad:
         raise typer.Exit(1)
+
+
+def _answers(captions, batch):
+    """A dict for each picture, in their order; `error` says why one is none."""
+    answers = [
+        {**found.as_dict(), "square": square}
+        for found, square in zip(captions, batch.squares, strict=True)
+    ]
+    for place, name, why in batch.bad:
+        nothing = {"image": name, "text": "", "score": 0.0, "n_best": []}
+        answers.insert(place, {**nothing, "square": None, "error": why})
+    return answers
+
+
+def _lines(captions, n_best):
+    for found in captions:
+        if n_best and n_best > 1:
+            for each in found.hypotheses:
+                yield f"{found.name}\t{each.score:.4f}\t{bundles.one_line(each.text)}\n"
+        else:
+            yield f"{found.name}\t{bundles.one_line(found.text)}\n"

@@ -48,7 +48,12 @@ def evaluate(
         False, "--meteor", help="METEOR too, of English; needs Java and the extra coco."
     ),
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
-    output: Path = typer.Option(None, "--output", help="Write what was said here."),
+    output: Path = typer.Option(
+        None,
+        "--output",
+        help="Write what was said here: of texts, a line for each of the corpus, empty "
+        "where that holds no pair.",
+    ),
 ):
     """Score translations of a parallel corpus by BLEU and chrF, with their signatures,
     and attention against alignments that people made; or captions by CIDEr-D, BLEU and
@@ -81,7 +86,7 @@ def _evaluate_translator(
     from keras_attention.training.console import plain_console
     from keras_attention.training.final import translate_with_bar
 
-    read, gold = _read(corpus, target, alignments)
+    read, gold, num_lines = _read(corpus, target, alignments)
     sources = [pair.source for pair in read]
     references = [pair.target for pair in read]
     translator = bundles.load(bundle)
@@ -94,8 +99,10 @@ def _evaluate_translator(
     console = plain_console()
     texts = translate_with_bar(translator, sources, console, "translating", **options)
     if output is not None:
-        lines = "".join(f"{bundles.one_line(text)}\n" for text in texts)
-        output.write_text(lines, encoding="utf-8")
+        lines = [""] * num_lines
+        for pair, text in zip(read, texts, strict=True):
+            lines[pair.line_number - 1] = bundles.one_line(text)
+        output.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     tokenize = tokenize_for(translator.target_language)
     scores = score(texts, references, tokenize)
     copied = score(sources, references, tokenize)
@@ -116,7 +123,7 @@ def _evaluate_translator(
 
 
 def _read(path, target_path, alignments):
-    """The good pairs, and their gold alignments or None."""
+    """The good pairs, their gold alignments or None, and how many lines there were."""
     from keras_attention.data.report import SkipReport
     from keras_attention.data.toy import TASKS
     from keras_attention.data.translations import read_pairs
@@ -134,4 +141,4 @@ def _read(path, target_path, alignments):
         raise ValueError(f"{path} holds no pair to score; see the lines above")
     if alignments in TASKS:
         gold = toy_gold(alignments, [pair.source for pair in pairs])
-    return pairs, gold
+    return pairs, gold, report.num_lines

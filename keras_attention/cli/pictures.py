@@ -19,8 +19,9 @@ class Pictures(NamedTuple):
     squares: list
     """`[x0, y0, x1, y1]` for each: where in the picture, in its own pixels, the square
     lies that the model sees. It may go beyond the picture."""
-    num_bad: int
-    """How many were left out, each with a line on standard error."""
+    bad: list
+    """`(place, name, why)` of those that were left out, each with a line on standard
+    error: where it would stand in the batch, from 0."""
 
 
 def picture_sources(arguments) -> Iterator[tuple]:
@@ -55,22 +56,18 @@ def good_pictures(task, sources, batch_size) -> Iterator[Pictures]:
     size = task.model.image_size
     sources = iter(sources)
     while batch := list(itertools.islice(sources, batch_size)):
-        names, pixels, squares = [], [], []
-        for name, source in batch:
+        names, pixels, squares, bad = [], [], [], []
+        for place, (name, source) in enumerate(batch):
             try:
                 image_bytes, decoded = read_picture(source, size, task.fit)
             except (ValueError, OSError) as error:
-                print(f"error: {named(error, name)}", file=sys.stderr)
+                bad.append((place, name, named(error, name)))
+                print(f"error: {bad[-1][2]}", file=sys.stderr)
                 continue
             names.append(name)
             pixels.append(decoded)
             squares.append(square_in(image_bytes, size, task.fit))
-        yield Pictures(
-            names,
-            np.stack(pixels) if pixels else None,
-            squares,
-            len(batch) - len(names),
-        )
+        yield Pictures(names, np.stack(pixels) if pixels else None, squares, bad)
 
 
 def read_picture(source, size, fit):

@@ -7,14 +7,22 @@ from pathlib import Path
 
 import typer
 
-from keras_attention.cli import bundles
+from keras_attention.cli import bundles, lines
 
 
 def translate(
     bundle: Path = bundles.Bundle,
-    files: list[Path] = typer.Argument(None, help="Texts; standard input by default."),
+    files: list[Path] = typer.Argument(
+        None, help="Texts, plain or gzip'd; standard input by default."
+    ),
     beam: int = bundles.Beam,
-    n_best: int = typer.Option(None, "--n-best", min=1, help="Translations per line."),
+    n_best: int = typer.Option(
+        None,
+        "--n-best",
+        min=1,
+        help="Translations per line, each with its score before it; -inf and nothing "
+        "where the search found fewer.",
+    ),
     as_json: bool = typer.Option(
         False, "--json", help="JSON lines with n-best, scores and alignments."
     ),
@@ -31,7 +39,12 @@ def translate(
         32, min=1, help="Lines translated at once; 1 answers each as it comes."
     ),
 ):
-    """Translate lines of text; standard input to standard output."""
+    """Translate lines of text; standard input to standard output.
+
+    For each line one is written. In place of a line that is not UTF-8 an empty one is
+    written; it is named on standard error, and the exit code is 1 at the end.
+    """
+    lines.check_files(files or ())
     translator = bundles.load(bundle, "translation")
     options = bundles.given(
         length_penalty=length_penalty,
@@ -45,13 +58,14 @@ def translate(
     # Lines are sorted by length within a chunk: large enough to fill batches, small
     # enough that a stream is answered while it flows. Who types is answered at once.
     at_once = batch_size == 1 or (not files and sys.stdin.isatty())
-    for chunk in _chunks(_lines(files), 1 if at_once else 16 * batch_size):
+    num_bad = 0
+    for chunk in lines.in_chunks(lines.read(files), 1 if at_once else 16 * batch_size):
         with warnings.catch_warnings():
             # It would count from the chunk's first line; below, it counts from the
             # file's.
             warnings.filterwarnings("ignore", ".*were cut", UserWarning)
             translations = translator.translate(
-                [text for _, text in chunk],
+                [line.text for line in chunk],
                 beam=beam,
                 n_best=n_best,
                 return_attention=as_json,
@@ -60,51 +74,38 @@ def translate(
                 seed=seed,
                 **options,
             )
-        for (place, _), translation in zip(chunk, translations, strict=True):
-            if translation.truncated:
-                most = translator.max_source_length - 1
-                print(
-                    f"warning: {place} has more than {most} tokens and was cut; split "
-                    "long texts into sentences",
-                    file=sys.stderr,
-                )
+        for line, translation in zip(chunk, translations, strict=True):
+            num_bad += line.error is not None
+            _report(line, translation, translator.max_source_length - 1)
             if as_json:
-                print(json.dumps(translation.as_dict(), ensure_ascii=False))
+                answer = translation.as_dict()
+                if line.error is not None:
+                    answer["error"] = f"{line.place} {line.error}"
+                print(json.dumps(answer, ensure_ascii=False))
             elif n_best and n_best > 1:
-                for hypothesis in translation.hypotheses:
-                    print(
-                        f"{hypothesis.score:.4f}\t{bundles.one_line(hypothesis.text)}"
-                    )
+                print(*_scored(translation.hypotheses, n_best), sep="\n")
             else:
                 print(bundles.one_line(translation.text))
         sys.stdout.flush()
+    if num_bad:
+        raise typer.Exit(1)
 
 
-def _lines(files):
-    """Yields `(place, text)` of each line, to name and to translate."""
-    if not files:
-        yield from _decoded(sys.stdin.buffer, "standard input")
-    for path in files or ():
-        with path.open("rb") as stream:
-            yield from _decoded(stream, path)
+def _report(line, translation, most):
+    if line.error is not None:
+        print(
+            f"error: {line.place} {line.error}; an empty line stands for it",
+            file=sys.stderr,
+        )
+    elif translation.truncated:
+        print(
+            f"warning: {line.place} has more than {most} tokens and was cut; split "
+            "long texts into sentences",
+            file=sys.stderr,
+        )
 
 
-def _decoded(stream, name):
-    for number, line in enumerate(stream, 1):
-        place = f"line {number} of {name}"
-        try:
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{place} is not UTF-8: {error}") from None
-        yield place, text.rstrip("\r\n")
-
-
-def _chunks(lines, size):
-    chunk = []
-    for line in lines:
-        chunk.append(line)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+def _scored(hypotheses, n_best):
+    """As many lines for each text, so that those of one are found by counting."""
+    found = [f"{each.score:.4f}\t{bundles.one_line(each.text)}" for each in hypotheses]
+    return found + ["-inf\t"] * (n_best - len(found))

@@ -215,7 +215,7 @@ def _file_lines(file, path):
         while line := file.readline(MAX_LINE_BYTES):
             line_number += 1
             if line_number == 1:
-                if line.startswith(UTF16_BOMS):
+                if line.startswith(UTF16_BOMS) and b"\0" in line + file.peek(1)[:1]:
                     raise ValueError(
                         f"{path}: expected UTF-8; received UTF-16: convert it with "
                         "iconv -f UTF-16 -t UTF-8"

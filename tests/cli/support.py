@@ -10,7 +10,8 @@ def type_in(monkeypatch, data, is_terminal=False):
         def isatty(self):
             return is_terminal
 
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(Input(data), encoding="utf-8"))
+    buffer = io.BufferedReader(Input(data))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(buffer, encoding="utf-8"))
 
 
 def run(argv, capsys):

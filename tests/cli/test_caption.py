@@ -87,6 +87,19 @@ def test_bad_pictures_are_named_and_the_others_captioned(
         assert name in line
 
 
+def test_json_says_why_a_picture_has_no_caption(loaded_captioner, folder, capsys):
+    names = ["none.jpg", "a.png", "notes.txt", "b.jpg"]
+    argv = ["caption", "bundle", *[str(folder / name) for name in names], "--json"]
+    for batch_size in ("1", "3", "4"):
+        code, out, err = run([*argv, "--batch-size", batch_size], capsys)
+        assert code == 1
+        found = [json.loads(line) for line in out.splitlines()]
+        assert [each["image"] for each in found] == argv[2:6]
+        why = [each.get("error") for each in found]
+        assert why[1] is why[3] is None
+        assert err == f"error: {why[0]}\nerror: {why[2]}\n"
+
+
 def test_standard_input_is_one_picture(
     loaded_captioner, captioner, monkeypatch, capsys
 ):
@@ -134,10 +147,6 @@ class Recorder:
 def test_options_reach_the_search(load, folder, monkeypatch):
     recorder = Recorder()
     load(recorder)
-    # `zip(…, strict=True)` would miss the captions that it does not give.
-    monkeypatch.setattr(
-        "keras_attention.cli.caption.zip", lambda *_, **__: [], raising=False
-    )
     options = (
         "--beam 5 --length-penalty 1 --min-length 2 --max-length 7 --no-repeat-ngram 3 "
         "--temperature 0.5 --top-k 4 --top-p 0.9 --seed 6 --prefix A --batch-size 2"

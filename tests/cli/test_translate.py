@@ -1,5 +1,6 @@
 """translate on the command line."""
 
+import gzip
 import json
 
 import numpy as np
@@ -78,13 +79,112 @@ def test_files_are_read_in_their_order(loaded, translator, tmp_path, capsys):
     assert out.splitlines() == [t.text for t in translator.translate(texts)]
 
 
-def test_bytes_that_are_no_utf8_are_an_error_with_their_line(
-    loaded, monkeypatch, capsys
+def expected_texts(translator, texts):
+    return [bundles.one_line(t.text) for t in translator.translate(texts)]
+
+
+BAD_LINES = {
+    "first": b"\xff\xfe no text\n",  # as UTF-16 begins, and none
+    "cut": "Größe".encode()[:3] + b"\n",
+    "surrogate": b"\xed\xa0\x80\r\n",
+    "last": b"caf\xe9",
+}
+
+
+@pytest.mark.parametrize("bad", BAD_LINES.values(), ids=BAD_LINES)
+@pytest.mark.parametrize("place", [1, 2, 3])
+def test_an_empty_line_stands_for_one_that_is_not_utf8(
+    loaded, translator, monkeypatch, capsys, bad, place
 ):
-    type_in(monkeypatch, b"good\nba\xffd\n")
+    good = [TEXTS[0], TEXTS[2]]
+    lines = [f"{text}\n".encode() for text in good]
+    lines.insert(place - 1, bad if place == 3 else bad.rstrip() + b"\n")
+    type_in(monkeypatch, b"".join(lines))
     code, out, err = run(["translate", "bundle"], capsys)
+    expected = expected_texts(translator, good)
+    expected.insert(place - 1, "")
+    assert (code, out) == (1, "".join(f"{text}\n" for text in expected))
+    assert err.startswith(f"error: line {place} of standard input is not UTF-8: byte ")
+    assert err.count("\n") == 1
+
+
+def test_json_says_why_a_line_is_empty(loaded, monkeypatch, capsys):
+    type_in(monkeypatch, b"ba\xffd\n\n" + LINES[0].encode() + b"\n")
+    code, out, _ = run(["translate", "bundle", "--json", "--n-best", "2"], capsys)
+    assert code == 1
+    bad, empty, good = [json.loads(line) for line in out.splitlines()]
+    assert bad.pop("error") == (
+        "line 1 of standard input is not UTF-8: byte 3 of it is 0xff, invalid start "
+        "byte"
+    )
+    assert bad == empty
+    assert "error" not in good
+    assert good["text"]
+
+
+def test_n_best_gives_as_many_lines_for_each(loaded, monkeypatch, capsys):
+    type_in(monkeypatch, b"\xff\n" + LINES[0].encode() + b"\n\n")
+    code, out, _ = run(["translate", "bundle", "--n-best", "3"], capsys)
+    assert code == 1
+    rows = [line.split("\t") for line in out.split("\n")[:-1]]
+    assert rows[:3] == rows[6:] == [["0.0000", ""], ["-inf", ""], ["-inf", ""]]
+    assert len(rows) == 9
+    scores = [float(score) for score, _ in rows[3:6]]
+    assert sorted(scores, reverse=True) == scores
+
+
+@pytest.mark.parametrize("mark", "\r \0 \f \x1c \x85 \u2028".split(" "))
+def test_only_a_line_feed_ends_a_line(loaded, monkeypatch, capsys, mark):
+    type_in(monkeypatch, f"Save{mark}Save\n{mark}\n \t\nSave".encode())
+    code, out, err = run(["translate", "bundle"], capsys)
+    assert (code, err) == (0, "")
+    assert out.count("\n") == 4
+    assert len(out.splitlines()) == 4
+
+
+def test_a_line_without_end_is_read_over(loaded, translator, monkeypatch, capsys):
+    monkeypatch.setattr("keras_attention.data.readers.MAX_LINE_BYTES", 1000)
+    type_in(monkeypatch, b"Save\n" + b"a" * 5000 + b"\nSave\n")
+    code, out, err = run(["translate", "bundle"], capsys)
+    (text,) = expected_texts(translator, ["Save"])
+    assert (code, out) == (1, f"{text}\n\n{text}\n")
+    assert err.startswith("error: line 2 of standard input has more than 1,000 bytes")
+
+
+def test_what_comes_before_a_damaged_file_is_translated(
+    loaded, translator, tmp_path, capsys
+):
+    paths = [tmp_path / "a.txt", tmp_path / "b.gz"]
+    paths[0].write_text("Save\n")
+    # Noise, so that the last bytes are missing in the middle of it.
+    noise = np.random.default_rng(0).integers(97, 123, 60_000, "uint8").tobytes()
+    paths[1].write_bytes(gzip.compress(b"Save\n" + noise)[:-20_000])
+    code, out, err = run(["translate", "bundle", *map(str, paths)], capsys)
+    (text,) = expected_texts(translator, ["Save"])
+    assert (code, out) == (1, f"{text}\n" * 2)
+    assert err.startswith(f"error: {paths[1]}: the gzip data are damaged after line 1")
+
+
+def test_utf16_is_an_error(loaded, tmp_path, capsys):
+    path = tmp_path / "a.txt"
+    path.write_text("中文\n中文\n", encoding="utf-16-le")
+    path.write_bytes(b"\xff\xfe" + path.read_bytes())
+    code, out, err = run(["translate", "bundle", str(path)], capsys)
     assert (code, out) == (1, "")
-    assert err.startswith("error: line 2 of standard input is not UTF-8")
+    assert "expected UTF-8; received UTF-16" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("none.txt", "there is no file "), ("", " is a folder; ")]
+)
+def test_files_are_looked_for_before_anything_is_loaded(
+    tmp_path, capsys, name, message
+):
+    (tmp_path / "a.txt").write_text("Save\n")
+    argv = ["translate", str(tmp_path / "nowhere"), str(tmp_path / "a.txt")]
+    code, out, err = run([*argv, str(tmp_path / name)], capsys)
+    assert (code, out) == (1, "")
+    assert message in err
 
 
 def test_a_long_line_is_named_where_it_stands(loaded, tmp_path, capsys):
@@ -170,3 +270,21 @@ def test_files_fill_batches_at_a_terminal_too(recorder, monkeypatch, tmp_path):
     path.write_text("a\n" * 40)
     assert main(["translate", "bundle", str(path), "--batch-size", "2"]) == 0
     assert [len(texts) for texts, _ in recorder.asked] == [32, 8]
+
+
+def test_what_was_translated_before_an_interrupt_is_there(
+    loaded, translator, monkeypatch, capsys
+):
+    calls = []
+
+    def translate_once(self, texts, **options):
+        if calls:
+            raise KeyboardInterrupt
+        calls.append(texts)
+        return type(translator).translate(self, texts, **options)
+
+    monkeypatch.setattr(translator, "translate", translate_once.__get__(translator))
+    type_in(monkeypatch, b"Save\n" * 40)
+    code, out, _ = run(["translate", "bundle", "--batch-size", "2"], capsys)
+    assert code
+    assert out.count("\n") == 32
