@@ -52,6 +52,17 @@ def given(**options):
     return {name: value for name, value in options.items() if value is not None}
 
 
+def decoding(**options):
+    """The decoding options that have been given, a dict.
+
+    Raises:
+        ValueError: for a value that cannot be, before anything slow is loaded.
+    """
+    from keras_attention.decoding.options import checked
+
+    return {name: checked(name, value) for name, value in given(**options).items()}
+
+
 def one_line(text):
     """A model may say a line break, which would put all that follows out of step."""
     return " ".join(text.splitlines())

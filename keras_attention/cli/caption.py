@@ -40,9 +40,9 @@ def caption(
     What is no picture is named on standard error, with --json also by a line whose
     error says why; the exit code is 1 at the end.
     """
-    sources = picture_sources(images)
-    captioner = bundles.load(bundle, "captioning")
-    options = bundles.given(
+    options = bundles.decoding(
+        beam=beam,
+        n_best=n_best,
         length_penalty=length_penalty,
         min_length=min_length,
         max_length=max_length,
@@ -51,6 +51,8 @@ def caption(
         top_k=top_k,
         top_p=top_p,
     )
+    sources = picture_sources(images)
+    captioner = bundles.load(bundle, "captioning")
     at_once = batch_size == 1 or (not images and sys.stdin.isatty())
     num_bad = 0
     for batch in good_pictures(captioner, sources, 1 if at_once else batch_size):
@@ -58,8 +60,6 @@ def caption(
         captions = batch.names and captioner.caption_inputs(
             {"images": batch.pixels},
             names=batch.names,
-            beam=beam,
-            n_best=n_best,
             return_attention=as_json,
             prefixes=[prefix] * len(batch.names) if prefix else None,
             batch_size=batch_size,

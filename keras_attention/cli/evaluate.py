@@ -58,7 +58,7 @@ def evaluate(
     """Score translations of a parallel corpus by BLEU and chrF, with their signatures,
     and attention against alignments that people made; or captions by CIDEr-D, BLEU and
     ROUGE-L, and of scenes also what is said to be in them, and where attention is."""
-    options = bundles.given(beam=beam, length_penalty=length_penalty)
+    options = bundles.decoding(beam=beam, length_penalty=length_penalty)
     of_pictures = bundles.given(images=images, split=split, artist=artist, count=count)
     if meteor:
         of_pictures["meteor"] = True

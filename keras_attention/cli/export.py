@@ -24,8 +24,8 @@ def export(
     tokenizers and beam search inside."""
     from keras_attention.export import export as write
 
+    changes = bundles.decoding(beam=beam, n_best=n_best, length_penalty=length_penalty)
     task = bundles.load(bundle)
-    changes = bundles.given(beam=beam, n_best=n_best, length_penalty=length_penalty)
     options = task.options.replace(**changes)
     name = name or task.training.get("name") or Path(bundle).resolve().name
     path = write(task, saved_models, name, version, options)

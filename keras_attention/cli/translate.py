@@ -44,9 +44,9 @@ def translate(
     For each line one is written. In place of a line that is not UTF-8 an empty one is
     written; it is named on standard error, and the exit code is 1 at the end.
     """
-    lines.check_files(files or ())
-    translator = bundles.load(bundle, "translation")
-    options = bundles.given(
+    options = bundles.decoding(
+        beam=beam,
+        n_best=n_best,
         length_penalty=length_penalty,
         min_length=min_length,
         max_length=max_length,
@@ -55,6 +55,8 @@ def translate(
         top_k=top_k,
         top_p=top_p,
     )
+    lines.check_files(files or ())
+    translator = bundles.load(bundle, "translation")
     # Lines are sorted by length within a chunk: large enough to fill batches, small
     # enough that a stream is answered while it flows. Who types is answered at once.
     at_once = batch_size == 1 or (not files and sys.stdin.isatty())
@@ -66,8 +68,6 @@ def translate(
             warnings.filterwarnings("ignore", ".*were cut", UserWarning)
             translations = translator.translate(
                 [line.text for line in chunk],
-                beam=beam,
-                n_best=n_best,
                 return_attention=as_json,
                 prefixes=[prefix] * len(chunk) if prefix else None,
                 batch_size=batch_size,

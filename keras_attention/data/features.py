@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_attention.checks import whole_number
 from keras_attention.data.store import SPLITS
 from keras_attention.files import write_whole
 
@@ -90,6 +91,7 @@ def compute_features(
         ValueError: no pictures, other features in the folder, or features that are
             no grids or too large for float16.
     """
+    batch_size = whole_number("batch_size", batch_size, 1)
     if not len(images):
         raise ValueError("expected pictures to encode; received none")
     folder = Path(folder)

@@ -136,7 +136,7 @@ def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores
             coverage = coverage + ops.where(was_finished[..., None], 0.0, looked)
         tokens = beams.tokens
         flat_ids = ops.reshape(token_ids, (-1,))
-        if options.no_repeat_ngram:
+        if options.forbids_repeats:
             tokens = write_column(
                 ops.take(tokens, indices, axis=0), beams.index, flat_ids
             )
@@ -173,7 +173,7 @@ def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores
         if options.coverage_penalty
         else (),
         tokens=ops.zeros((ops.shape(rows)[0], num_steps), dtype="int32")
-        if options.no_repeat_ngram
+        if options.forbids_repeats
         else (),
         state=state,
         history=History.empty(

@@ -52,7 +52,7 @@ class Constraints:
         forbidden = ops.logical_or(
             self.never, ops.logical_and(self.is_end, too_early)
         )  # (1, V)
-        if self.options.no_repeat_ngram:
+        if self.options.forbids_repeats:
             forbidden = self._forbid_repeats(forbidden, history, index)
         allowed = log_probs + ops.where(forbidden, FORBIDDEN, 0.0)
 

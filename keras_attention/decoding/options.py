@@ -1,10 +1,57 @@
 """What a caller may ask of decoding."""
 
 import dataclasses
+import difflib
 
 import numpy as np
 
+from keras_attention.checks import real_number, whole_number
 from keras_attention.special_tokens import PAD_ID
+
+# What is kept of each step is reserved before the first: limits end somewhere.
+MOST_STEPS = 4096
+MOST_HYPOTHESES = 10_000
+# As cold as greedy search in float32, and hot enough to draw evenly.
+COLDEST, HOTTEST = 1e-6, 1e9
+
+# Of each number: its check, the least, the most, and whether more than that is the
+# most. Beyond 10 and 1000 penalties leave nothing of log-probabilities in float32.
+NUMBERS = {
+    "beam": (whole_number, 1, MOST_HYPOTHESES, False),
+    "n_best": (whole_number, 1, MOST_HYPOTHESES, False),
+    "length_penalty": (real_number, 0, 10, False),
+    "coverage_penalty": (real_number, 0, 1000, False),
+    "max_length": (whole_number, 1, MOST_STEPS, True),
+    "max_length_ratio": (real_number, 0, MOST_STEPS, True),
+    "max_length_offset": (whole_number, 0, MOST_STEPS, True),
+    "min_length": (whole_number, 0, MOST_STEPS, True),
+    "no_repeat_ngram": (whole_number, 0, MOST_STEPS, True),
+    "temperature": (real_number, 0, HOTTEST, True),
+    "top_k": (whole_number, 0, 2**31 - 1, True),
+    "top_p": (real_number, 0, 1, False),
+}
+
+
+def checked(name, value):
+    """One option's value, as a plain Python number.
+
+    Raises:
+        ValueError: for an unknown name, or a value of another type or out of range.
+    """
+    if name not in NUMBERS:
+        raise unknown_option(name)
+    check, *bounds = NUMBERS[name]
+    return check(name, value, *bounds)
+
+
+def unknown_option(name):
+    """The error for an option that there is not."""
+    known = [field.name for field in dataclasses.fields(DecodingOptions)]
+    close = difflib.get_close_matches(str(name), known, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return ValueError(
+        f"unknown decoding option {name!r}; {hint}the options are {', '.join(known)}"
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +75,8 @@ class DecodingOptions:
     coverage_penalty: float = 0.0
     """β of GNMT: adds β Σ_s log(min(Σ_t attention_ts, 1)) to the score."""
     max_length: int = 256
-    """No hypothesis gets longer, whatever its source."""
+    """No hypothesis gets longer, whatever its source. 4096 is no limit, here and in the
+    other limits: what is more, `inf` too, counts as that."""
     max_length_ratio: float = 2.0
     """Tokens allowed for each source token."""
     max_length_offset: int = 10
@@ -38,31 +86,19 @@ class DecodingOptions:
     no_repeat_ngram: int = 0
     """No n-gram of this size comes twice in a hypothesis; 0 allows all."""
     temperature: float = 0.0
-    """Zero searches; above zero samples `n_best` hypotheses from p^(1/temperature)."""
+    """Zero searches; above zero samples `n_best` hypotheses from p^(1/temperature), and
+    `inf` draws evenly from all that may be said."""
     top_k: int = 0
     """Sampling draws from the k most probable tokens only; 0 from all."""
     top_p: float = 1.0
     """Sampling draws from the fewest tokens that together have this probability."""
 
     def __post_init__(self):
-        for name, least in (
-            ("beam", 1),
-            ("n_best", 1),
-            ("length_penalty", 0),
-            ("coverage_penalty", 0),
-            ("max_length", 1),
-            ("max_length_ratio", 0),
-            ("max_length_offset", 0),
-            ("min_length", 0),
-            ("no_repeat_ngram", 0),
-            ("temperature", 0),
-            ("top_k", 0),
-        ):
-            if getattr(self, name) < least:
-                raise ValueError(
-                    f"{name} must be at least {least}; received {getattr(self, name)}"
-                )
-        if not 0 < self.top_p <= 1:
+        for name in NUMBERS:
+            object.__setattr__(self, name, checked(name, getattr(self, name)))
+        if 0 < self.temperature < COLDEST:
+            object.__setattr__(self, "temperature", COLDEST)
+        if not self.top_p:
             raise ValueError(
                 f"top_p is a probability above 0 and up to 1; received {self.top_p}"
             )
@@ -81,15 +117,37 @@ class DecodingOptions:
     def samples(self):
         return self.temperature > 0
 
+    @property
+    def forbids_repeats(self):
+        """Whether an n-gram could come twice at all, and may not."""
+        return 0 < self.no_repeat_ngram < self.max_length
+
     def replace(self, **changes):
         """A copy with some options changed."""
-        unknown = sorted(set(changes) - {f.name for f in dataclasses.fields(self)})
-        if unknown:
-            known = ", ".join(f.name for f in dataclasses.fields(self))
-            raise ValueError(
-                f"unknown decoding option {unknown[0]!r}; the options are {known}"
-            )
+        for name in changes:
+            if name not in self.__dataclass_fields__:
+                raise unknown_option(name)
         return dataclasses.replace(self, **changes)
+
+    @classmethod
+    def from_table(cls, table, where="decoding"):
+        """Options from what a recipe or a bundle says.
+
+        Args:
+            table: dict.
+            where: str. What holds it, for errors.
+
+        Raises:
+            ValueError: for no dict, an unknown key or a value that cannot be.
+        """
+        if not isinstance(table, dict):
+            raise ValueError(
+                f"[{where}] must be a table of keys and values; got {table!r:.60}"
+            )
+        try:
+            return cls().replace(**table)
+        except ValueError as error:
+            raise ValueError(f"[{where}]: {error}") from None
 
     def length_limits(self, inputs):
         """How long each row's hypotheses may get: int `(B,)`, at least 1.
@@ -119,8 +177,9 @@ class DecodingOptions:
         length = ops.shape(inputs["source_ids"])[1]
         if isinstance(length, int):
             # Rounded as the tensors of `_limit` are.
-            limit = int(np.float32(self.max_length_ratio) * np.float32(length))
-            return max(1, min(self.max_length, limit + self.max_length_offset))
+            limit = np.float32(self.max_length_ratio) * np.float32(length)
+            limit = int(min(limit, MOST_STEPS)) + self.max_length_offset
+            return max(1, min(self.max_length, limit))
         return self._limit(length)
 
     def _limit(self, lengths):
@@ -128,5 +187,6 @@ class DecodingOptions:
         from keras import ops
 
         limits = ops.floor(self.max_length_ratio * ops.cast(lengths, "float32"))
-        limits = ops.cast(limits, "int32") + self.max_length_offset
-        return ops.clip(limits, 1, self.max_length)
+        # Before it is an integer, which what is large enough is not.
+        limits = ops.cast(ops.minimum(limits, MOST_STEPS), "int32")
+        return ops.clip(limits + self.max_length_offset, 1, self.max_length)

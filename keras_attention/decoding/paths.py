@@ -76,7 +76,7 @@ def follow_paths(
             looked = ops.cast(state.attention_scores, "float32")
             coverage = coverage + ops.where(paths.finished[:, None], 0.0, looked)
         tokens = paths.tokens
-        if options.no_repeat_ngram:
+        if options.forbids_repeats:
             tokens = write_column(tokens, paths.index, chosen)
         return Paths(
             paths.index + 1,
@@ -106,7 +106,7 @@ def follow_paths(
         if options.coverage_penalty
         else (),
         tokens=ops.zeros((batch_size * num_paths, num_steps), dtype="int32")
-        if options.no_repeat_ngram
+        if options.forbids_repeats
         else (),
         state=state,
         history=History.empty(

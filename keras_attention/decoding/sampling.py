@@ -5,7 +5,8 @@ import zlib
 import numpy as np
 from keras import ops
 
-from keras_attention.decoding.constraints import FORBIDDEN
+from keras_attention.checks import whole_number
+from keras_attention.decoding.constraints import FORBIDDEN, is_possible
 from keras_attention.decoding.hypotheses import pick
 from keras_attention.decoding.paths import follow_paths
 from keras_attention.special_tokens import PAD_ID
@@ -25,6 +26,7 @@ def draw_uniforms(seed, inputs, num_steps, num_samples):
         num_steps: int.
         num_samples: int. Hypotheses per source.
     """
+    seed = whole_number("seed", seed, 0)
     keys = [0] * len(next(iter(inputs.values())))
     for name in sorted(inputs):
         for row, values in enumerate(np.asarray(inputs[name])):
@@ -60,7 +62,9 @@ def keep_likely(log_probs, top_k=0, top_p=1.0):
     if top_p < 1:
         probs = ops.softmax(log_probs, axis=-1)
         before = ops.cumsum(probs, axis=-1) - probs
-        log_probs = ops.where(before < top_p, log_probs, FORBIDDEN)
+        first = ops.equal(ops.arange(count), 0)[None]  # however small `top_p` is
+        kept = ops.logical_or(first, before < top_p)
+        log_probs = ops.where(kept, log_probs, FORBIDDEN)
     return log_probs, token_ids
 
 
@@ -83,7 +87,11 @@ def sample(
     """
 
     def choose(log_probs, index):
-        likely, token_ids = log_probs / options.temperature, None
+        # What is forbidden stays so, however hot.
+        likely = ops.where(
+            is_possible(log_probs), log_probs / options.temperature, FORBIDDEN
+        )
+        token_ids = None
         if options.top_k or options.top_p < 1:
             likely, token_ids = keep_likely(likely, options.top_k, options.top_p)
         probs = ops.softmax(likely, axis=-1)

@@ -6,6 +6,7 @@ only, so that nothing here is compiled with XLA and nothing needs Python to run.
 
 from pathlib import Path
 
+from keras_attention.checks import whole_number
 from keras_attention.export.captioner import served_captioner
 from keras_attention.export.translator import served_translator
 from keras_attention.files import whole_folder
@@ -70,7 +71,9 @@ def export(task, saved_models, name, version=None, options=None, warmup=True):
             "what is served searches: it cannot sample; export with temperature=0"
         )
     folder = Path(saved_models) / name
-    version = next_version(folder) if version is None else int(version)
+    version = (
+        next_version(folder) if version is None else whole_number("version", version, 1)
+    )
     module, warmup_inputs = WRITERS[task.task](task, options)
     signatures = {
         "serving_default": module.serving_default,

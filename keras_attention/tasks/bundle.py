@@ -105,7 +105,7 @@ def read_bundle(path, task_class, dtype=None):
     return {
         **arguments,
         **{name: config[name] for name in task_class.fields},
-        "options": DecodingOptions(**config["decoding"]),
+        "options": _read_options(path, config["decoding"]),
         "training": config["training"],
         "metrics": _read_json(path / "metrics.json"),
     }
@@ -115,6 +115,13 @@ def _damaged(path, missing):
     return ValueError(
         f"{path / 'config.json'} is damaged: it lacks {', '.join(missing)}"
     )
+
+
+def _read_options(path, table):
+    try:
+        return DecodingOptions.from_table(table)
+    except ValueError as error:
+        raise ValueError(f"{path / 'config.json'}: {error}") from None
 
 
 def _read_model(path, described, changes):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_attention.checks import whole_number
 from keras_attention.data.images import load_pixels
 from keras_attention.special_tokens import PAD_ID
 from keras_attention.tasks.batches import num_rows, pad_rows, pad_to_bucket, strings
@@ -103,6 +104,7 @@ class Captioner(Task):
             BadImage: a ValueError that names the first picture that is none, and why.
         """
         images = _pictures(images)
+        batch_size = whole_number("batch_size", batch_size, 1)
         captions = []
         for start in range(0, len(images), batch_size):
             some = images[start : start + batch_size]
@@ -146,6 +148,8 @@ class Captioner(Task):
             list of `Caption`.
         """
         ((kind, array),) = inputs.items()
+        batch_size = whole_number("batch_size", batch_size, 1)
+        seed = whole_number("seed", seed, 0)
         options = self.decoding_options(beam, n_best, options)
         attention = return_attention and self.model.attends
         if prefixes is not None and len(prefixes) != len(array):
@@ -186,6 +190,7 @@ class Captioner(Task):
             attention if the model has any.
         """
         images, captions = _pictures(images), strings(captions, "captions")
+        batch_size = whole_number("batch_size", batch_size, 1)
         if len(images) != len(captions):
             raise ValueError(
                 "one caption for each picture is needed; received "
@@ -205,6 +210,7 @@ class Captioner(Task):
     def force_inputs(self, inputs, captions, names=None, batch_size=16):
         """`force_decode` of what is prepared already; see `caption_inputs`."""
         ((kind, array),) = inputs.items()
+        batch_size = whole_number("batch_size", batch_size, 1)
         given = given_captions(self.tokenizer, captions)
         found = []
         for start in range(0, len(array), batch_size):

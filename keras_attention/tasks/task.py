@@ -1,6 +1,6 @@
 """What `Translator` and `Captioner` share: a model, how it decodes, what is known."""
 
-from keras_attention.decoding.options import DecodingOptions
+from keras_attention.decoding.options import DecodingOptions, checked
 from keras_attention.tasks.bundle import read_bundle, write_bundle
 
 
@@ -69,12 +69,13 @@ class Task:
     def decoding_options(self, beam, n_best, changes):
         """`DecodingOptions` with what a caller wants changed, in agreement."""
         changes = dict(changes)
-        if n_best is not None:
-            changes["n_best"] = n_best
         if beam is not None:
-            changes["beam"] = beam
-        elif n_best is not None and not changes.get("temperature"):
-            changes["beam"] = max(self.options.beam, n_best)
-        if beam is not None and n_best is None:
+            changes["beam"] = beam = checked("beam", beam)
+        if n_best is not None:
+            changes["n_best"] = n_best = checked("n_best", n_best)
+            temperature = checked("temperature", changes.get("temperature", 0))
+            if beam is None and not temperature:
+                changes["beam"] = max(self.options.beam, n_best)
+        elif beam is not None:
             changes["n_best"] = min(self.options.n_best, beam)
         return self.options.replace(**changes)

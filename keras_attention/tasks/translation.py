@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 
+from keras_attention.checks import whole_number
 from keras_attention.data.alignments import piece_words
 from keras_attention.special_tokens import END_ID, PAD_ID
 from keras_attention.tasks.batches import num_rows, pad_to_bucket, strings
@@ -53,7 +54,9 @@ class Translator(Task):
         super().__init__(model, options, training, metrics)
         self.source_tokenizer = source_tokenizer
         self.target_tokenizer = target_tokenizer or source_tokenizer
-        self.max_source_length = max_source_length
+        self.max_source_length = whole_number(
+            "max_source_length", max_source_length, 2, 2**31 - 1, saturates=True
+        )
         self.source_language = source_language
         self.target_language = target_language
 
@@ -114,6 +117,8 @@ class Translator(Task):
             empty translation.
         """
         texts = strings(texts, "texts")
+        batch_size = whole_number("batch_size", batch_size, 1)
+        seed = whole_number("seed", seed, 0)
         if prefixes is not None and len(prefixes) != len(texts):
             raise ValueError(
                 'one prefix for each text is needed ("" for none); received '
@@ -166,6 +171,7 @@ class Translator(Task):
             the target, with its attention if the model has any.
         """
         texts, targets = strings(texts, "texts"), strings(targets, "targets")
+        batch_size = whole_number("batch_size", batch_size, 1)
         if len(texts) != len(targets):
             raise ValueError(
                 "one target for each text is needed; received "

@@ -184,12 +184,13 @@ class Recipe:
             "data": DATA_TABLES.get(task, DataConfig),
             "tokenizer": TokenizerConfig,
             "training": TrainingConfig,
-            "decoding": DecodingOptions,
         }
         values = {}
         for key, table in tables.items():
             if key in sections:
                 values[key] = from_table(sections[key], table, key)
+            elif key == "decoding":
+                values[key] = DecodingOptions.from_table(table)
             elif key == "model":
                 table = dict(checked_table(table, key))
                 family = table.pop("family", ModelConfig.family)
@@ -198,7 +199,7 @@ class Recipe:
             elif key in ("name", "task"):
                 values[key] = str(table)
             else:
-                known = ["name", "task", "model", *sections]
+                known = ["name", "task", "model", *sections, "decoding"]
                 raise ValueError(unknown(f"table or key {key!r}", key, known))
         return cls(**values)
 

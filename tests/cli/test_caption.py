@@ -159,7 +159,6 @@ def test_options_reach_the_search(load, folder, monkeypatch):
             {
                 "names": [path],
                 "beam": 5,
-                "n_best": None,
                 "return_attention": False,
                 "prefixes": ["A"],
                 "batch_size": 2,

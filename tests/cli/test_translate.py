@@ -235,7 +235,6 @@ def test_options_reach_the_search(recorder, monkeypatch, capsys):
             ["a"],
             {
                 "beam": 5,
-                "n_best": None,
                 "return_attention": False,
                 "prefixes": ["Da"],
                 "batch_size": 2,
@@ -250,6 +249,24 @@ def test_options_reach_the_search(recorder, monkeypatch, capsys):
             },
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (
+            "--length-penalty nan",
+            "length_penalty must be a finite number; rec",
+        ),
+        ("--beam 99999", "beam must be at most 10000; received 99999"),
+        ("--top-p 2", "top_p must be at most 1; received 2.0"),
+    ],
+)
+@pytest.mark.parametrize("command", ["translate", "caption"])
+def test_options_are_refused_before_a_bundle_is_read(command, option, message, capsys):
+    code, out, err = run([command, "no-bundle", *option.split(), __file__], capsys)
+    assert (code, out) == (1, "")
+    assert message in err
 
 
 @pytest.mark.parametrize(

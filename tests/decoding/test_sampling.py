@@ -50,6 +50,37 @@ def test_tokens_come_as_often_as_the_model_says(temperature):
     assert_frequencies(counts, probs / probs.sum())
 
 
+@pytest.mark.parametrize("temperature", [1e8, np.inf])
+def test_the_hotter_the_more_evenly_and_never_what_is_forbidden(temperature):
+    counts = count_first(Chain(), temperature=temperature)
+    probs = np.isfinite(first_step(Chain())) / 5
+    assert_frequencies(counts, probs)
+
+
+def test_top_k_and_top_p_keep_the_likeliest_however_hot():
+    model, hot = Chain(), {"temperature": np.inf}
+    likeliest = np.argsort(-first_step(model))
+    assert set(np.flatnonzero(count_first(model, top_k=2, **hot))) == {*likeliest[:2]}
+    assert set(np.flatnonzero(count_first(model, top_p=0.5, **hot))) == {*likeliest[:3]}
+
+
+@pytest.mark.parametrize(
+    "extreme", [{"temperature": 1e-45}, {"top_p": 1e-50}, {"top_k": 10**12}], ids=str
+)
+def test_extremes_stay_among_what_may_be_said(extreme):
+    counts = count_first(Chain(), num_samples=50, **extreme)
+    if "top_k" not in extreme:
+        assert counts.max() == counts.sum()
+        assert counts.argmax() == first_step(Chain()).argmax()
+    assert not counts[[0, 2]].any()
+
+
+@pytest.mark.parametrize("seed", [-1, 0.5, "1", True, None])
+def test_a_seed_is_a_whole_number(seed):
+    with pytest.raises(ValueError, match="seed must be"):
+        draw_uniforms(seed, SOURCE, 2, 1)
+
+
 def test_top_k_draws_from_the_k_likeliest_only():
     model = Chain()
     probs = np.exp(first_step(model))

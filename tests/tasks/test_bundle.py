@@ -206,6 +206,19 @@ def edit(path, **changes):
         ),
         (lambda p: edit(p, decoding=None), "config.json is damaged: it lacks decoding"),
         (
+            lambda p: edit(p, decoding={"beams": 2}),
+            r"config.json: \[decoding\]: unknown decoding option 'beams'; did you mean",
+        ),
+        (
+            lambda p: edit(p, decoding={"beam": "4"}),
+            r"config.json: \[decoding\]: beam must be a whole number; received '4'",
+        ),
+        (
+            lambda p: edit(p, decoding={"length_penalty": float("nan")}),
+            r"config.json: \[decoding\]: length_penalty must be a finite number",
+        ),
+        (lambda p: edit(p, decoding=[4]), r"config.json: \[decoding\] must be a table"),
+        (
             lambda p: edit(p, model={}),
             "damaged, it describes no model: KeyError",
         ),

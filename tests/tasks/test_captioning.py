@@ -180,3 +180,21 @@ def test_captions_are_json(captioner):
 def test_what_is_no_picture_is_named(captioner, image, message):
     with pytest.raises(BadImage, match=message):
         captioner.caption([pictures()[0], image])
+
+
+@pytest.mark.parametrize("name", ["batch_size", "beam", "n_best"])
+@pytest.mark.parametrize("value", [0, 2.5, "4", True])
+def test_numbers_are_checked(captioner, name, value):
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        captioner.caption(pictures()[:1], **{name: value})
+    if name == "batch_size":
+        with pytest.raises(ValueError, match="batch_size must be"):
+            captioner.force_decode(pictures()[:1], ["a"], batch_size=value)
+
+
+@slow_on_jax
+def test_without_a_limit_a_caption_ends_where_the_model_ends_it(captioner):
+    options = {"beam": 1, "no_repeat_ngram": 1}
+    (limited,) = captioner.caption(pictures()[:1], max_length=200, **options)
+    (free,) = captioner.caption(pictures()[:1], max_length=2**31 - 1, **options)
+    assert free.tokens == limited.tokens and free.tokens[-1] == "</s>"

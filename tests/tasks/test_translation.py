@@ -7,6 +7,7 @@ import pytest
 
 from keras_attention.data.alignments import parse_alignment
 from keras_attention.tasks.translation import Translator, pad_to_bucket
+from tests.support import slow_on_jax
 from tests.translators import OPTIONS, TEXTS
 
 CUT = "ignore:.*were cut:UserWarning"  # two of the texts are too long
@@ -161,14 +162,47 @@ def test_asking_for_more_widens_the_beam(translator):
     ("options", "message"),
     [
         ({"beam": 2, "n_best": 3}, "n_best=3 hypotheses cannot come out of beam=2"),
-        ({"beams": 2}, "unknown decoding option 'beams'; the options are beam, n_best"),
+        ({"beams": 2}, "unknown decoding option 'beams'; did you mean 'beam'"),
         ({"top_p": 0.5}, "need.* temperature > 0"),
+        ({"beam": "4"}, r"beam must be a whole number; received '4' \(str\)"),
+        ({"n_best": 2.5}, "n_best must be a whole number; received 2.5"),
+        ({"temperature": "1", "n_best": 2}, "temperature must be a finite number"),
+        ({"length_penalty": np.nan}, "length_penalty must be a finite number"),
+        ({"batch_size": -1}, "batch_size must be at least 1; received -1"),
+        ({"batch_size": 0}, "batch_size must be at least 1; received 0"),
+        ({"batch_size": "8"}, "batch_size must be a whole number"),
+        ({"seed": -1}, "seed must be at least 0"),
         ({"prefixes": ["a"]}, "one prefix for each text .* 2 texts and 1 prefixes"),
     ],
 )
 def test_wrong_options_are_refused(translator, options, message):
     with pytest.raises(ValueError, match=message):
         translator.translate(["a", "b"], **options)
+
+
+def test_a_batch_size_is_checked_where_texts_are_forced_too(translator):
+    with pytest.raises(ValueError, match="batch_size must be at least 1"):
+        translator.force_decode(["a"], ["b"], batch_size=0)
+
+
+def test_numbers_of_numpy_are_numbers(translator):
+    plain = translator.translate(TEXTS[0], beam=2, batch_size=4)
+    numpy = translator.translate(TEXTS[0], beam=np.int64(2), batch_size=np.int32(4))
+    assert numpy[0].text == plain[0].text
+
+
+@slow_on_jax
+def test_without_limits_a_text_ends_where_the_model_ends_it(translator):
+    text, none = TEXTS[2], np.inf
+    options = {"beam": 1, "no_repeat_ngram": 1}
+    ended = translator.translate(text, max_length=512, max_length_ratio=512, **options)
+    limits = dict.fromkeys(["max_length_ratio", "max_length_offset"], none)
+    for changes in (limits, {**limits, "max_length": 2**31 - 1}):
+        if "max_length" not in changes:
+            changes = {**changes, "max_length": 512}
+        (free,) = translator.translate(text, **options, **changes)
+        assert free.tokens == ended[0].tokens
+        assert free.tokens[-1] == "</s>" and len(free.tokens) < 512
 
 
 @pytest.mark.parametrize(

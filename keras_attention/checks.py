@@ -1,0 +1,59 @@
+"""Numbers that callers give, checked by type, range and finiteness.
+
+NumPy's scalars are numbers, and whole floats are whole numbers (`1e6` in a recipe);
+truth values and strings are neither.
+"""
+
+import math
+import numbers
+
+
+def whole_number(name, value, least, most=None, saturates=False):
+    """`value` as an int.
+
+    Args:
+        name: str. What the caller calls it, for errors.
+        value: anything.
+        least: int.
+        most: int, optional.
+        saturates: bool. Whether what is more, infinity too, counts as `most`.
+
+    Raises:
+        ValueError: if it is no whole number from `least` to `most`.
+    """
+    if saturates and _is_number(value) and value > most:
+        return most
+    if not _is_finite(value) or value != int(value):
+        raise ValueError(f"{name} must be a whole number; {_received(value)}")
+    _check_range(name, value, least, most)
+    return int(value)
+
+
+def real_number(name, value, least, most=None, saturates=False):
+    """`value` as a float; otherwise as `whole_number`."""
+    if saturates and _is_number(value) and value > most:
+        return float(most)
+    if not _is_finite(value):
+        raise ValueError(f"{name} must be a finite number; {_received(value)}")
+    _check_range(name, value, least, most)
+    return float(value)
+
+
+def _is_number(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _is_finite(value):
+    whole = isinstance(value, numbers.Integral)  # however large
+    return _is_number(value) and (whole or math.isfinite(value))
+
+
+def _check_range(name, value, least, most):
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}; received {value}")
+    if most is not None and value > most:
+        raise ValueError(f"{name} must be at most {most}; received {value}")
+
+
+def _received(value):
+    return f"received {value!r:.60} ({type(value).__name__})"
