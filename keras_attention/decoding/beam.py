@@ -9,11 +9,10 @@ from keras_attention.decoding.hypotheses import (
     History,
     Hypotheses,
     best,
-    length_normaliser,
-    penalised,
     pick,
 )
 from keras_attention.decoding.paths import write_column
+from keras_attention.decoding.ranking import Ranking
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
 
@@ -37,8 +36,7 @@ def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores
     A finished hypothesis keeps its slot, frozen, and the beam goes on with those
     left (so a beam of one is greedy search, and a beam with room for all sequences
     is exact). A source is done when all slots are finished, or when `n_best` are and
-    no live one can score better: log-probabilities only fall, so that one divided by
-    the penalty of the longest length allowed bounds what may become of it.
+    no live one can score better, as the bound of `Ranking` says.
 
     Args:
         model: `EncoderDecoder`.
@@ -61,7 +59,7 @@ def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores
     state = model.repeat_state(state, beam)
     batch_size = ops.shape(limits)[0]
     rows = ops.repeat(ops.arange(batch_size, dtype="int32"), beam)  # (N,)
-    longest = length_normaliser(limits, options.length_penalty)[:, None]
+    ranking = Ranking(options, memory.mask)
     vocabulary_size = model.target_vocabulary_size
     constrain = Constraints(
         options,
@@ -75,9 +73,7 @@ def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores
     first_rows = ops.arange(batch_size, dtype="int32")[:, None] * beam
 
     def score(beams):
-        scores = penalised(
-            beams.log_probs, beams.lengths, beams.coverage, memory.mask, options
-        )
+        scores = ranking.score(beams.log_probs, beams.lengths, beams.coverage)
         done = ops.logical_and(beams.finished, is_possible(beams.log_probs))
         return ops.where(done, scores, 2 * FORBIDDEN)
 
@@ -85,9 +81,8 @@ def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores
         live = ops.logical_and(
             ops.logical_not(beams.finished), is_possible(beams.log_probs)
         )
-        bound = ops.max(
-            ops.where(live, beams.log_probs / longest, 2 * FORBIDDEN), axis=1
-        )
+        bound = ranking.bound(beams.log_probs, limits)
+        bound = ops.max(ops.where(live, bound, 2 * FORBIDDEN), axis=1)
         worst = ops.top_k(score(beams), options.n_best)[0][:, -1]
         return ops.logical_and(ops.any(live, axis=1), bound > worst)
 

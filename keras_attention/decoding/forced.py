@@ -5,7 +5,8 @@ import functools
 import keras
 from keras import ops
 
-from keras_attention.decoding.hypotheses import Hypotheses, penalised
+from keras_attention.decoding.hypotheses import Hypotheses
+from keras_attention.decoding.ranking import Ranking
 from keras_attention.decoding.search import compiled
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
@@ -42,7 +43,7 @@ def force_decode(model, inputs, token_ids, options):
         source_mask = ops.not_equal(inputs["source_ids"], PAD_ID)
     else:
         source_mask = ops.ones_like(coverage[:, 0], dtype="bool")
-    scores = penalised(log_probs, lengths, coverage, source_mask, options)
+    scores = Ranking(options, source_mask).score(log_probs, lengths, coverage)
     kept = attention_scores[:, None] if model.attends else ()
     return Hypotheses(token_ids[:, None], lengths, scores, log_probs, kept)
 

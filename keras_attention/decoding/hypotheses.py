@@ -1,4 +1,4 @@
-"""Hypotheses: what a search returns, how they are scored, how they are kept."""
+"""Hypotheses: what a search returns, and how they are kept."""
 
 from typing import Any, NamedTuple
 
@@ -106,37 +106,6 @@ def pick_steps(values, path):
     slots = ops.reshape(path, (-1, path.shape[-1]))
     picked = pick(ops.reshape(values, (-1, beam, *rest)), slots)
     return ops.reshape(picked, (num_steps, batch_size, path.shape[-1], *rest))
-
-
-def length_normaliser(lengths, alpha):
-    """GNMT's lp(Y) = ((5 + |Y|) / 6)^α; Wu et al., 2016, equation 14."""
-    return ((5.0 + ops.cast(lengths, "float32")) / 6.0) ** alpha
-
-
-def coverage_score(coverage, source_mask, beta):
-    """GNMT's β Σ_s log(min(Σ_t p_ts, 1)) over real positions; Wu et al., equation 14.
-
-    Args:
-        coverage: float32 `(B, K, S)`. Attention that each position has received.
-        source_mask: bool `(B, S)`.
-        beta: float.
-    """
-    # A position never looked at costs β log 1e-6 rather than everything.
-    received = ops.log(ops.clip(coverage, 1e-6, 1.0))
-    return beta * ops.sum(ops.where(source_mask[:, None], received, 0.0), axis=-1)
-
-
-def penalised(log_probs, lengths, coverage, source_mask, options):
-    """GNMT's score of hypotheses: `(B, K)` from log-probabilities `(B, K)`.
-
-    `coverage` is `(B, K, S)`, and not looked at without a coverage penalty.
-    """
-    scores = log_probs / length_normaliser(lengths, options.length_penalty)
-    if options.coverage_penalty:
-        scores = scores + coverage_score(
-            coverage, source_mask, options.coverage_penalty
-        )
-    return scores
 
 
 def best(scores, count):

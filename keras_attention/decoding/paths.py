@@ -9,9 +9,9 @@ from keras_attention.decoding.hypotheses import (
     History,
     Hypotheses,
     best,
-    penalised,
     pick,
 )
+from keras_attention.decoding.ranking import Ranking
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
 
@@ -126,12 +126,10 @@ def follow_paths(
     coverage = paths.coverage
     if options.coverage_penalty:
         coverage = ops.reshape(coverage, (batch_size, num_paths, -1))
-    scores = penalised(
+    scores = Ranking(options, memory.mask).score(
         ops.reshape(paths.log_probs, (-1, num_paths)),
         ops.reshape(paths.lengths, (-1, num_paths)),
         coverage,
-        memory.mask,
-        options,
     )
     order, scores = best(scores, num_paths)
     token_ids, attention_scores = paths.history.read(order, paths.index)

@@ -1,29 +1,9 @@
-"""Hypotheses are scored by GNMT's formulas and read back along their parents."""
+"""Hypotheses are read back along their parents."""
 
 import numpy as np
 from keras import ops
 
-from keras_attention.decoding.hypotheses import (
-    History,
-    coverage_score,
-    length_normaliser,
-    pick,
-)
-
-
-def test_penalties_agree_with_their_formulas():
-    lengths = np.array([[1, 7]])
-    np.testing.assert_allclose(
-        length_normaliser(lengths, 0.6), [[1, 2**0.6]], rtol=1e-6
-    )
-    np.testing.assert_allclose(length_normaliser(lengths, 0.0), [[1, 1]])
-
-    coverage = np.array([[[0.5, 2.0, 0.0, 0.0]]], "float32")
-    mask = np.array([[True, True, True, False]])
-    expected = 0.3 * (np.log(0.5) + np.log(1e-6))
-    np.testing.assert_allclose(
-        coverage_score(coverage, mask, 0.3), [[expected]], rtol=1e-5
-    )
+from keras_attention.decoding.hypotheses import History, pick
 
 
 def test_pick_takes_slots_of_each_row():
