@@ -1,9 +1,12 @@
 """Every shipped recipe loads and opens with what it does and how it is run."""
 
+from dataclasses import replace
+
 import pytest
 
 from keras_attention.data.corpora import shipped_corpora
 from keras_attention.data.toy import TASKS, toy_alignment, toy_pairs
+from keras_attention.studies.variants import count_parameters
 from keras_attention.training.recipe import RECIPES, load_recipe, shipped_recipes
 
 
@@ -38,6 +41,21 @@ class TestRecipe:
     def test_fits_its_decoding_to_its_lengths(self, name):
         recipe = load_recipe(name)
         assert recipe.decoding.max_length >= recipe.data.max_target_length
+
+
+@pytest.mark.parametrize(
+    ("name", "twin", "inject"),
+    [("scenes-lite0", "scenes-lite0-pooled", "every")],
+)
+def test_twin_without_attention_differs_in_its_model_alone(name, twin, inject):
+    """And has as many parameters, of the 144 words that captions of scenes have."""
+    recipe, other = load_recipe(name), load_recipe(twin)
+    assert replace(other, name=name, model=recipe.model) == recipe
+    added = {"attention": "none", "inject": inject}
+    kept = {key: value for key, value in other.model.options.items() if key != "units"}
+    assert kept == {**recipe.model.options, **added}
+    ours, theirs = (count_parameters(each, 144) for each in (recipe, other))
+    assert theirs == pytest.approx(ours, rel=0.01)
 
 
 @pytest.mark.slow
