@@ -7,7 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from tests.support import TOLERANCES, save_and_load, to_numpy
+from tests.shape_support import KNOWN_AXES
+from tests.support import TOLERANCES, save_and_load, sublayers, to_numpy
 
 
 def check_model(model_class, config, inputs, tolerance=1e-4):
@@ -16,7 +17,8 @@ def check_model(model_class, config, inputs, tolerance=1e-4):
     Stepping equals teacher forcing, also for beams that share the memory of their
     row and change places; padding of the source, and the rest of the batch, change
     nothing; configuration and `.keras` round trips give the same numbers; lower
-    precision stays finite and near.
+    precision stays finite and near; shapes and dtypes are known without numbers, and
+    `build` leaves no layer unbuilt.
 
     Args:
         model_class: the `EncoderDecoder` to check.
@@ -36,6 +38,7 @@ def check_model(model_class, config, inputs, tolerance=1e-4):
     if "source_ids" in inputs:
         check_padding(model, inputs, expected, tolerance)
     check_round_trips(model, inputs, expected)
+    check_shapes(model_class, config, inputs, expected)
     check_precision(model, inputs, expected)
     return model
 
@@ -165,6 +168,49 @@ def check_round_trips(model, inputs, expected):
     copy_weights(model, twin)
     assert_close(teacher_forced(twin, inputs), expected, 1e-5)
     assert_close(teacher_forced(save_and_load(model), inputs), expected, 1e-5)
+
+
+def check_shapes(model_class, config, inputs, expected):
+    """Keras is told of shapes and dtypes before any number, whichever axes it knows."""
+    shapes = {name: array.shape for name, array in inputs.items()}
+    for policy in ("float32", "mixed_bfloat16"):
+        model = model_class(**config, dtype=policy)
+        assert model.compute_output_shape(input_shape=shapes) == expected[0].shape
+        check_symbolic(model, inputs, expected)
+    model = model_class(**config)
+    model.build()
+    assert [layer for layer in sublayers(model) if not layer.built] == []
+    lines = []
+    model.summary(print_fn=lines.append)
+    assert f"Total params: {model.count_params():,} " in "\n".join(lines)
+    symbols = {
+        name: keras.Input(array.shape[1:], name=name, dtype=str(array.dtype))
+        for name, array in inputs.items()
+    }
+    outputs = model(symbols, return_attention_scores=True)
+    functional = keras.Model(symbols, outputs)
+    functional.summary(print_fn=lines.append)
+    outputs = functional.predict_on_batch(inputs)
+    assert [output.shape for output in outputs] == [array.shape for array in expected]
+
+
+def check_symbolic(model, inputs, expected):
+    for known in KNOWN_AXES[:2]:
+        specs = {
+            name: keras.KerasTensor(
+                [n if known(i, x.ndim) else None for i, n in enumerate(x.shape)],
+                dtype=str(x.dtype),
+            )
+            for name, x in inputs.items()
+        }
+        outputs = model(specs, return_attention_scores=True)
+        assert model(specs).shape == outputs[0].shape
+        for output, array in zip(outputs, expected, strict=True):
+            batch = array.shape[0] if known(0, array.ndim) else None
+            assert output.shape == (batch, *array.shape[1:])
+        real = model(inputs, return_attention_scores=True)
+        dtypes = [keras.backend.standardize_dtype(output.dtype) for output in real]
+        assert [output.dtype for output in outputs] == dtypes
 
 
 def check_precision(model, inputs, expected):

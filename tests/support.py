@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import pytest
 
+from tests.shape_support import KNOWN_AXES, check_shapes
+
 # Largest difference to float32, in units of the largest number: a few roundings of
 # 11 and of 8 significant bits.
 TOLERANCES = {"float16": 1e-2, "bfloat16": 8e-2}
@@ -22,8 +24,9 @@ def check_layer(layer_class, config, options=None, **inputs):
     """Asserts what every layer of this package keeps.
 
     Configuration, `.keras` and compiled round trips give the same numbers; symbolic
-    shapes and dtypes equal the real ones, with unknown axes too; the dtype policy
-    reaches all sublayers and lower precision stays close; gradients are finite.
+    shapes and dtypes equal the real ones, with unknown axes too, and without tensors
+    (see `check_shapes`); the dtype policy reaches all sublayers and lower precision
+    stays close; gradients are finite.
     Attention layers are checked with and without their scores.
 
     Args:
@@ -40,6 +43,7 @@ def check_layer(layer_class, config, options=None, **inputs):
 
     check_config(layer, calls, inputs, expected)
     check_symbolic(layer_class, config, calls, inputs, expected)
+    check_shapes(layer_class, config, inputs, options)
     check_precision(layer, calls, inputs, expected)
     check_functional(layer, calls, inputs, expected)
 
@@ -116,12 +120,7 @@ def check_config(layer, calls, inputs, expected):
 def check_symbolic(layer_class, config, calls, inputs, expected):
     """Shapes and dtypes are known before the numbers, whichever axes are unknown."""
     ranks = {name: array.ndim for name, array in inputs.items()}
-    known_axes = [
-        lambda axis, rank: True,
-        lambda axis, rank: axis > 0,
-        lambda axis, rank: axis == rank - 1 and rank > 2,
-    ]
-    for known in known_axes:
+    for known in KNOWN_AXES:
         specs = {
             name: keras.KerasTensor(
                 [n if known(i, ranks[name]) else None for i, n in enumerate(x.shape)],

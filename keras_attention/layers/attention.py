@@ -71,6 +71,10 @@ class Attention(keras.layers.Layer):
             return context, regroup(attention_scores, query, steps)
         return context
 
+    def compute_output_shape(self, query_shape, value_shape):
+        """The context's."""
+        return (*query_shape[:2], value_shape[-1])
+
     def compute_output_spec(
         self,
         query,
@@ -80,13 +84,13 @@ class Attention(keras.layers.Layer):
         return_attention_scores=False,
         training=None,
     ):
-        def spec(dim):
-            shape = (query.shape[0], query.shape[1], dim)
+        def spec(shape):
             return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
-        context = spec(value.shape[-1])
+        context = spec(self.compute_output_shape(query.shape, value.shape))
         if return_attention_scores:
-            return context, spec(self.source_length(value.shape))
+            length = self.source_length(value.shape)
+            return context, spec((*query.shape[:2], length))
         return context
 
     def source_length(self, value_shape):

@@ -73,6 +73,7 @@ class MultiHeadAttention(keras.layers.Layer):
         )
         heads_dim = self.num_heads * (self.value_dim or self.key_dim)
         self.output_dense.build((*query_shape[:-1], heads_dim))
+        self.dropout_layer.build((None, self.num_heads, None, None))
 
     def _split(self, projected):
         """`(…, heads · dim)` → `(…, heads, dim)`."""
@@ -125,13 +126,15 @@ class MultiHeadAttention(keras.layers.Layer):
             return context, attention_scores
         return context
 
+    def _output_shape(self, query_shape):
+        return (*query_shape[:-1], self.output_dim or query_shape[-1])
+
     def _output_spec(self, query, source_length, return_attention_scores):
-        batch, length, dim = query.shape
-        context = keras.KerasTensor(
-            (batch, length, self.output_dim or dim), dtype=self.compute_dtype
-        )
+        shape = self._output_shape(query.shape)
+        context = keras.KerasTensor(shape, dtype=self.compute_dtype)
         if not return_attention_scores:
             return context
+        batch, length, _ = query.shape
         shape = (batch, self.num_heads, length, source_length)
         return context, keras.KerasTensor(shape, dtype=self.compute_dtype)
 

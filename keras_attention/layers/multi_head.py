@@ -134,6 +134,10 @@ class MultiHeadSelfAttention(MultiHeadAttention):
         heads = by_beam(ops.matmul(weights, flat_values), self.num_heads)
         return self.output_dense(heads), (keys, values)
 
+    def compute_output_shape(self, value_shape):
+        """The context's."""
+        return self._output_shape(value_shape)
+
     def compute_output_spec(
         self, value, *args, return_attention_scores=False, **kwargs
     ):
@@ -224,6 +228,10 @@ class MultiHeadCrossAttention(MultiHeadAttention):
         scores = ops.transpose(scores, (0, 2, 1, 3))  # (B, beams, H, S)
         scores = ops.reshape(scores, (-1, num_heads, ops.shape(scores)[-1]))
         return self.output_dense(by_beam(heads, num_heads)), scores
+
+    def compute_output_shape(self, query_shape, value_shape, key_shape=None):
+        """The context's."""
+        return self._output_shape(query_shape)
 
     def compute_output_spec(
         self, query, value, *args, return_attention_scores=False, **kwargs

@@ -60,8 +60,8 @@ class SinePositionEncoding(keras.layers.Layer):
         encoding = ops.reshape(waves, shape)[..., :dim]
         return ops.cast(encoding, self.compute_dtype)
 
-    def compute_output_shape(self, inputs_shape):
-        return tuple(inputs_shape)
+    def compute_output_shape(self, input_shape):
+        return tuple(input_shape)
 
     def get_config(self):
         return {**super().get_config(), "max_wavelength": self.max_wavelength}

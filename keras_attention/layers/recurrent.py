@@ -157,6 +157,10 @@ class RecurrentEncoder(RecurrentStack):
             dropout, noise_shape=(None, 1, None), dtype=self.dtype_policy
         )
 
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.dropout_layer.build((None, None, self.units))
+
     def call(self, features, value_mask, training=None):
         first = ops.equal(ops.arange(ops.shape(value_mask)[1]), 0)[None]
         # Fused kernels refuse an empty row: it reads one padding, and forgets it.
@@ -179,19 +183,17 @@ class RecurrentEncoder(RecurrentStack):
             features = self._finish(i, features, output)
         return features, tuple(states)
 
-    def compute_output_spec(self, features, value_mask, training=None):
-        def spec(*shape):
-            return keras.KerasTensor(shape, dtype=self.compute_dtype)
+    def compute_output_shape(self, input_shape):
+        """Those of value and states."""
+        states = ((input_shape[0], self.units),) * (2 if self.cell == "lstm" else 1)
+        return (*input_shape[:2], self.units), (states,) * self.num_layers
 
+    def compute_output_spec(self, features, value_mask, training=None):
         # A tensor of its own for each: a functional model tells them apart.
-        states = tuple(
-            tuple(
-                spec(features.shape[0], self.units)
-                for _ in range(2 if self.cell == "lstm" else 1)
-            )
-            for _ in range(self.num_layers)
+        return keras.tree.map_shape_structure(
+            lambda shape: keras.KerasTensor(shape, dtype=self.compute_dtype),
+            self.compute_output_shape(features.shape),
         )
-        return spec(*features.shape[:2], self.units), states
 
     def get_config(self):
         return {
@@ -236,6 +238,9 @@ class RecurrentDecoder(RecurrentStack):
                 features = features * dropout_masks[i]
         return features, tuple(new_states)
 
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:2], self.units)
+
     def compute_output_spec(self, features, initial_states, dropout_masks=None):
-        shape = (*features.shape[:2], self.units)
+        shape = self.compute_output_shape(features.shape)
         return keras.KerasTensor(shape, dtype=self.compute_dtype)

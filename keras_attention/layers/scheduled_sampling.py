@@ -103,6 +103,17 @@ class ScheduledSampling(keras.layers.Layer):
         self.num_batches.assign_add(1)
         return shown, uniforms
 
+    def compute_output_shape(self, input_shape):
+        """Those of `shown` and `uniforms`."""
+        return tuple(input_shape), tuple(input_shape)
+
+    def compute_output_spec(self, token_ids):
+        shown, uniforms = self.compute_output_shape(token_ids.shape)
+        return (
+            keras.KerasTensor(shown, dtype="bool"),
+            keras.KerasTensor(uniforms, dtype="float32"),
+        )
+
     def get_config(self):
         return {
             **super().get_config(),

@@ -75,6 +75,7 @@ class TransformerBlock(keras.layers.Layer):
         self.outer_dense.build((*shape[:-1], self.feed_forward_dim))
         self.self_attention_norm.build(shape)
         self.feed_forward_norm.build(shape)
+        self.dropout_layer.build(shape)
 
     def _before(self, norm, features):
         return norm(features) if self.norm_first else features
@@ -157,6 +158,10 @@ class TransformerEncoderBlock(TransformerBlock):
         features = self._after(norm, value, context, training)
         features = self._feed_forward(features, training)
         return (features, scores) if return_attention_scores else features
+
+    def compute_output_shape(self, value_shape):
+        """The features'."""
+        return tuple(value_shape)
 
     def compute_output_spec(
         self, value, *args, return_attention_scores=False, **kwargs
@@ -270,6 +275,10 @@ class TransformerDecoderBlock(TransformerBlock):
         )
         features = self._after(norm, features, context)
         return self._feed_forward(features), scores, cache
+
+    def compute_output_shape(self, query_shape, value_shape):
+        """The features'."""
+        return tuple(query_shape)
 
     def compute_output_spec(
         self, query, value, *args, return_attention_scores=False, **kwargs

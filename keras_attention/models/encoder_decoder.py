@@ -75,6 +75,23 @@ class EncoderDecoder(keras.Model):
             num_tokens = ops.maximum(ops.sum(ops.cast(mask, "float32")), 1.0)
             self.add_loss(self.doubly_stochastic * penalty / num_tokens)
 
+    def source_length(self, input_shape):
+        """The positions of the source, None if unknown, of a dict of inputs' shapes."""
+        raise NotImplementedError
+
+    def compute_output_shape(self, input_shape):
+        """The logits', of a dict of inputs' shapes."""
+        return (*input_shape["target_ids"], self.target_vocabulary_size)
+
+    def compute_output_spec(self, inputs, return_attention_scores=False, training=None):
+        shapes = {name: tensor.shape for name, tensor in inputs.items()}
+        shape = self.compute_output_shape(shapes)
+        logits = keras.KerasTensor(shape, dtype="float32")
+        if not return_attention_scores:
+            return logits
+        shape = (*shape[:-1], self.source_length(shapes))
+        return logits, keras.KerasTensor(shape, dtype=self.compute_dtype)
+
     def encode(self, inputs, num_steps=None):
         """Reads the source.
 

@@ -79,8 +79,11 @@ class ImageEncoder(keras.layers.Layer):
         images = self.preprocess(ops.cast(images, self.compute_dtype))
         return self.network(images, training=bool(training) and self.trainable)
 
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.grid_size, self.grid_size, self.dim)
+
     def compute_output_spec(self, images, training=None):
-        shape = (images.shape[0], self.grid_size, self.grid_size, self.dim)
+        shape = self.compute_output_shape(images.shape)
         return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
     def get_config(self):

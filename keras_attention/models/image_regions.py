@@ -81,9 +81,13 @@ class ImageRegions(keras.layers.Layer):
         length = self.grid_size * self.grid_size
         return ops.reshape(regions, (-1, length, self.region_dim))
 
+    def compute_output_shape(self, input_shape):
+        batch_size = next(iter(input_shape.values()))[0]
+        return (batch_size, self.grid_size**2, self.region_dim)
+
     def compute_output_spec(self, inputs, training=None):
-        batch_size = next(iter(inputs.values())).shape[0]
-        shape = (batch_size, self.grid_size**2, self.region_dim)
+        shapes = {name: tensor.shape for name, tensor in inputs.items()}
+        shape = self.compute_output_shape(shapes)
         return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
     def get_config(self):

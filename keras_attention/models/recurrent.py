@@ -249,7 +249,9 @@ class RecurrentSeq2Seq(RecurrentWriter):
     def build(self, input_shape=None):
         if not self.share_embeddings:
             self.source_embedding.build((None, None))
-        self.encoder.build((None, None, self.embedding_dim))
+        tokens = (None, None, self.embedding_dim)
+        self.embedding_dropout.build(tokens)
+        self.encoder.build(tokens)
         for bridge in (dense for layer in self.bridges for dense in layer):
             bridge.build((None, self.units))
         self.build_writer()
@@ -269,6 +271,9 @@ class RecurrentSeq2Seq(RecurrentWriter):
         value = take_positions(value, packing.places)  # In the order of the ids.
         state = self.decoder.start(value, hidden)
         return Memory(value, self.decoder.project_key(value), mask), state
+
+    def source_length(self, input_shape):
+        return input_shape["source_ids"][1]
 
     def get_config(self):
         names = (

@@ -224,6 +224,9 @@ class RecurrentCaptioner(RecurrentWriter):
         key = self.decoder.project_key(value)
         return Memory(value, key, mask), self.decoder.start(value)
 
+    def source_length(self, input_shape):
+        return self.grid_size**2
+
     def get_config(self):
         names = (
             "target_vocabulary_size encoder image_size grid_size train_encoder "

@@ -44,9 +44,12 @@ class RecurrentWriter(EncoderDecoder):
 
     def build_writer(self):
         self.target_embedding.build((None, None))
+        self.dropout_layer.build((None, self.decoder.embedding_dim))
         self.decoder.build()
         if self.logits_dense is not None:
             self.logits_dense.build((None, self.decoder.readout_dim))
+        if self.scheduled_sampling is not None:
+            self.scheduled_sampling.build((None, None))
 
     def _encode(self, inputs, training=False):
         raise NotImplementedError

@@ -167,6 +167,9 @@ class Transformer(TransformerWriter):
             all_scores.append(scores)
         return all_scores
 
+    def source_length(self, input_shape):
+        return input_shape["source_ids"][1]
+
     def get_config(self):
         names = (
             "source_vocabulary_size target_vocabulary_size num_layers model_dim "

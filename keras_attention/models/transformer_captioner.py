@@ -146,6 +146,9 @@ class TransformerCaptioner(TransformerWriter):
             features = block(features, training=training)
         return self.encoder_norm(features), mask
 
+    def source_length(self, input_shape):
+        return self.grid_size**2
+
     def get_config(self):
         names = (
             "target_vocabulary_size encoder image_size grid_size train_encoder "

@@ -84,6 +84,8 @@ class TransformerWriter(EncoderDecoder):
     def build_stacks(self):
         features = (None, None, self.model_dim)
         self.target_embedding.build((None, None))
+        self.position_encoding.build(features)
+        self.dropout_layer.build(features)
         for block in self.encoder_blocks:
             block.build(features)
         for block in self.decoder_blocks:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from keras_attention.layers.recurrent import RecurrentDecoder, RecurrentEncoder
+from tests.shape_support import check_shapes, flat_shapes
 from tests.support import check_layer, compiled, sublayers, to_numpy
 
 MASK = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [0, 0, 0, 0, 0]], bool)
@@ -17,6 +18,9 @@ class FlatEncoder(RecurrentEncoder):
     def call(self, features, value_mask, training=None):
         return keras.tree.flatten(super().call(features, value_mask, training))
 
+    def compute_output_shape(self, input_shape):
+        return flat_shapes(super().compute_output_shape(input_shape))
+
     def compute_output_spec(self, features, value_mask, training=None):
         spec = super().compute_output_spec(features, value_mask, training)
         return keras.tree.flatten(spec)
@@ -26,6 +30,16 @@ def test_keeps_the_layer_contract():
     config = {"units": 4, "num_layers": 2, "cell": "lstm", "residual": True}
     config.update(layer_norm=True, dropout=0.5)
     check_layer(FlatEncoder, config, features=(3, 5, 4), value_mask=MASK)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_shapes_are_known_without_numbers(cell):
+    config = {"units": 4, "num_layers": 2, "cell": cell}
+    features = np.ones((3, 5, 4), "float32")
+    check_shapes(RecurrentEncoder, config, {"features": features, "value_mask": MASK})
+    state = (np.ones((3, 4), "float32"),) * (2 if cell == "lstm" else 1)
+    inputs = {"features": features, "initial_states": (state, state)}
+    check_shapes(RecurrentDecoder, config, inputs)
 
 
 def test_the_decoder_survives_its_configuration():

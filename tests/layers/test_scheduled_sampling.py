@@ -9,6 +9,7 @@ from keras_attention.layers.scheduled_sampling import (
     ScheduledSampling,
     draw_tokens,
 )
+from tests.shape_support import check_shapes
 from tests.support import compiled, to_numpy
 
 TOKEN_IDS = np.ones((40, 50), "int32")
@@ -66,6 +67,13 @@ def test_half_precision_counts_on(policy):
     layer.num_batches.assign(999.0)
     layer(TOKEN_IDS)
     assert float(to_numpy(layer.num_batches)) == 1000
+
+
+def test_shapes_are_known_without_numbers():
+    check_shapes(ScheduledSampling, {}, {"token_ids": TOKEN_IDS})
+    shown, uniforms = ScheduledSampling()(keras.KerasTensor((None, 7), dtype="int32"))
+    assert (shown.shape, shown.dtype) == ((None, 7), "bool")
+    assert (uniforms.shape, uniforms.dtype) == ((None, 7), "float32")
 
 
 def test_it_adds_variables_but_no_weights():

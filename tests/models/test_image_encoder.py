@@ -12,7 +12,9 @@ from PIL import Image
 from keras_attention.models import efficientnet_lite
 from keras_attention.models.applications import application_names
 from keras_attention.models.efficientnet_lite import efficientnet_lite0_classifier
-from keras_attention.models.image_encoder import image_encoder
+from keras_attention.models.image_encoder import ImageEncoder, image_encoder
+from keras_attention.models.image_regions import ImageRegions
+from tests.shape_support import check_shapes
 from tests.support import check_config, check_functional, run, slow_on_jax, to_numpy
 
 # JAX compiles each operation of a network that runs eagerly.
@@ -38,6 +40,18 @@ def test_encoders_survive_their_configuration_and_a_save(name):
     expected = run(encoder, [{}], inputs)
     check_config(encoder, [{}], inputs, expected)
     check_functional(encoder, [{}], inputs, expected)
+
+
+@slow_on_jax
+def test_shapes_are_known_without_numbers():
+    sizes = {"image_size": 32, "grid_size": 4}
+    check_shapes(
+        ImageEncoder, {"encoder_name": "small-cnn", **sizes}, {"images": noise(32)}
+    )
+    config = {"encoder": "small-cnn", **sizes, "region_dim": 6}
+    check_shapes(ImageRegions, config, {"inputs": {"images": noise(32)}})
+    features = np.ones((2, 4, 4, 96), "float32")
+    check_shapes(ImageRegions, config, {"inputs": {"features": features}})
 
 
 @pytest.mark.parametrize(
