@@ -1,4 +1,4 @@
-"""Numbers that callers give, checked by type, range and finiteness.
+"""What callers give, checked by type, and numbers by range and finiteness too.
 
 NumPy's scalars are numbers, and whole floats are whole numbers (`1e6` in a recipe);
 truth values and strings are neither.
@@ -6,6 +6,7 @@ truth values and strings are neither.
 
 import math
 import numbers
+import typing
 
 
 def whole_number(name, value, least, most=None, saturates=False):
@@ -37,6 +38,23 @@ def real_number(name, value, least, most=None, saturates=False):
         raise ValueError(f"{name} must be a finite number; {_received(value)}")
     _check_range(name, value, least, most)
     return float(value)
+
+
+def is_kind(value, kind):
+    """Whether a value, as JSON or TOML gives it, is of a kind; a float is finite."""
+    kinds = typing.get_args(kind) or (kind,)
+    if isinstance(value, bool):
+        return bool in kinds
+    if isinstance(value, (int, float)) and float in kinds:
+        return isinstance(value, int) or math.isfinite(value)
+    return isinstance(value, kinds)
+
+
+def kind_name(kind):
+    """A kind in words, as "int or None"."""
+    kinds = typing.get_args(kind) or (kind,)
+    names = {type(None): "None", float: "a finite number"}
+    return " or ".join(names.get(each, each.__name__) for each in kinds)
 
 
 def _is_number(value):

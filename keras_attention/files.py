@@ -1,7 +1,9 @@
 """Files and folders that are whole or not there; anybody may import this."""
 
 import contextlib
+import json
 import os
+import reprlib
 import shutil
 import tempfile
 from pathlib import Path
@@ -50,3 +52,41 @@ def write_whole(path, text):
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
+
+
+def read_json(path):
+    """The object in a JSON file, a dict.
+
+    Raises:
+        ValueError: with the file's name, if it holds none.
+        OSError: it cannot be opened.
+    """
+    path = Path(path)
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError(f"{path} is damaged: it is nested too deeply") from None
+    except ValueError as error:  # no UTF-8, no JSON, or an int of thousands of digits
+        raise ValueError(f"{path} is damaged: {error}") from None
+    if not isinstance(value, dict):
+        raise ValueError(
+            f"{path} is damaged: expected an object, received {reprlib.repr(value)}"
+        )
+    return value
+
+
+def read_arrays(path):
+    """The arrays in an `.npz` file, a dict; each is compared with its checksum.
+
+    Raises:
+        ValueError: with the file's name, if it is damaged.
+        OSError: it cannot be opened.
+    """
+    import numpy as np
+
+    with Path(path).open("rb") as file:
+        try:
+            with np.load(file) as arrays:
+                return {name: arrays[name] for name in arrays.files}
+        except Exception as error:  # of zip, of zlib, or of what NumPy makes of it
+            raise ValueError(f"{path} is damaged: {error!s:.200}") from error

@@ -19,7 +19,14 @@ import numpy as np
 
 from keras_attention.data.features import FeatureStore
 from keras_attention.data.report import SkipReport
-from keras_attention.data.store import SPLITS, Sentences, read_meta, token_dtype
+from keras_attention.data.store import (
+    META,
+    SPLITS,
+    Sentences,
+    opening,
+    read_meta,
+    token_dtype,
+)
 
 FORMAT = "captions 1"
 PLACE_DTYPE = np.dtype("int32")
@@ -186,7 +193,9 @@ class PreparedCaptions:
             ValueError: no prepared captions there, or incomplete ones.
         """
         folder = Path(folder).absolute()
-        return cls(folder, read_meta(folder, FORMAT, WRITER))
+        meta = read_meta(folder, FORMAT, WRITER)
+        with opening(folder, META):
+            return cls(folder, meta)
 
     def attach_features(self, folder):
         """Maps the features of all splits, which `compute_caption_features` wrote.

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from keras_attention.checks import whole_number
-from keras_attention.data.store import SPLITS
-from keras_attention.files import write_whole
+from keras_attention.data.store import SPLITS, opening
+from keras_attention.files import read_json, write_whole
 
 FEATURES = "features.bin"
 FEATURES_META = "features.json"
@@ -53,13 +53,17 @@ class FeatureStore:
                 f"expected features in {Path(folder).absolute()}; found no "
                 f"{FEATURES_META}: compute them first"
             )
-        count, size = meta["shape"][0], _size(meta["shape"])
-        if meta["done"] < count or (Path(folder) / FEATURES).stat().st_size != size:
+        with opening(Path(folder), FEATURES_META):
+            count, done, size = meta["shape"][0], meta["done"], _size(meta["shape"])
+            is_whole = done >= count
+            is_whole = is_whole and (Path(folder) / FEATURES).stat().st_size == size
+        if not is_whole:
             raise ValueError(
                 f"{folder} holds features of {meta['done']:,} of {count:,} pictures: "
                 "compute them again, which goes on from there"
             )
-        return cls(Path(folder).absolute(), meta)
+        with opening(Path(folder), FEATURES_META):
+            return cls(Path(folder).absolute(), meta)
 
 
 def compute_features(
@@ -181,9 +185,10 @@ def _continued(folder, fingerprint, count, overwrite):
     meta = _read_meta(folder)
     if meta is None:
         return None
-    if meta["fingerprint"] == fingerprint and meta["shape"][0] == count:
-        held = (folder / FEATURES).stat().st_size
-        return meta if held >= _size([meta["done"], *meta["shape"][1:]]) else None
+    with opening(folder, FEATURES_META):
+        if meta["fingerprint"] == fingerprint and meta["shape"][0] == count:
+            held = (folder / FEATURES).stat().st_size
+            return meta if held >= _size([meta["done"], *meta["shape"][1:]]) else None
     if overwrite:
         (folder / FEATURES_META).unlink()
         return None
@@ -216,11 +221,9 @@ def _encoded(encode_function, images, batch_size):
 
 def _read_meta(folder):
     try:
-        meta = json.loads((folder / FEATURES_META).read_text("utf-8"))
+        meta = read_json(folder / FEATURES_META)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except ValueError as error:
-        raise ValueError(f"{folder / FEATURES_META} is damaged: {error}") from None
     if meta.get("format") != FEATURES_FORMAT:
         raise ValueError(
             f"{folder} has the format {meta.get('format')!r}; expected "

@@ -10,7 +10,7 @@ A prepared folder holds
                          source.txt target.txt (valid and test) the texts, one a line
 """
 
-import json
+import contextlib
 from itertools import chain
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import numpy as np
 from keras_attention.data.alignments import piece_links, piece_words
 from keras_attention.data.links import Links
 from keras_attention.data.report import SkipReport
+from keras_attention.files import read_json
 from keras_attention.special_tokens import END_ID
 
 SPLITS = ("train", "valid", "test")
@@ -66,11 +67,13 @@ class Sentences:
         arrays = []
         for name, array_dtype in (("tokens", dtype), ("offsets", OFFSET_DTYPE)):
             path = Path(f"{stem}_{name}.bin")
-            empty = path.stat().st_size == 0  # Which cannot be mapped.
+            size = path.stat().st_size
+            if size % np.dtype(array_dtype).itemsize:
+                raise ValueError(f"{path} is damaged: it was cut, to {size:,} bytes")
             arrays.append(
-                np.zeros(0, array_dtype)
-                if empty
-                else np.memmap(path, array_dtype, mode="r")
+                np.memmap(path, array_dtype, mode="r")
+                if size
+                else np.zeros(0, array_dtype)  # Nothing cannot be mapped.
             )
         sentences = cls(*arrays)
         sentences._stem = (stem, dtype)
@@ -229,20 +232,29 @@ def read_meta(folder, format, writer):
         ValueError: there is none, it is damaged, or has another format.
     """
     try:
-        meta = json.loads((folder / META).read_text("utf-8"))
+        meta = read_json(folder / META)
     except (FileNotFoundError, NotADirectoryError):
         raise ValueError(
             f"expected a prepared corpus in {folder}; found no {META}: "
             f"write one with {writer}"
         ) from None
-    except ValueError as error:
-        raise ValueError(f"{folder / META} is damaged: {error}") from None
     if meta.get("format") != format:
         raise ValueError(
             f"{folder} has the format {meta.get('format')!r}; expected {format!r}: "
             f"prepare the corpus again, with {writer}"
         )
     return meta
+
+
+@contextlib.contextmanager
+def opening(folder, meta_name):
+    """Names the folder whose files do not keep what its meta file promises."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
+        raise ValueError(f"{folder / meta_name} is damaged: {error!r}") from error
+    except FileNotFoundError as error:
+        raise ValueError(f"{folder} is incomplete: {error}") from error
 
 
 class PreparedCorpus:
@@ -272,7 +284,8 @@ class PreparedCorpus:
         meta = read_meta(
             folder, FORMAT_VERSION, "keras_attention.data.translations.prepare"
         )
-        return cls(folder, meta)
+        with opening(folder, META):
+            return cls(folder, meta)
 
     def _split(self, split):
         folder = self.folder / split

@@ -1,24 +1,46 @@
 """A bundle: one folder with all that a trained model needs, readable by people.
 
-config.json           task, model class and config, decoding, languages
+config.json           task, model class and config, decoding, languages, checksums
 model.weights.h5      weights, for any backend
 source.model          SentencePiece, where there is a source of text
 target.model          SentencePiece, where it is not that of the source
 metrics.json          scores, with their signatures
 README.md             the model card
+
+Weights and tokenizers are read only as they were written: config.json has the SHA-256
+of each. What people may edit, the other three files, is checked for what it says.
 """
 
 import dataclasses
+import hashlib
 import json
+import math
 from pathlib import Path
 
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.decoding.options import DecodingOptions
-from keras_attention.files import whole_folder
+from keras_attention.files import read_json, whole_folder
+from keras_attention.models.options import check_options
+from keras_attention.tasks.bundle_config import (
+    CONFIG,
+    FORMAT,
+    WEIGHTS,
+    check_config,
+    naming,
+    read_config,
+)
 from keras_attention.tasks.model_card import model_card
 
-FORMAT = 2
-KEYS = ("task", "model", "decoding", "tokenizers", "training")
+METRICS = "metrics.json"
+# What a model of a bundle must know of each tokenizer's pieces: all that it is fed, and
+# none that cannot be spelt.
+VOCABULARIES = {
+    "source_tokenizer": ("source_vocabulary_size", int.__ge__),
+    "target_tokenizer": ("target_vocabulary_size", int.__le__),
+    "tokenizer": ("target_vocabulary_size", int.__le__),
+}
+# More layers than any model has, which would take forever to be made.
+MOST_LAYERS = 1000
 
 
 def write_bundle(path, task, overwrite=False):
@@ -51,16 +73,18 @@ def write_bundle(path, task, overwrite=False):
         "training": task.training,
     }
     path = Path(path)
-    if overwrite and path.exists() and not (path / "config.json").exists():
+    if overwrite and path.exists() and not (path / CONFIG).exists():
         raise FileExistsError(
             f"{path} is not a bundle, and is not overwritten: choose another place"
         )
     with whole_folder(path, overwrite) as folder:
-        (folder / "config.json").write_text(_json(config), encoding="utf-8")
-        (folder / "metrics.json").write_text(_json(task.metrics), "utf-8")
-        task.model.save_weights(folder / "model.weights.h5")
+        (folder / METRICS).write_text(_json(task.metrics), "utf-8")
+        task.model.save_weights(folder / WEIGHTS)
         for name, tokenizer in task.tokenizers().items():
             tokenizer.save(folder / name)
+        summed = [WEIGHTS, *config["tokenizers"]]
+        config["sha256"] = {name: _sha256(folder / name) for name in summed}
+        (folder / CONFIG).write_text(_json(config), encoding="utf-8")
         (folder / "README.md").write_text(model_card(task, config), "utf-8")
 
 
@@ -82,10 +106,11 @@ def read_bundle(path, task_class, dtype=None):
 
     Raises:
         ValueError: if the folder is missing, incomplete, damaged, of another format
-            or for another task.
-    """
-    import keras_attention.models.families  # noqa: F401  registers the classes
+            or for another task, or if config.json says what cannot be.
 
+    Warns:
+        UserWarning: if a newer version of this package wrote it.
+    """
     path = Path(path)
     config = _read_config(path)
     if config["task"] != task_class.task:
@@ -94,97 +119,137 @@ def read_bundle(path, task_class, dtype=None):
             f"for {task_class.task}; load it with the other one, or with "
             "keras_attention.tasks.load"
         )
-    missing = [name for name in task_class.fields if name not in config]
-    if missing:
-        raise _damaged(path, missing)
-    changes = {} if dtype is None else {"dtype": dtype}
-    arguments = {"model": _read_model(path, config["model"], changes)}
+    check_config(path, config, task_class)
+    _check_files(path, config["tokenizers"])
+    metrics = read_json(path / METRICS)
+    _check_sums(path, config.get("sha256", {}))
+    arguments = {}
     for name, wanted in task_class.tokenizer_files(config).items():
         tokenizer = Tokenizer.load(path / name)
         arguments.update({argument: tokenizer for argument in wanted})
+    with naming(path):
+        options = DecodingOptions.from_table(config["decoding"])
+        _check_vocabularies(config["model"]["config"], arguments)
+    changes = {} if dtype is None else {"dtype": dtype}
     return {
         **arguments,
+        "model": _read_model(path, config["model"], changes),
         **{name: config[name] for name in task_class.fields},
-        "options": _read_options(path, config["decoding"]),
+        "options": options,
         "training": config["training"],
-        "metrics": _read_json(path / "metrics.json"),
+        "metrics": metrics,
     }
 
 
-def _damaged(path, missing):
+def _read_model(path, described, changes):
+    config = {**described["config"], **changes}
+    weights = path / WEIGHTS
+    with naming(path):
+        model_class = _model_class(described["class_name"])
+        check_options(model_class, config)
+        count = _made(_count_weights, model_class, config)
+    if count > 2 * weights.stat().st_size:  # no weight takes less than half a byte
+        raise _wrong_weights(weights, f"they should be {count:,}")
+    with naming(path):
+        model = _made(_built, model_class, config)
+    model.built = True
+    try:
+        model.load_weights(weights)
+    except Exception as error:
+        raise _wrong_weights(weights, error) from error
+    return model
+
+
+def _model_class(name):
+    import keras
+
+    import keras_attention.models.families  # noqa: F401  registers the classes
+    from keras_attention.models.encoder_decoder import EncoderDecoder
+
+    found = keras.saving.get_registered_object(name)
+    if not (isinstance(found, type) and issubclass(found, EncoderDecoder)):
+        raise ValueError(
+            f"the bundle holds a {name:.60}, which this version of "
+            "keras-attention-models does not know as a model; update it"
+        )
+    return found
+
+
+def _made(make, model_class, config):
+    try:
+        return make(model_class, config)
+    except Exception as error:  # whatever Keras and its backend make of it
+        raise ValueError(f"it describes no model: {error!r:.500}") from error
+
+
+def _built(model_class, config):
+    model = model_class.from_config(config)
+    model.build()
+    return model
+
+
+def _count_weights(model_class, config):
+    """How many numbers a model's weights are, found out before they take memory."""
+    import keras
+
+    if config.get("num_layers", 1) > MOST_LAYERS:
+        raise ValueError(f"num_layers must be at most {MOST_LAYERS}")
+    # Within the scope, weights have shapes alone.
+    with keras.StatelessScope(initialize_variables=False):
+        model = _built(model_class, config)
+    return sum(math.prod(weight.shape) for weight in model.weights)
+
+
+def _wrong_weights(weights, why):
     return ValueError(
-        f"{path / 'config.json'} is damaged: it lacks {', '.join(missing)}"
+        f"{weights} is damaged, or of another model than config.json says: {why!s:.500}"
     )
 
 
-def _read_options(path, table):
-    try:
-        return DecodingOptions.from_table(table)
-    except ValueError as error:
-        raise ValueError(f"{path / 'config.json'}: {error}") from None
-
-
-def _read_model(path, described, changes):
-    import keras
-
-    try:
-        name, config = described["class_name"], {**described["config"], **changes}
-        model_class = keras.saving.get_registered_object(name)
-        if model_class is None:
+def _check_vocabularies(sizes, tokenizers):
+    for argument, tokenizer in tokenizers.items():
+        name, fits = VOCABULARIES[argument]
+        size = sizes.get(name)
+        if type(size) is int and not fits(size, tokenizer.vocabulary_size):
             raise ValueError(
-                f"{path} holds a {name}, which this version of keras-attention-models "
-                "does not know; update it"
+                f"model.config.{name} is {size}, and the tokenizer has "
+                f"{tokenizer.vocabulary_size} pieces: is one of another bundle?"
             )
-        model = model_class.from_config(config)
-    except (KeyError, TypeError) as error:
-        raise ValueError(
-            f"{path / 'config.json'} is damaged, it describes no model: {error!r}"
-        ) from error
-    model.build()
-    model.built = True
-    weights = path / "model.weights.h5"
-    try:
-        model.load_weights(weights)
-    except (OSError, KeyError, ValueError) as error:
-        raise ValueError(
-            f"{weights} is damaged, or of another model than config.json says: {error}"
-        ) from error
-    return model
 
 
 def _read_config(path):
     if not path.is_dir():
         raise ValueError(f"there is no bundle at {path}: a bundle is a folder")
-    _check_files(path, ["config.json", "model.weights.h5", "metrics.json"])
-    config = _read_json(path / "config.json")
-    if config.get("format") != FORMAT:
-        raise ValueError(
-            f"{path} is a bundle of format {config.get('format')}; this version reads "
-            f"format {FORMAT}. Update keras-attention-models, or write it anew"
-        )
-    missing = [key for key in KEYS if key not in config]
-    if missing:
-        raise _damaged(path, missing)
-    _check_files(path, config["tokenizers"])
-    return config
+    _check_files(path, [CONFIG, WEIGHTS, METRICS])
+    return read_config(path)
 
 
 def _check_files(path, needed):
-    missing = [name for name in needed if not (path / name).exists()]
+    missing = [name for name in needed if not (path / name).is_file()]
     if missing:
         inside = path / "bundle"
-        hint = f"; did you mean {inside}?" if (inside / "config.json").exists() else ""
+        hint = f"; did you mean {inside}?" if (inside / CONFIG).exists() else ""
         raise ValueError(f"{path} is not a bundle: it lacks {', '.join(missing)}{hint}")
 
 
-def _read_json(path):
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from None
-    if not isinstance(value, dict):
-        raise ValueError(f"{path} is damaged: expected an object, received {value!r}")
-    return value
+def _check_sums(path, sums):
+    for name, expected in sums.items():
+        found = _sha256(path / name)
+        if found != expected:
+            raise ValueError(
+                f"{path / name} is damaged: {CONFIG} gives it the SHA-256 "
+                f"{expected:.64}, and it has {found}. Copy the bundle again; or, where "
+                f'you changed the file yourself, take its line under "sha256" out of '
+                f"{CONFIG}"
+            )
+
+
+def _sha256(path):
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _json(value):

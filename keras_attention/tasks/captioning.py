@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_attention.checks import whole_number
 from keras_attention.data.images import load_pixels
+from keras_attention.data.placement import placement
 from keras_attention.special_tokens import PAD_ID
 from keras_attention.tasks.batches import num_rows, pad_rows, pad_to_bucket, strings
 from keras_attention.tasks.captions import (
@@ -39,7 +40,7 @@ class Captioner(Task):
     """
 
     task = "captioning"
-    fields = ("fit", "language")
+    fields = {"fit": str, "language": str}
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class Captioner(Task):
         metrics=None,
     ):
         super().__init__(model, options, training, metrics)
+        placement(1, 1, 1, fit)  # which refuses what is no fit
         self.tokenizer = tokenizer
         self.fit = fit
         self.language = language

@@ -2,13 +2,14 @@
 
 from keras_attention.decoding.options import DecodingOptions, checked
 from keras_attention.tasks.bundle import read_bundle, write_bundle
+from keras_attention.tasks.bundle_config import naming
 
 
 class Task:
     """A model with what it needs between people and numbers: what a bundle holds.
 
     Subclasses say `task`, the name of the kind of bundle; `fields`, the arguments that
-    `config.json` keeps; and `tokenizers`.
+    `config.json` keeps, each with its kind; and `tokenizers`.
 
     Args:
         model: `EncoderDecoder`, built.
@@ -18,7 +19,7 @@ class Task:
     """
 
     task: str
-    fields: tuple = ()
+    fields: dict = {}
 
     def __init__(self, model, options=None, training=None, metrics=None):
         self.model = model
@@ -31,7 +32,9 @@ class Task:
     @classmethod
     def load(cls, path, dtype=None):
         """Reads a bundle folder. See `read_bundle` for arguments and errors."""
-        return cls(**read_bundle(path, cls, dtype))
+        arguments = read_bundle(path, cls, dtype)
+        with naming(path):
+            return cls(**arguments)
 
     def save(self, path, overwrite=False):
         """Writes a bundle folder. See `write_bundle`."""

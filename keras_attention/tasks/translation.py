@@ -37,7 +37,7 @@ class Translator(Task):
     """
 
     task = "translation"
-    fields = ("max_source_length", "source_language", "target_language")
+    fields = {"max_source_length": int, "source_language": str, "target_language": str}
 
     def __init__(
         self,

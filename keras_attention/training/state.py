@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_attention.files import whole_folder
+from keras_attention.files import read_arrays, read_json, whole_folder
 
 KIND = "state-"
 
@@ -47,23 +47,33 @@ def load_state(folder, model):
         `memory`, as it was saved; None if there is no state.
 
     Raises:
-        ValueError: if the state is of another model.
+        ValueError: if the state is damaged, or of another model.
     """
     states = sorted(_states(Path(folder)))
     if not states:
         return None
     path = states[-1][1]
-    with np.load(path / "variables.npz") as arrays:
-        variables = list(_variables(model))
-        ours, theirs = {name for name, _ in variables}, set(arrays.files)
-        if ours != theirs:
-            raise ValueError(
-                f"{path} holds the state of another model or optimizer; it differs in "
-                f"{sorted(ours ^ theirs)[:3]}. Resume with the recipe that began it"
-            )
-        for name, variable in variables:
-            variable.assign(arrays[name].astype(np.asarray(variable).dtype))
-    return json.loads((path / "memory.json").read_text(encoding="utf-8"))
+    memory, arrays = _whole(path)
+    variables = list(_variables(model))
+    ours, theirs = {name for name, _ in variables}, set(arrays)
+    if ours != theirs:
+        raise ValueError(
+            f"{path} holds the state of another model or optimizer; it differs in "
+            f"{sorted(ours ^ theirs)[:3]}. Resume with the recipe that began it"
+        )
+    for name, variable in variables:
+        variable.assign(arrays[name].astype(np.asarray(variable).dtype))
+    return memory
+
+
+def _whole(path):
+    try:
+        return read_json(path / "memory.json"), read_arrays(path / "variables.npz")
+    except (ValueError, FileNotFoundError) as error:
+        raise ValueError(
+            f"the state to go on from cannot be read: {error}. Train anew, in another "
+            "folder or with --force"
+        ) from error
 
 
 def _states(folder):

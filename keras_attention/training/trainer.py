@@ -10,6 +10,7 @@ import keras
 
 from keras_attention.layers.scheduled_sampling import ScheduledSampling
 from keras_attention.models.families import FAMILIES
+from keras_attention.models.options import check_options
 from keras_attention.training.callbacks import Bar, History, Pace, Saver
 from keras_attention.training.captioning import CaptioningTraining
 from keras_attention.training.config import unknown
@@ -139,6 +140,7 @@ class Trainer:
         family = self.recipe.model.family
         model_class, _ = FAMILIES[self.recipe.task][family]
         try:
+            check_options(model_class, options)
             return model_class(
                 **sizes, dtype=self.recipe.training.precision, name=family, **options
             )

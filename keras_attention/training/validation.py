@@ -5,6 +5,8 @@ import time
 import keras
 import numpy as np
 
+from keras_attention.files import read_arrays
+
 
 class FreeRunningValidation(keras.callbacks.Callback):
     """Decodes validation data after each round, and keeps the best weights.
@@ -91,11 +93,15 @@ def save_weights(model, path):
 
 
 def load_weights(model, *paths):
-    """Puts the mean of saved weights into a model."""
+    """Puts the mean of saved weights into a model.
+
+    Raises:
+        ValueError: a file is damaged; it is named.
+    """
     total = None
     for path in paths:
-        with np.load(path) as arrays:
-            values = [arrays[name].astype("float64") for name in sorted(arrays.files)]
+        arrays = read_arrays(path)
+        values = [arrays[name].astype("float64") for name in sorted(arrays)]
         if total is None:
             total = values
         else:

@@ -124,3 +124,23 @@ def test_prepared_captions_take_features_of_their_own_pictures(tmp_path):
         other.attach_features(tmp_path / "features")
     with pytest.raises(ValueError, match="expected features of 10 pictures"):
         other.test.attach_features(tmp_path / "features" / "train")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[1]", "features.json is damaged: expected an object"),
+        ('{"format": "features 1"}', "features.json is damaged: KeyError"),
+        (
+            '{"format": "features 1", "shape": 3, "done": 3, "fingerprint": "a"}',
+            "features.json is damaged: TypeError",
+        ),
+    ],
+)
+def test_a_damaged_meta_file_is_named(tmp_path, text, message):
+    compute(tmp_path)
+    (tmp_path / "features.json").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        FeatureStore.open(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        compute(tmp_path)

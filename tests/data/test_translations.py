@@ -187,6 +187,37 @@ def test_a_folder_without_its_last_file_is_no_corpus(tmp_path, tokenizers):
         PreparedCorpus.open(folder)
 
 
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (
+            lambda p: (p / "meta.json").write_text("[]"),
+            "meta.json is damaged: expected",
+        ),
+        (lambda p: (p / "meta.json").write_text("[" * 100_000), "nested too deeply"),
+        (lambda p: change(p, num_pairs=3), "meta.json is damaged: TypeError"),
+        (lambda p: change(p, report=None), "meta.json is damaged: "),
+        (lambda p: change(p, source_vocabulary_size="9"), "meta.json is damaged: Type"),
+        (lambda p: (p / "valid" / "target_offsets.bin").unlink(), "is incomplete: "),
+        (
+            lambda p: (p / "train" / "source_offsets.bin").write_bytes(b"12345"),
+            "source_offsets.bin is damaged: it was cut, to 5 bytes",
+        ),
+    ],
+)
+def test_a_damaged_corpus_is_named(tmp_path, tokenizers, damage, message):
+    folder = tmp_path / "prepared"
+    run(PAIRS, folder, tokenizers)
+    damage(folder)
+    with pytest.raises(ValueError, match=message):
+        PreparedCorpus.open(folder)
+
+
+def change(folder, **changes):
+    meta = json.loads((folder / "meta.json").read_text("utf-8"))
+    (folder / "meta.json").write_text(json.dumps({**meta, **changes}), "utf-8")
+
+
 def test_the_same_input_and_options_are_not_prepared_twice(tmp_path, tokenizers):
     pairs = PairFiles(write_tsv(tmp_path / "c.tsv.gz"))
     folder = tmp_path / "prepared"

@@ -15,6 +15,7 @@ from keras_attention.tasks.bundle import bundle_task
 from keras_attention.tasks.captioning import Captioner
 from keras_attention.tasks.translation import Translator
 from tests.captioners import pictures
+from tests.tasks.support import edit
 from tests.translators import TEXTS, make_translator
 
 
@@ -174,13 +175,6 @@ def test_a_failure_while_writing_leaves_what_was_there(copy, translator):
     assert Translator.load(copy).training == translator.training
 
 
-def edit(path, **changes):
-    config = json.loads((path / "config.json").read_text())
-    config.update(changes)
-    config = {key: value for key, value in config.items() if value is not None}
-    (path / "config.json").write_text(json.dumps(config))
-
-
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -202,9 +196,9 @@ def edit(path, **changes):
         ),
         (
             lambda p: edit(p, source_language=None),
-            "config.json is damaged: it lacks source_language",
+            "config.json: it is damaged: it lacks source_language",
         ),
-        (lambda p: edit(p, decoding=None), "config.json is damaged: it lacks decoding"),
+        (lambda p: edit(p, decoding=None), "damaged: it lacks decoding"),
         (
             lambda p: edit(p, decoding={"beams": 2}),
             r"config.json: \[decoding\]: unknown decoding option 'beams'; did you mean",
@@ -217,18 +211,18 @@ def edit(path, **changes):
             lambda p: edit(p, decoding={"length_penalty": float("nan")}),
             r"config.json: \[decoding\]: length_penalty must be a finite number",
         ),
-        (lambda p: edit(p, decoding=[4]), r"config.json: \[decoding\] must be a table"),
+        (lambda p: edit(p, decoding=[4]), "config.json: decoding must be dict"),
         (
             lambda p: edit(p, model={}),
-            "damaged, it describes no model: KeyError",
+            "config.json: it is damaged: it lacks model.class_name",
         ),
         (
             lambda p: edit(p, model={"class_name": "x>Y", "config": {}}),
-            "holds a x>Y, which this version .* does not know; update it",
+            "holds a x>Y, which this version .* does not know as a model; update it",
         ),
         (
             lambda p: edit(p, model={"class_name": "x>Y"}),
-            "damaged, it describes no model",
+            "config.json: it is damaged: it lacks model.config",
         ),
         (lambda p: (p / "metrics.json").write_text(""), "metrics.json is damaged"),
         (
@@ -242,8 +236,66 @@ def edit(path, **changes):
     ],
 )
 def test_damage_is_named(copy, damage, message):
+    edit(copy, sha256=None)  # as of an early version, without checksums
     damage(copy)
     with pytest.raises(ValueError, match=message):
+        Translator.load(copy)
+
+
+@pytest.mark.parametrize("name", ["model.weights.h5", "source.model"])
+@pytest.mark.parametrize("place", [0.1, 0.5, 0.99])
+def test_files_are_read_only_as_they_were_written(copy, name, place):
+    path = copy / name
+    content = bytearray(path.read_bytes())
+    at = int(place * len(content))
+    content[at : at + 4000] = bytes(255 - byte for byte in content[at : at + 4000])
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"{name} is damaged: config.json gives it"):
+        Translator.load(copy)
+    path.write_bytes(content[:at])
+    with pytest.raises(ValueError, match=f"{name} is damaged: config.json gives it"):
+        load(copy)
+
+
+def test_what_people_may_edit_has_no_checksum(copy):
+    (copy / "README.md").write_text("mine")
+    metrics = json.loads((copy / "metrics.json").read_text())
+    (copy / "metrics.json").write_text(json.dumps({**metrics, "by hand": 1}))
+    config = json.loads((copy / "config.json").read_text())
+    edit(copy, decoding={**config["decoding"], "beam": 5}, target_language="fr")
+    loaded = Translator.load(copy)
+    assert (loaded.options.beam, loaded.target_language) == (5, "fr")
+    assert loaded.metrics["by hand"] == 1
+
+
+def test_a_file_that_was_changed_on_purpose_is_read_without_its_checksum(copy, bundle):
+    keras.utils.set_random_seed(1)
+    changed = Translator.load(bundle)
+    changed.model.weights[0].assign(changed.model.weights[0] + 1)
+    changed.model.save_weights(copy / "model.weights.h5")
+    with pytest.raises(ValueError, match='take its line under "sha256" out of'):
+        Translator.load(copy)
+    sums = json.loads((copy / "config.json").read_text())["sha256"]
+    edit(copy, sha256={"source.model": sums["source.model"]})
+    loaded = Translator.load(copy)
+    for one, other in zip(weights(loaded), weights(changed), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_bundle_without_checksums_loads_as_ever(copy, translator):
+    edit(copy, sha256=None)
+    loaded = Translator.load(copy)
+    for one, other in zip(weights(loaded), weights(translator), strict=True):
+        np.testing.assert_array_equal(one, other)
+    loaded.save(copy, overwrite=True)
+    sums = json.loads((copy / "config.json").read_text())["sha256"]
+    assert sorted(sums) == ["model.weights.h5", "source.model"]
+
+
+def test_the_tokenizer_of_another_bundle_is_named(copy):
+    edit(copy, sha256=None)
+    make_translator(shared=False).source_tokenizer.save(copy / "source.model")
+    with pytest.raises(ValueError, match="target_vocabulary_size is 420, and the tok"):
         Translator.load(copy)
 
 

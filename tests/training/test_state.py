@@ -125,3 +125,21 @@ def test_another_optimizer_is_refused(tmp_path):
     save_state(tmp_path, 8, compiled(), {})
     with pytest.raises(ValueError, match="another model or optimizer; it differs in"):
         load_state(tmp_path, compiled(amsgrad=True))
+
+
+@pytest.mark.parametrize("name", ["variables.npz", "memory.json"])
+@pytest.mark.parametrize("damage", ["inverted", "cut", "gone"])
+def test_a_damaged_state_is_named(tmp_path, name, damage):
+    model = compiled()
+    save_state(tmp_path, 3, model, {"a": 1})
+    path = tmp_path / "state-3" / name
+    content = path.read_bytes()
+    if damage == "inverted":
+        path.write_bytes(bytes(255 - byte for byte in content))
+    elif damage == "cut":
+        path.write_bytes(content[: len(content) // 2])
+    else:
+        path.unlink()
+    wanted = f"cannot be read: .*{name}.* Train anew, in another folder or with --force"
+    with pytest.raises(ValueError, match=wanted):
+        load_state(tmp_path, model)

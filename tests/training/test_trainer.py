@@ -300,13 +300,23 @@ def test_a_wrong_preset_is_refused(tmp_path):
         Trainer(recipe, tmp_path / "run").run()
 
 
-def test_a_size_that_does_not_fit_is_the_recipes_fault(tmp_path):
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"num_heads": 3}, ""),
+        ({"num_layers": "1"}, "num_layers must be int; received '1'"),
+        ({"dropout": float("nan")}, "dropout must be a finite number; received nan"),
+        ({"norm_first": 1}, "norm_first must be bool; received 1"),
+    ],
+)
+def test_a_size_that_does_not_fit_is_the_recipes_fault(tmp_path, option, message):
     recipe = tiny_recipe()
-    options = {**recipe.model.options, "num_heads": 3}
+    options = {**recipe.model.options, **option}
     recipe = dataclasses.replace(
         recipe, model=dataclasses.replace(recipe.model, options=options)
     )
-    with pytest.raises(ValueError, match=r"\[model\] does not describe a model: "):
+    wanted = rf"\[model\] does not describe a model: {message}"
+    with pytest.raises(ValueError, match=wanted):
         Trainer(recipe, tmp_path / "run", quiet()).run()
 
 

@@ -185,5 +185,15 @@ def test_weights_come_back_bit_for_bit(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["w.npz"]
 
 
+def test_damaged_weights_are_named(tmp_path):
+    model = dense_model(1.0)
+    save_weights(model, tmp_path / "w.npz")
+    content = bytearray((tmp_path / "w.npz").read_bytes())
+    content[content.index(np.float32(1).tobytes())] ^= 255
+    (tmp_path / "w.npz").write_bytes(content)
+    with pytest.raises(ValueError, match="w.npz is damaged"):
+        load_weights(model, tmp_path / "w.npz")
+
+
 def ones():
     return dense_model(1.0).get_weights()
