@@ -6,7 +6,11 @@ truth values and strings are neither.
 
 import math
 import numbers
+import reprlib
 import typing
+
+# Of bytes in a folder's name: file systems take 255, and ours add to it for a while.
+LONGEST_NAME = 200
 
 
 def whole_number(name, value, least, most=None, saturates=False):
@@ -55,6 +59,31 @@ def kind_name(kind):
     kinds = typing.get_args(kind) or (kind,)
     names = {type(None): "None", float: "a finite number"}
     return " or ".join(names.get(each, each.__name__) for each in kinds)
+
+
+def check_model_name(name):
+    """Refuses what cannot be a folder, a part of URLs and the `name` in `name=path`.
+
+    TensorFlow Serving finds a model in the folder of its name, and clients say it.
+
+    Raises:
+        ValueError: with what is wrong.
+    """
+    is_folder_name = (
+        isinstance(name, str)
+        and name == name.lstrip(".")
+        and name.isprintable()
+        and 0 < len(name.encode("utf-8", "surrogateescape")) <= LONGEST_NAME
+        and not any(
+            character.isspace() or character in "/\\:=?#%" for character in name
+        )
+    )
+    if not is_folder_name:
+        raise ValueError(
+            "name must be a folder name without spaces or slashes, nor : = ? # %, that "
+            f"does not begin with a dot and has at most {LONGEST_NAME} bytes: it is "
+            f"a part of URLs; received {reprlib.repr(name)}"
+        )
 
 
 def _is_number(value):

@@ -10,13 +10,14 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def whole_folder(path, overwrite=False):
+def whole_folder(path, overwrite=False, option=""):
     """Yields a temporary folder that becomes `path` if the block succeeds.
 
     Args:
         path: where the folder shall be.
         overwrite: bool. Replace what is there; the old folder stays until the new
             one is complete.
+        option: str. What would allow that, for the error, as ", or say --force".
 
     Raises:
         FileExistsError: if `path` is there and `overwrite` is False.
@@ -24,8 +25,7 @@ def whole_folder(path, overwrite=False):
     path = Path(path).absolute()
     if path.exists() and not overwrite:
         raise FileExistsError(
-            f"{path} exists already and is left as it is; choose another place, or "
-            "say that it may be overwritten"
+            f"{path} exists already and is left as it is; choose another place{option}"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     # A leading dot: whoever watches the parent folder passes it by.

@@ -23,11 +23,15 @@ def export(
     """Write a SavedModel that takes texts, or the bytes of pictures, as they are, with
     tokenizers and beam search inside."""
     from keras_attention.export import export as write
+    from keras_attention.export import version_folder
 
+    if name is not None:
+        version_folder(saved_models, name, version)  # a mistake need not wait
     changes = bundles.decoding(beam=beam, n_best=n_best, length_penalty=length_penalty)
     task = bundles.load(bundle)
     options = task.options.replace(**changes)
-    name = name or task.training.get("name") or Path(bundle).resolve().name
+    if name is None:
+        name = task.training.get("name") or Path(bundle).resolve().name
     path = write(task, saved_models, name, version, options)
     print(f"SavedModel: {path}")
     print(f"try: keras-attention serve {path.parent}")

@@ -6,11 +6,13 @@ only, so that nothing here is compiled with XLA and nothing needs Python to run.
 
 from pathlib import Path
 
-from keras_attention.checks import whole_number
+from keras_attention.checks import check_model_name, whole_number
 from keras_attention.export.captioner import served_captioner
 from keras_attention.export.translator import served_translator
 from keras_attention.files import whole_folder
 
+# TensorFlow Serving reads them as int64.
+MOST_VERSIONS = 2**63 - 1
 # By task; each makes the module to save and the inputs to warm it up with.
 WRITERS = {"translation": served_translator, "captioning": served_captioner}
 
@@ -42,7 +44,7 @@ def export(task, saved_models, name, version=None, options=None, warmup=True):
         task: `Translator` or `Captioner`.
         saved_models: path of the folder of all models.
         name: str. The model's name, as clients say it.
-        version: int; the highest there is plus one where None.
+        version: int from 1; the highest there is plus one where None.
         options: `DecodingOptions`; the task's own where None.
         warmup: bool. Whether to write requests that a server runs before it answers.
 
@@ -50,8 +52,9 @@ def export(task, saved_models, name, version=None, options=None, warmup=True):
         Path of the version's folder.
 
     Raises:
-        ValueError: on another backend than TensorFlow.
-        FileExistsError: if the version exists.
+        ValueError: on another backend than TensorFlow; or a name or version that
+            TensorFlow Serving would not find.
+        FileExistsError: if the version exists: versions are never overwritten.
     """
     import keras
 
@@ -70,21 +73,18 @@ def export(task, saved_models, name, version=None, options=None, warmup=True):
         raise ValueError(
             "what is served searches: it cannot sample; export with temperature=0"
         )
-    folder = Path(saved_models) / name
-    version = (
-        next_version(folder) if version is None else whole_number("version", version, 1)
-    )
+    path = version_folder(saved_models, name, version)
     module, warmup_inputs = WRITERS[task.task](task, options)
     signatures = {
         "serving_default": module.serving_default,
         "greedy": module.greedy,
         "attend": module.attend,
     }
-    with whole_folder(folder / str(version)) as path:
-        tf.saved_model.save(module, str(path), signatures=signatures)
+    with whole_folder(path) as folder:
+        tf.saved_model.save(module, str(folder), signatures=signatures)
         if warmup:
             write_warmup(
-                path,
+                folder,
                 name,
                 [
                     (signature, inputs)
@@ -92,7 +92,23 @@ def export(task, saved_models, name, version=None, options=None, warmup=True):
                     for inputs in warmup_inputs
                 ],
             )
-    return folder / str(version)
+    return path
+
+
+def version_folder(saved_models, name, version=None):
+    """`saved_models/<name>/<version>`, where nothing is yet; see `export`."""
+    check_model_name(name)
+    folder = Path(saved_models) / name
+    if version is None:
+        version = next_version(folder)
+    version = whole_number("version", version, 1, MOST_VERSIONS)
+    path = folder / str(version)
+    if path.exists():
+        raise FileExistsError(
+            f"{path} exists already and is left as it is; choose another version, or "
+            "leave it out for the next one"
+        )
+    return path
 
 
 def next_version(folder):
@@ -100,5 +116,6 @@ def next_version(folder):
     folder = Path(folder)
     if not folder.is_dir():
         return 1
-    numbers = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
-    return max(numbers, default=0) + 1
+    names = [path.name for path in folder.iterdir()]
+    numbers = [int(name) for name in names if name.isascii() and name.isdecimal()]
+    return max((n for n in numbers if n <= MOST_VERSIONS), default=0) + 1

@@ -77,7 +77,7 @@ def write_bundle(path, task, overwrite=False):
         raise FileExistsError(
             f"{path} is not a bundle, and is not overwritten: choose another place"
         )
-    with whole_folder(path, overwrite) as folder:
+    with whole_folder(path, overwrite, ", or pass overwrite=True") as folder:
         (folder / METRICS).write_text(_json(task.metrics), "utf-8")
         task.model.save_weights(folder / WEIGHTS)
         for name, tokenizer in task.tokenizers().items():

@@ -4,6 +4,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
+from keras_attention.checks import check_model_name
 from keras_attention.data.augmentation import Augmentation
 from keras_attention.data.direction import check_direction
 from keras_attention.data.toy import TASKS
@@ -86,12 +87,7 @@ class Recipe:
         else:
             self._check_captioning(self.data)
         self._check_numbers()
-        # SavedModels and bundles are folders of this name.
-        if not self.name.strip(".") or any(c in self.name for c in "/\\ \t\r\n"):
-            raise ValueError(
-                "name must be a folder name without spaces or slashes; received "
-                f"{self.name!r}"
-            )
+        check_model_name(self.name)
 
     @property
     def validation_metric(self):

@@ -1,5 +1,7 @@
 """export on the command line; and what all commands say without a bundle."""
 
+import copy
+
 import pytest
 
 from tests.cli.support import run, type_in
@@ -24,3 +26,38 @@ def test_export_refuses_what_the_search_cannot_give(loaded, tmp_path, capsys):
     assert code == 1
     assert "n_best=9 hypotheses cannot come out of beam=3" in err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "a/b", "/a", "a\\b", "a b", "a:b", "a=b", ".a", "a\n", "a%2F"],
+)
+def test_export_refuses_names_that_no_server_would_find(tmp_path, capsys, name):
+    argv = ["export", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")]
+    code, out, err = run([*argv, "--name", name], capsys)
+    assert (code, out) == (1, "")
+    assert err.startswith("error: name must be a folder name without spaces or slashes")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_name_that_a_bundle_gives_is_checked_too(
+    load, translator, tmp_path, capsys
+):
+    named = copy.copy(translator)
+    named.training = {"name": "../up"}
+    load(named)
+    code, _, err = run(["export", "bundle", "--out", str(tmp_path / "out")], capsys)
+    assert code == 1
+    assert "received '../up'" in err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("version", ["3", str(2**63)])
+def test_export_never_offers_to_overwrite(tmp_path, capsys, version):
+    (tmp_path / "out" / "a" / "3").mkdir(parents=True)
+    argv = ["export", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")]
+    code, _, err = run([*argv, "--name", "a", "--version", version], capsys)
+    assert code == 1
+    assert err.startswith("error: ")
+    assert "overwr" not in err
+    assert "a/3 exists already and is left as it is" in err or "at most" in err
