@@ -127,8 +127,8 @@ def _picture(captioner, image, target, beam, output):
 
     _check_attends(captioner.model)
     size, fit = captioner.model.image_size, captioner.fit
-    image_bytes, pixels = read_picture(Path(image), size, fit)
-    inputs, names = {"images": pixels[None]}, [image]
+    image_bytes, inputs = read_picture(Path(image), size, fit)
+    names = [image]
     if target is not None:
         (caption,) = captioner.force_inputs(inputs, [target], names=names)
     else:

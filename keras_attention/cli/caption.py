@@ -58,7 +58,7 @@ def caption(
     for batch in good_pictures(captioner, sources, 1 if at_once else batch_size):
         num_bad += len(batch.bad)
         captions = batch.names and captioner.caption_inputs(
-            {"images": batch.pixels},
+            batch.inputs,
             names=batch.names,
             return_attention=as_json,
             prefixes=[prefix] * len(batch.names) if prefix else None,

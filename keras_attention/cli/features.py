@@ -72,6 +72,7 @@ def features(
                 batch_size,
                 lambda done: bar.update(task, completed=done),
                 force,
+                pictures.windows,
             )
         except ValueError as error:
             message = str(error).replace("pass overwrite=True", "say --force")
@@ -93,11 +94,12 @@ class _Pictures:
         self.fit = fit
         self.names = []
         self.paths = []
+        self.windows = []
         self._hash = hashlib.blake2b(f"{size} {fit}".encode(), digest_size=16)
 
     def add(self, sources):
         """Takes up what can be decoded; returns how many can not."""
-        from keras_attention.data.images import read_image
+        from keras_attention.data.images import picture_size, read_image, window
 
         num_bad = 0
         for name, source in sources:
@@ -105,6 +107,7 @@ class _Pictures:
                 if isinstance(source, Exception):
                     raise source
                 image_bytes = read_image(source)
+                width, height = picture_size(image_bytes)
             except (ValueError, OSError) as error:
                 print(f"error: {named(error, name)}", file=sys.stderr)
                 num_bad += 1
@@ -112,6 +115,7 @@ class _Pictures:
             self._hash.update(hashlib.blake2b(image_bytes).digest())
             self.names.append(name)
             self.paths.append(source)
+            self.windows.append(window(width, height, self.size, self.fit))
         return num_bad
 
     def fingerprint(self):

@@ -14,8 +14,9 @@ class Pictures(NamedTuple):
     """Some pictures as a model takes them; those that are none are left out."""
 
     names: list
-    pixels: Any
-    """uint8 `(n, S, S, 3)`."""
+    inputs: Any
+    """`images`, uint8 `(n, S, S, 3)`, and `windows`, int32 `(n, 4)`: what
+    `Captioner.caption_inputs` takes; empty where all are left out."""
     squares: list
     """`[x0, y0, x1, y1]` for each: where in the picture, in its own pixels, the square
     lies that the model sees. It may go beyond the picture."""
@@ -51,28 +52,35 @@ def good_pictures(task, sources, batch_size) -> Iterator[Pictures]:
         sources: what `picture_sources` yields.
         batch_size: int.
     """
-    import numpy as np
-
     size = task.model.image_size
     sources = iter(sources)
     while batch := list(itertools.islice(sources, batch_size)):
-        names, pixels, squares, bad = [], [], [], []
+        names, inputs, squares, bad = [], [], [], []
         for place, (name, source) in enumerate(batch):
             try:
                 image_bytes, decoded = read_picture(source, size, task.fit)
+                square = square_in(image_bytes, size, task.fit)
             except (ValueError, OSError) as error:
                 bad.append((place, name, named(error, name)))
                 print(f"error: {bad[-1][2]}", file=sys.stderr)
                 continue
             names.append(name)
-            pixels.append(decoded)
-            squares.append(square_in(image_bytes, size, task.fit))
-        yield Pictures(names, np.stack(pixels) if pixels else None, squares, bad)
+            inputs.append(decoded)
+            squares.append(square)
+        yield Pictures(names, _together(inputs), squares, bad)
+
+
+def _together(inputs):
+    """The inputs of single pictures as those of a batch."""
+    import numpy as np
+
+    kinds = inputs[0] if inputs else ()
+    return {name: np.concatenate([each[name] for each in inputs]) for name in kinds}
 
 
 def read_picture(source, size, fit):
-    """`(image_bytes, pixels)` of one picture: a JPEG's or PNG's content, and what a
-    model sees of it, uint8 `(size, size, 3)`.
+    """`(image_bytes, inputs)` of one picture: a JPEG's or PNG's content, and what a
+    model sees of it, as of `Pictures`.
 
     Args:
         source: as `picture_sources` yields it.
@@ -80,12 +88,13 @@ def read_picture(source, size, fit):
     Raises:
         ValueError: it is none.
     """
-    from keras_attention.data.images import load_pixels, read_image
+    from keras_attention.data.images import load_pictures, read_image
 
     if isinstance(source, Exception):
         raise source
     image_bytes = read_image(source)
-    return image_bytes, load_pixels([image_bytes], size, fit)[0]
+    images, windows = load_pictures([image_bytes], size, fit)
+    return image_bytes, {"images": images, "windows": windows}
 
 
 def square_in(image_bytes, size, fit):

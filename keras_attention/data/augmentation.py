@@ -52,9 +52,10 @@ def names_a_side(caption):
 class Augmentation:
     """How much pictures are changed, anew each time that they are trained on.
 
-    Called with uint8 `(B, S, S, 3)`, a NumPy generator, and bool `(B,)`, which may
-    be mirrored; returns uint8 of the same shape. What comes into the square from
-    outside repeats its edge, which shows no thing twice.
+    Called with a dict of `images`, uint8 `(B, S, S, 3)`, and perhaps `windows`, int32
+    `(B, 4)`, where in the squares the pictures are; a NumPy generator; and bool
+    `(B,)`, which may be mirrored. Returns the same dict, changed. What comes into the
+    square from outside repeats its edge, which shows no thing twice.
 
     Raises:
         ValueError: a number out of its range.
@@ -62,8 +63,9 @@ class Augmentation:
     Example:
 
     >>> augment = Augmentation(shift=0.1)
-    >>> images = np.zeros((2, 8, 8, 3), "uint8")
-    >>> augment(images, np.random.default_rng(0), np.array([True, False])).shape
+    >>> inputs = {"images": np.zeros((2, 8, 8, 3), "uint8")}
+    >>> inputs = augment(inputs, np.random.default_rng(0), np.array([True, False]))
+    >>> inputs["images"].shape
     (2, 8, 8, 3)
     """
 
@@ -100,28 +102,34 @@ class Augmentation:
         pairs = zip(corpus.image_of, corpus.place_of, strict=True)
         return np.array([not sides[image][place] for image, place in pairs], bool)
 
-    def __call__(self, images, rng, flippable):
+    def __call__(self, inputs, rng, flippable):
+        images, windows = inputs["images"], inputs.get("windows")
         # Drawn at once and for all, so that one number changes nothing else.
         chance = rng.uniform(-1, 1, (len(images), 7))
         flipped = (chance[:, 0] < 2 * self.flip - 1) & flippable
         result = np.empty_like(images)
+        seen = np.zeros((len(images), 4), "int32")
         for i, image in enumerate(images):
-            moved = self._moved(image, *chance[i, 1:4], mirrored=flipped[i])
-            result[i] = self._coloured(moved, *chance[i, 4:])
-        return result
+            places = self._places(len(image), *chance[i, 1:4], mirrored=flipped[i])
+            result[i] = self._coloured(self._moved(image, *places), *chance[i, 4:])
+            if windows is not None:
+                seen[i] = _seen(windows[i], places)
+        changed = {"images": result}
+        return changed if windows is None else {**changed, "windows": seen}
 
-    def _moved(self, image, down, right, larger, mirrored):
-        size = len(image)
+    def _places(self, size, down, right, larger, mirrored):
+        """`(rows, columns)`: from where in a square what is seen comes."""
         scale = 1 / (1 + self.zoom * larger)
         middle = (size - 1) / 2
         around = (np.arange(size) - middle) * scale + middle
         rows = around + down * self.shift * size
         columns = around + right * self.shift * size
-        if mirrored:
-            columns = columns[::-1]
+        return rows, columns[::-1] if mirrored else columns
+
+    def _moved(self, image, rows, columns):
         if self.shift or self.zoom:
             return _interpolated(_interpolated(image, rows, 0), columns, 1)
-        return image[:, ::-1] if mirrored else image
+        return image[:, ::-1] if columns[0] > columns[-1] else image
 
     def _coloured(self, image, brighter, starker, stronger):
         if not (self.brightness or self.contrast or self.saturation):
@@ -139,6 +147,23 @@ class Augmentation:
         changed = image * factor
         changed += grey * towards_grey + offset
         return np.clip(np.round(changed, out=changed), 0, 255, out=changed)
+
+
+def _seen(window, places):
+    """Where a window is, int32 `(4,)`, in a square whose rows and columns come from
+    such `places`; without width or height where it has left the square."""
+    rows, columns = places
+    edges = np.zeros(4, "int32")
+    for axis, positions in ((0, columns), (1, rows)):
+        positions = np.clip(positions, 0, len(positions) - 1)
+        # A pixel between two is a mixture of both.
+        near = (positions > window[axis] - 1) & (positions < window[axis + 2])
+        if near.any():
+            edges[axis], edges[axis + 2] = (
+                near.argmax(),
+                len(near) - near[::-1].argmax(),
+            )
+    return edges
 
 
 def _interpolated(image, positions, axis):

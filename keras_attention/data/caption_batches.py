@@ -10,6 +10,7 @@ class CaptionBatches(TokenBatches):
 
         images        uint8               (B, S, S, 3)
         features      float32, instead    (B, N, N, D)
+        windows       int32, if not whole (B, 4)
         decoder input START u v w 0 0     (B, T)
         labels        u v w END 0 0       (B, T)
         sample_weight 1 1 1 1   0 0       (B, T)
@@ -61,14 +62,18 @@ class CaptionBatches(TokenBatches):
 
     def _source(self, rows, shape, step):
         pictures = self.corpus.image_of[np.resize(rows, shape.batch_size)]
+        inputs = {}
+        if self.corpus.windows is not None:
+            inputs["windows"] = np.asarray(self.corpus.windows[pictures])
         if self.features:
             features = np.asarray(self.corpus.features[pictures])
-            return {"features": features.astype("float32")}
-        images = np.asarray(self.corpus.images[pictures])
-        if self.augment is not None:
-            rng = np.random.default_rng([self.seed, step, 1])
-            images = self.augment(images, rng, self._flippable(rows, shape.batch_size))
-        return {"images": images}
+            return {"features": features.astype("float32"), **inputs}
+        inputs["images"] = np.asarray(self.corpus.images[pictures])
+        if self.augment is None:
+            return inputs
+        rng = np.random.default_rng([self.seed, step, 1])
+        flippable = self._flippable(rows, shape.batch_size)
+        return self.augment(inputs, rng, flippable)
 
     def _flippable(self, rows, batch_size):
         """Which pictures of a batch may be mirrored, their captions staying true."""

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from keras_attention.data.caption_store import PLACE_DTYPE
+from keras_attention.data.caption_store import PLACE_DTYPE, WINDOW_DTYPE
 from keras_attention.data.store import OFFSET_DTYPE, flatten_ids
 
 
@@ -28,6 +28,7 @@ class CaptionSplitWriter:
         self._dtype = dtype
         self._files = ExitStack()
         self._images = self._open(folder / "images.bin")
+        self._windows = self._open(folder / "windows.bin")
         self._pictures = self._open(folder / "pictures.jsonl")
         self._tokens = self._open(folder / "target_tokens.bin")
         self._offsets = self._open(folder / "target_offsets.bin")
@@ -35,11 +36,13 @@ class CaptionSplitWriter:
         self._place_of = self._open(folder / "caption_places.bin")
         self._offsets.write(np.zeros(1, OFFSET_DTYPE))
 
-    def append(self, pixels, example, captions, ids, places):
-        """One picture: uint8 `(S, S, 3)`, all its captions, and the ids of those at
-        `places` among them, which can be trained on."""
+    def append(self, pixels, window, example, captions, ids, places):
+        """One picture: uint8 `(S, S, 3)` and where in it the picture is, all its
+        captions, and the ids of those at `places` among them, which can be trained
+        on."""
         pixels = np.ascontiguousarray(pixels)
         self._images.write(pixels)
+        self._windows.write(np.asarray(window, WINDOW_DTYPE))
         self.pixels.update(pixels)
         picture = {"name": example.name, "captions": captions, "truth": example.truth}
         line = json.dumps(picture, ensure_ascii=False) + "\n"

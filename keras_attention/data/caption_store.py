@@ -4,6 +4,7 @@ A prepared folder holds
 
     meta.json                                     written last: counts, options, report
     train/ valid/ test/  images.bin               uint8, n squares of S × S × 3, RGB
+                         windows.bin              int32, where in each the picture is
                          pictures.jsonl           name, captions and truth of each
                          target_tokens.bin        uint16 or int32, captions end to end
                          target_offsets.bin       int64, where each begins, and the end
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_attention.data.features import FeatureStore
+from keras_attention.data.placement import whole_windows
 from keras_attention.data.report import SkipReport
 from keras_attention.data.store import (
     META,
@@ -28,8 +30,9 @@ from keras_attention.data.store import (
     token_dtype,
 )
 
-FORMAT = "captions 1"
+FORMAT = "captions 2"  # The first kept no windows.
 PLACE_DTYPE = np.dtype("int32")
+WINDOW_DTYPE = np.dtype("int32")
 WRITER = "keras_attention.data.captions.prepare_captions"
 
 
@@ -43,14 +46,20 @@ class CaptionCorpus:
         place_of: int32 `(len(target),)`. Which of the picture's `references` it is.
         pictures: list of `{"name", "captions", "truth"}`, one for each picture; or a
             function that returns it.
+        windows: int32 `(n, 4)`, optional: where in the square each picture is, see
+            `placement.window`. Kept only if some do not fill their squares.
 
     Attributes:
         features: float16 `(n, N, N, D)` of an image encoder, or None; see
             `attach_features`.
     """
 
-    def __init__(self, images, target, image_of, place_of, pictures):
+    def __init__(self, images, target, image_of, place_of, pictures, windows=None):
         self.images = images
+        if windows is not None:
+            whole = whole_windows(len(images), images.shape[1])
+            windows = None if np.array_equal(windows, whole) else windows
+        self.windows = windows
         self.target = target
         self.image_of = image_of
         self.place_of = place_of
@@ -94,6 +103,7 @@ class CaptionCorpus:
             _mapped(folder / "caption_images.bin", PLACE_DTYPE),
             _mapped(folder / "caption_places.bin", PLACE_DTYPE),
             functools.partial(_read_pictures, folder / "pictures.jsonl"),
+            _mapped(folder / "windows.bin", WINDOW_DTYPE).reshape(-1, 4),
         )
         corpus._opened = folder, shape, vocabulary_size
         if features is not None:
@@ -137,6 +147,22 @@ class CaptionCorpus:
         """What is known of each picture, a list of dict or None."""
         return [picture["truth"] for picture in self.pictures]
 
+    def inputs(self, rows=slice(None)):
+        """What a captioner reads of pictures, a dict of arrays.
+
+        Args:
+            rows: a slice, or int `(B,)`: numbers of pictures. All by default.
+
+        Returns:
+            `images`, uint8 `(B, S, S, 3)`, or `features` where they are attached; and
+            `windows`, int32 `(B, 4)`, if some pictures do not fill their squares.
+        """
+        kind = "images" if self.features is None else "features"
+        inputs = {kind: getattr(self, kind)[rows]}
+        if self.windows is not None:
+            inputs["windows"] = self.windows[rows]
+        return inputs
+
     def text(self, i):
         """The caption `i`, as it was before tokenising."""
         return self.pictures[self.image_of[i]]["captions"][self.place_of[i]]
@@ -162,7 +188,7 @@ class CaptionCorpus:
         if self._opened is not None:
             return CaptionCorpus.open, (*self._opened, self._features_folder), at_hand
         arrays = self.images, self.target, self.image_of, self.place_of
-        return CaptionCorpus, (*arrays, self._pictures), at_hand
+        return CaptionCorpus, (*arrays, self._pictures, self.windows), at_hand
 
 
 class PreparedCaptions:
@@ -226,6 +252,7 @@ class PreparedCaptions:
             lengths = {len(corpus), len(corpus.image_of), len(corpus.place_of)}
             complete = (
                 lengths == {num_captions}
+                and (corpus.windows is None or len(corpus.windows) == count)
                 and len(corpus.target.tokens) == corpus.target.offsets[-1]
             )
         except (ValueError, OSError):

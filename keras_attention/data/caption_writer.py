@@ -181,16 +181,16 @@ def _append(chunk, writers, tokenizer, options, report, pool, problems):
             usable.append((example, texts, [ids[place] for place in places], places))
 
     def decode(item):
-        return _pixels(item[0].image, options["image_size"], options["fit"])
+        return _decoded(item[0].image, options["image_size"], options["fit"])
 
-    for item, pixels in zip(usable, pool.map(decode, usable), strict=True):
+    for item, found in zip(usable, pool.map(decode, usable), strict=True):
         example, *rest = item
-        if isinstance(pixels, ValueError):
-            report.skip(pixels.reason, example.name)
-            problems += [pixels][: not problems]
+        if isinstance(found, ValueError):
+            report.skip(found.reason, example.name)
+            problems += [found][: not problems]
             continue
         split = _split(example, options["valid_share"], options["test_share"])
-        writers[split].append(pixels, example, *rest)
+        writers[split].append(*found, example, *rest)
 
 
 def _clean(example, report):
@@ -204,18 +204,20 @@ def _clean(example, report):
     return [text for text in captions if text]
 
 
-def _pixels(image, size, fit):
-    """uint8 `(size, size, 3)`, or the `BadImage` that says why there is none."""
+def _decoded(image, size, fit):
+    """`(pixels, window)` as of `load_pictures`, or the `BadImage` that says why there
+    is none."""
     if isinstance(image, np.ndarray):
         if image.dtype == np.uint8 and image.shape == (size, size, 3):
-            return image
+            return image, (0, 0, size, size)
     # Not before it is needed: scenes are prepared without TensorFlow.
-    from keras_attention.data.images import BadImage, load_pixels
+    from keras_attention.data.images import BadImage, load_pictures
 
     try:
-        return load_pixels([image], size, fit)[0]
+        ((pixels,), (window,)) = load_pictures([image], size, fit)
     except BadImage as error:
         return error
+    return pixels, window
 
 
 def _split(example, valid_share, test_share):

@@ -3,6 +3,7 @@
 A folder of features holds
 
     features.bin     float16, n grids of N × N × D, as many as there are so far
+    windows.bin      int32, n times four edges, if pictures do not fill their squares
     features.json    shape, fingerprint, and how many are done, written after each batch
 
 so that a run that is killed goes on where it was.
@@ -20,6 +21,7 @@ from keras_attention.files import read_json, write_whole
 
 FEATURES = "features.bin"
 FEATURES_META = "features.json"
+WINDOWS = "windows.bin"
 FEATURES_FORMAT = "features 1"
 FEATURE_DTYPE = np.dtype("float16")
 
@@ -30,6 +32,8 @@ class FeatureStore:
     Attributes:
         folder: Path.
         features: float16 `(n, N, N, D)`, mapped.
+        windows: int32 `(n, 4)`, where in its square each picture is, see
+            `placement.window`; None where all fill their squares.
         fingerprint: what the features are of, as given to `compute_features`.
     """
 
@@ -39,6 +43,15 @@ class FeatureStore:
         self.features = np.memmap(
             self.folder / FEATURES, FEATURE_DTYPE, mode="r", shape=tuple(meta["shape"])
         )
+        self.windows = None
+        if (self.folder / WINDOWS).exists():
+            self.windows = np.fromfile(self.folder / WINDOWS, "int32").reshape(-1, 4)
+
+    def inputs(self):
+        """What a captioner reads, a dict of arrays."""
+        if self.windows is None:
+            return {"features": self.features}
+        return {"features": self.features, "windows": self.windows}
 
     @classmethod
     def open(cls, folder):
@@ -74,6 +87,7 @@ def compute_features(
     batch_size=32,
     progress=None,
     overwrite=False,
+    windows=None,
 ):
     """Encodes pictures into a folder, batch by batch; goes on after a kill.
 
@@ -87,6 +101,7 @@ def compute_features(
         batch_size: int.
         progress: function called with the number of pictures done so far, optional.
         overwrite: bool. Whether to replace features of another fingerprint.
+        windows: int `(n, 4)`, optional, kept beside the features; see `FeatureStore`.
 
     Returns:
         `FeatureStore`.
@@ -101,6 +116,9 @@ def compute_features(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     meta = _continued(folder, fingerprint, len(images), overwrite)
+    (folder / WINDOWS).unlink(missing_ok=True)
+    if windows is not None:
+        (folder / WINDOWS).write_bytes(np.asarray(windows, "int32"))
     done = meta["done"] if meta else 0
     if progress is not None and done:
         progress(done)
@@ -175,6 +193,7 @@ def compute_caption_features(
             batch_size,
             report,
             overwrite,
+            corpus.windows,
         )
         before += corpus.num_images
     prepared.attach_features(folder)

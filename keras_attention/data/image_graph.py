@@ -18,7 +18,7 @@ MAX_PIXELS = 50_000_000
 GREY = 127  # of what is added to make a square
 
 
-def decode_images(image_bytes, size, fit="pad"):
+def decode_pictures(image_bytes, size, fit="pad"):
     """Decodes a batch, for graphs.
 
     Args:
@@ -27,14 +27,18 @@ def decode_images(image_bytes, size, fit="pad"):
         fit: see `decode_image`.
 
     Returns:
-        uint8 `(B, S, S, 3)`, RGB. `B` may be zero.
+        `(images, windows)`: uint8 `(B, S, S, 3)`, RGB, and int32 `(B, 4)`, see
+        `decode_picture`. `B` may be zero.
     """
     import tensorflow as tf
 
     return tf.map_fn(
         lambda one: graph_decode(one, size, fit),
         image_bytes,
-        fn_output_signature=tf.TensorSpec((size, size, 3), tf.uint8),
+        fn_output_signature=(
+            tf.TensorSpec((size, size, 3), tf.uint8),
+            tf.TensorSpec((4,), tf.int32),
+        ),
     )
 
 
@@ -54,6 +58,16 @@ def decode_image(image_bytes, size, fit="pad"):
     Raises:
         tf.errors.InvalidArgumentError: neither JPEG nor PNG, damaged, or of more than
             50 million pixels, which is known before it is decoded.
+    """
+    return decode_picture(image_bytes, size, fit)[0]
+
+
+def decode_picture(image_bytes, size, fit="pad"):
+    """`decode_image`, and where in the square the picture is.
+
+    Returns:
+        `(pixels, window)`: uint8 `(S, S, 3)`, and int32 `(4,)`, the edges
+        `(x0, y0, x1, y1)` of the picture in it, as `placement.window` gives them.
     """
     import tensorflow as tf
 
@@ -75,7 +89,7 @@ def _compiled(size, fit):
 
 
 def graph_decode(image_bytes, size, fit):
-    """`decode_image` inside a graph."""
+    """`decode_picture` inside a graph."""
     import tensorflow as tf
 
     # What a GPU could do of it, it would do with other roundings.
@@ -174,12 +188,14 @@ def _square(image, size, fit):
     import tensorflow as tf
 
     height, width, _ = tf.unstack(tf.shape(image))
+    whole = tf.constant([0, 0, size, size])
     if fit == "crop":
         side = tf.minimum(height, width)
         top, left = (height - side) // 2, (width - side) // 2
-        return _resized(image[top : top + side, left : left + side], size, size, size)
+        image = image[top : top + side, left : left + side]
+        return _resized(image, size, size, size), whole
     if fit == "stretch":
-        return _resized(image, size, size, size)
+        return _resized(image, size, size, size), whole
     if fit != "pad":
         raise ValueError(f'fit must be "pad", "crop" or "stretch"; received {fit!r}')
     # Rounded half up, in integers, as `Placement` does.
@@ -199,7 +215,7 @@ def _square(image, size, fit):
         constant_values=GREY,
     )
     image.set_shape((size, size, 3))
-    return image
+    return image, tf.stack([left, top, left + new_width, top + new_height])
 
 
 def _resized(image, height, width, size):

@@ -21,9 +21,18 @@ from keras_attention.data.image_files import (
     opened,
     read_file,
 )
-from keras_attention.data.image_graph import MAX_PIXELS, decode_image
+from keras_attention.data.image_graph import (
+    MAX_PIXELS,
+    decode_image,
+    decode_picture,
+)
 from keras_attention.data.image_orientation import JPEG, PNG, orientation
-from keras_attention.data.placement import Placement, placement
+from keras_attention.data.placement import (
+    Placement,
+    placement,
+    whole_windows,
+    window,
+)
 
 __all__ = [
     "EMPTY",
@@ -38,10 +47,12 @@ __all__ = [
     "check_image",
     "decode_image",
     "find_images",
+    "load_pictures",
     "load_pixels",
     "picture_size",
     "placement",
     "read_image",
+    "window",
 ]
 
 
@@ -95,14 +106,25 @@ def load_pixels(sources, size, fit="pad"):
     Raises:
         BadImage: names the first picture that cannot be used.
     """
+    return load_pictures(sources, size, fit)[0]
+
+
+def load_pictures(sources, size, fit="pad"):
+    """`load_pixels`, and where in the squares the pictures are.
+
+    Returns:
+        `(pixels, windows)`: uint8 `(n, S, S, 3)`, and int32 `(n, 4)`, for each the
+        edges `(x0, y0, x1, y1)` of the picture in its square, see `window`.
+    """
     pixels = np.empty((len(sources), size, size, 3), "uint8")
+    windows = whole_windows(len(sources), size)
     for i, source in enumerate(sources):
         is_array = isinstance(source, np.ndarray)
         if is_array and source.shape == (size, size, 3) and source.dtype == np.uint8:
             pixels[i] = source
         else:
-            pixels[i] = _decoded(source, size, fit)
-    return pixels
+            pixels[i], windows[i] = _decoded(source, size, fit)
+    return pixels, windows
 
 
 def picture_size(content, name="the picture"):
@@ -149,14 +171,14 @@ def _image_of(array):
 
 
 def _decoded(source, size, fit):
-    """`decode_image`; what that refuses, Pillow explains."""
+    """`decode_picture`; what that refuses, Pillow explains."""
     import tensorflow as tf
 
     content, name = _content_of(source)
     if not content.startswith((JPEG, PNG)):
         content = as_png(loaded(content, name), name)
     try:
-        return np.asarray(decode_image(content, size, fit))
+        return map(np.asarray, decode_picture(content, size, fit))
     except tf.errors.InvalidArgumentError as error:
         check_image(content, name)
         raise BadImage(

@@ -32,6 +32,26 @@ class Placement(NamedTuple):
         return np.array([self.left, self.top] * 2)
 
 
+def window(width, height, size, fit="pad"):
+    """Which pixels of the square a picture covers, `(x0, y0, x1, y1)`: all of them,
+    unless it was padded.
+
+    Args: as of `placement`.
+
+    Example:
+
+    >>> window(width=200, height=100, size=50), window(200, 100, 50, "crop")
+    ((0, 12, 50, 37), (0, 0, 50, 50))
+    """
+    box = placement(width, height, size, fit).to_square([0, 0, width, height])
+    return tuple(np.clip(box, 0, size).round().astype(int).tolist())
+
+
+def whole_windows(count, size):
+    """int32 `(count, 4)`, of pictures that fill their squares."""
+    return np.tile(np.array([0, 0, size, size], "int32"), (count, 1))
+
+
 def placement(width, height, size, fit="pad"):
     """The `Placement` of a picture that `decode_image` makes a square of.
 

@@ -39,10 +39,7 @@ def force_decode(model, inputs, token_ids, options):
     attention_scores = ops.cast(attention_scores, "float32") * spoken[..., None]
     lengths = ops.cast(ops.sum(spoken, axis=1, keepdims=True), "int32")
     coverage = ops.sum(attention_scores, axis=1, keepdims=True)  # (B, 1, S)
-    if "source_ids" in inputs:
-        source_mask = ops.not_equal(inputs["source_ids"], PAD_ID)
-    else:
-        source_mask = ops.ones_like(coverage[:, 0], dtype="bool")
+    source_mask = model.source_mask(inputs)
     scores = Ranking(options, source_mask).score(log_probs, lengths, coverage)
     kept = attention_scores[:, None] if model.attends else ()
     return Hypotheses(token_ids[:, None], lengths, scores, log_probs, kept)

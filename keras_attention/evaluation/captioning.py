@@ -46,7 +46,6 @@ def caption_split(captioner, split, count=0, console=None, **options):
     from rich.progress import Progress
 
     count = min(count or split.num_images, split.num_images)
-    kind = "images" if split.features is None else "features"
     with Progress(
         console=console,
         transient=True,
@@ -54,7 +53,7 @@ def caption_split(captioner, split, count=0, console=None, **options):
     ) as bar:
         task = bar.add_task("captioning", total=count)
         return captioner.caption_inputs(
-            {kind: getattr(split, kind)[:count]},
+            split.inputs(slice(count)),
             names=split.names[:count],
             **{
                 "batch_size": 64,

@@ -15,9 +15,10 @@ class Look(NamedTuple):
     inside: float
     """Share of attention inside of the thing's boxes."""
     hit: bool
-    """Whether the centre of the cell looked at most lies inside."""
+    """Whether the centre of the cell looked at most lies inside; of what is picture in
+    it, where the picture does not fill its square."""
     area: float
-    """Share of the picture that the boxes cover: `inside` by chance."""
+    """Share of the picture's cells that the boxes cover: `inside` by chance."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,8 +103,9 @@ def caption_looks(caption, truth, mentions, image_size):
     counts as not there.
 
     Args:
-        caption: `Caption`, or what has its `attention` `(T, N, N)`, and in `spans`
-            `(begin, end)` of each of the `T` pieces in the text.
+        caption: `Caption`, or what has its `attention` `(T, N, N)`, in `spans`
+            `(begin, end)` of each of the `T` pieces in the text, and perhaps its
+            `window`.
         truth: `{"objects": [{"name", "box"}, …]}`.
         mentions: `(begin, end, name)` each.
         image_size: int. The side of the square in which boxes are measured.
@@ -128,15 +130,39 @@ def caption_looks(caption, truth, mentions, image_size):
             looks.append(None)
             continue
         attention = caption.attention[steps].mean(axis=0)  # (N, N)
-        covered = covered_cells(boxes, image_size, len(attention))
-        peak = np.unravel_index(attention.argmax(), attention.shape)
-        centre = (np.array(peak[::-1]) + 0.5) * image_size / len(attention)
-        hit = any(
-            x0 <= centre[0] <= x1 and y0 <= centre[1] <= y1 for x0, y0, x1, y1 in boxes
-        )
+        window = getattr(caption, "window", None) or (0, 0, image_size, image_size)
+        covered, picture = covered_shares(boxes, window, image_size, len(attention))
+        x, y = peak_centre(attention, window, image_size)
+        hit = any(x0 <= x <= x1 and y0 <= y <= y1 for x0, y0, x1, y1 in boxes)
         inside = float((attention * covered).sum())
-        looks.append(Look(name, inside, hit, float(covered.mean())))
+        looks.append(Look(name, inside, hit, float(covered[picture].mean())))
     return looks
+
+
+def covered_shares(boxes, window, image_size, grid_size):
+    """`(shares, picture)`: how much of the picture in each cell boxes cover, and bool
+    `(N, N)`, which cells show any; others are `covered_cells`.
+
+    Args:
+        window: `(x0, y0, x1, y1)`: where in the square the picture lies.
+        others: of `covered_cells`.
+    """
+    x0, y0, x1, y1 = window
+    boxes = np.reshape(boxes, (-1, 4))
+    boxes = np.clip(boxes, [x0, y0, x0, y0], [x1, y1, x1, y1])
+    room = covered_cells([window], image_size, grid_size)
+    covered = covered_cells(boxes, image_size, grid_size)
+    return covered / np.where(room > 0, room, 1), room > 0
+
+
+def peak_centre(attention, window, image_size):
+    """`(x, y)`, in pixels: the centre of what is picture in the cell looked at most."""
+    cells = len(attention)
+    row, column = np.unravel_index(attention.argmax(), attention.shape)
+    cell = np.array([column, row, column + 1, row + 1]) * image_size / cells
+    x0, y0, x1, y1 = window
+    left, top, right, bottom = np.clip(cell, [x0, y0, x0, y0], [x1, y1, x1, y1])
+    return (left + right) / 2, (top + bottom) / 2
 
 
 def covered_cells(boxes, image_size, grid_size):

@@ -27,7 +27,7 @@ def served_captioner(captioner, options):
     """
     import tensorflow as tf
 
-    from keras_attention.data.image_graph import decode_images
+    from keras_attention.data.image_graph import decode_pictures
     from keras_attention.decoding.search import search
 
     model = captioner.model
@@ -40,13 +40,17 @@ def served_captioner(captioner, options):
             self.target = graph_tokenizer(captioner.tokenizer)
 
         def run(self, image_bytes, options, return_attention_scores=False):
-            images = decode_images(image_bytes, model.image_size, captioner.fit)
+            images, windows = decode_pictures(
+                image_bytes, model.image_size, captioner.fit
+            )
             # oneDNN's convolutions take no batch of none: it gets a row, and loses it.
             count = tf.shape(images)[0]
-            images = tf.pad(images, [[0, tf.cast(count < 1, tf.int32)]] + [[0, 0]] * 3)
+            more = [0, tf.cast(count < 1, tf.int32)]
+            images = tf.pad(images, [more] + [[0, 0]] * 3)
+            windows = tf.pad(windows, [more, [0, 0]])
             hypotheses = search(
                 model,
-                {"images": images},
+                {"images": images, "windows": windows},
                 options,
                 return_attention_scores=return_attention_scores,
             )

@@ -148,7 +148,7 @@ def as_grid(attention_scores, height=None, width=None):
     )
 
 
-def doubly_stochastic_penalty(attention_scores, target_mask=None):
+def doubly_stochastic_penalty(attention_scores, target_mask=None, value_mask=None):
     """How unevenly a caption has looked at its picture: Σ_i (1 − Σ_t α_ti)².
 
     To be multiplied by λ and added to the loss.
@@ -157,6 +157,8 @@ def doubly_stochastic_penalty(attention_scores, target_mask=None):
         attention_scores: float `(B, T, L)`.
         target_mask: bool `(B, T)`, optional. False at padded words, which look at
             nothing.
+        value_mask: bool `(B, L)`, optional. False at regions that are not to be looked
+            at, which do not count.
 
     Returns:
         float32 `(B,)`.
@@ -169,4 +171,7 @@ def doubly_stochastic_penalty(attention_scores, target_mask=None):
         target_mask = ops.cast(target_mask, "float32")
         attention_scores = attention_scores * target_mask[:, :, None]
     seen = ops.sum(attention_scores, axis=1)  # (B, L)
-    return ops.sum(ops.square(1.0 - seen), axis=-1)
+    uneven = ops.square(1.0 - seen)
+    if value_mask is not None:
+        uneven = uneven * ops.cast(value_mask, "float32")
+    return ops.sum(uneven, axis=-1)

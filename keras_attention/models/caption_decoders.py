@@ -53,9 +53,9 @@ class PooledDecoder(BlindDecoder):
         if self.image_dense is not None:
             self.image_dense.build((None, self.region_dim))
 
-    def start(self, value, hidden=None):
-        """The state before the first token, of regions `(B, L, D)`."""
-        pooled = ops.mean(value, axis=1)
+    def start(self, value, mask):
+        """The state before the first token, of regions `(B, L, D)` and their mask."""
+        pooled = mean_region(value, mask)
         hidden = zero_states(self.rnn, pooled)
         if self.inject == "first":
             _, hidden = self.rnn.step(self.image_dense(pooled), hidden)
@@ -123,13 +123,28 @@ class SoftImageDecoder(BahdanauDecoder):
         for dense in (dense for layer in self.first_states for dense in layer):
             dense.build((None, self.region_dim))
 
-    def start(self, value, hidden=None):
-        """The state before the first token, of regions `(B, L, D)`."""
-        mean = ops.mean(value, axis=1)
+    def start(self, value, mask):
+        """The state before the first token, of regions `(B, L, D)` and their mask."""
+        mean = mean_region(value, mask)
         hidden = tuple(
             tuple(dense(mean) for dense in layer) for layer in self.first_states
         )
         return super().start(value, hidden)
+
+
+def mean_region(value, mask):
+    """The mean of those regions that show the picture.
+
+    Args:
+        value: float `(B, L, D)`.
+        mask: bool `(B, L)`.
+
+    Returns:
+        `(B, D)`, of the dtype of `value`; zeros where no region is left.
+    """
+    shares = ops.cast(mask, "float32")
+    shares = shares / ops.maximum(ops.sum(shares, axis=1, keepdims=True), 1.0)
+    return ops.sum(value * ops.cast(shares, value.dtype)[..., None], axis=1)
 
 
 def zero_states(rnn, like):

@@ -60,8 +60,9 @@ class EncoderDecoder(keras.Model):
         aligned = self.guided_alignment and "alignments" in inputs
         return bool(self.attends and (aligned or self.doubly_stochastic))
 
-    def guide(self, inputs, attention_scores):
-        """Adds the losses of attention `(B, T, S)`, if it is said how it should be.
+    def guide(self, inputs, attention_scores, value_mask):
+        """Adds the losses of attention `(B, T, S)`, if it is said how it should be;
+        `value_mask` `(B, S)` is the memory's.
 
         For `call` in training; see `alignment_loss` and `doubly_stochastic_penalty`.
         """
@@ -70,7 +71,9 @@ class EncoderDecoder(keras.Model):
             self.add_loss(self.guided_alignment * loss)
         if self.doubly_stochastic and self.attends:
             mask = ops.not_equal(inputs["target_ids"], PAD_ID)
-            penalty = ops.sum(doubly_stochastic_penalty(attention_scores, mask))
+            penalty = ops.sum(
+                doubly_stochastic_penalty(attention_scores, mask, value_mask)
+            )
             # By tokens, as cross-entropy is, to which the paper's λ compares it.
             num_tokens = ops.maximum(ops.sum(ops.cast(mask, "float32")), 1.0)
             self.add_loss(self.doubly_stochastic * penalty / num_tokens)
@@ -91,6 +94,10 @@ class EncoderDecoder(keras.Model):
             return logits
         shape = (*shape[:-1], self.source_length(shapes))
         return logits, keras.KerasTensor(shape, dtype=self.compute_dtype)
+
+    def source_mask(self, inputs):
+        """Which source positions are there, bool `(B, S)`; False at padding."""
+        return ops.not_equal(inputs["source_ids"], PAD_ID)
 
     def encode(self, inputs, num_steps=None):
         """Reads the source.

@@ -5,6 +5,9 @@ from keras import ops
 
 from keras_attention.models.image_encoder import image_encoder
 
+# Of the inputs of a captioner, what tells of the picture.
+IMAGES, FEATURES, WINDOWS = "images", "features", "windows"
+
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class ImageRegions(keras.layers.Layer):
@@ -26,11 +29,12 @@ class ImageRegions(keras.layers.Layer):
 
     Call arguments:
         inputs: dict with `images`, `(B, image_size, image_size, 3)` from 0 to 255, or
-            instead `features`, `(B, N, N, D)`: the encoder's output, kept.
+            instead `features`, `(B, N, N, D)`: the encoder's output, kept. Others are
+            not read.
         training: bool.
 
     Returns:
-        float `(B, L, region_dim)`, row by row.
+        float `(B, L, region_dim)`, row by row. What of them is picture, `mask` says.
     """
 
     def __init__(
@@ -72,10 +76,10 @@ class ImageRegions(keras.layers.Layer):
         self.columns = self.add_weight(shape=(1, size, dim), name="columns", **place)
 
     def call(self, inputs, training=None):
-        if "features" in inputs:
-            features = ops.cast(inputs["features"], self.compute_dtype)
+        if FEATURES in inputs:
+            features = ops.cast(inputs[FEATURES], self.compute_dtype)
         else:
-            features = self.encoder(inputs["images"], training=training)
+            features = self.encoder(inputs[IMAGES], training=training)
         regions = self.dense(self.norm(features))  # (B, N, N, region_dim)
         regions = ops.relu(regions + self.rows + self.columns)
         length = self.grid_size * self.grid_size
@@ -84,6 +88,13 @@ class ImageRegions(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         batch_size = next(iter(input_shape.values()))[0]
         return (batch_size, self.grid_size**2, self.region_dim)
+
+    def mask(self, inputs):
+        """Which regions show any of the picture, bool `(B, L)`; see `region_mask`."""
+        if WINDOWS in inputs:
+            return region_mask(inputs[WINDOWS], self.image_size, self.grid_size)
+        batch_size = ops.shape(inputs[FEATURES if FEATURES in inputs else IMAGES])[0]
+        return ops.ones((batch_size, self.grid_size**2), dtype="bool")
 
     def compute_output_spec(self, inputs, training=None):
         shapes = {name: tensor.shape for name, tensor in inputs.items()}
@@ -99,3 +110,35 @@ class ImageRegions(keras.layers.Layer):
             "region_dim": self.region_dim,
             "train_encoder": self.train_encoder,
         }
+
+
+def region_mask(windows, image_size, grid_size):
+    """Which cells show any of a picture that does not fill its square.
+
+    Args:
+        windows: int `(B, 4)`: `(x0, y0, x1, y1)`, where in the square the picture
+            lies, in pixels.
+        image_size: int. Pixels along each side of the square.
+        grid_size: int, N.
+
+    Returns:
+        bool `(B, L)`, row by row. A cell counts if a pixel of it is picture; all do of
+        a window without width or height, such as those of rows that fill up a batch.
+
+    Example:
+
+    >>> windows = np.array([[0, 0, 8, 4], [0, 0, 8, 5], [0, 0, 0, 0]], "int32")
+    >>> np.asarray(region_mask(windows, 8, 2)).astype(int).tolist()
+    [[1, 1, 0, 0], [1, 1, 1, 1], [1, 1, 1, 1]]
+    """
+    windows = grid_size * ops.cast(windows, "int32")[..., None]  # (B, 4, 1)
+    starts = image_size * ops.arange(grid_size, dtype="int32")
+
+    def overlap(first, last):
+        return ops.logical_and(first < starts + image_size, last > starts)  # (B, N)
+
+    columns = overlap(windows[:, 0], windows[:, 2])
+    rows = overlap(windows[:, 1], windows[:, 3])
+    mask = ops.logical_and(rows[:, :, None], columns[:, None, :])
+    mask = ops.reshape(mask, (-1, grid_size * grid_size))
+    return ops.logical_or(mask, ops.logical_not(ops.any(mask, axis=1, keepdims=True)))

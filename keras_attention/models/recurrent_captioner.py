@@ -8,7 +8,6 @@ target_ids ─ embed ─ RNN ◄───────┘
 """
 
 import keras
-from keras import ops
 
 from keras_attention.layers.token_embedding import token_embedding
 from keras_attention.models.caption_decoders import (
@@ -84,13 +83,14 @@ class RecurrentCaptioner(RecurrentWriter):
 
     Call arguments:
         inputs: dict of `images`, `(B, image_size, image_size, 3)` from 0 to 255, or
-            `features`, `(B, N, N, D)`, what the encoder made of them; and `target_ids`,
-            int `(B, T)`.
+            `features`, `(B, N, N, D)`, what the encoder made of them; `target_ids`, int
+            `(B, T)`; and where pictures do not fill their squares `windows`, `(B, 4)`,
+            see `region_mask`: cells without picture are not known to the decoder.
         return_attention_scores: bool.
 
     Returns:
         Logits `(B, T, target_vocabulary_size)`, and if asked scores `(B, T, L)`, all
-        zero without attention.
+        zero without attention, and zero at cells without picture.
 
     Raises:
         ValueError: arguments that contradict each other.
@@ -218,11 +218,14 @@ class RecurrentCaptioner(RecurrentWriter):
         self.regions.build()
         self.build_writer()
 
+    def source_mask(self, inputs):
+        return self.regions.mask(inputs)
+
     def _encode(self, inputs, training=False):
-        value = self.regions(_pictures(inputs), training=training)
-        mask = ops.ones(ops.shape(value)[:2], dtype="bool")
+        value = self.regions(inputs, training=training)
+        mask = self.source_mask(inputs)
         key = self.decoder.project_key(value)
-        return Memory(value, key, mask), self.decoder.start(value)
+        return Memory(value, key, mask), self.decoder.start(value, mask)
 
     def source_length(self, input_shape):
         return self.grid_size**2
@@ -234,7 +237,3 @@ class RecurrentCaptioner(RecurrentWriter):
             "attention_units gate readout dropout layer_norm tie_embeddings"
         ).split()
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
-
-def _pictures(inputs):
-    return {name: inputs[name] for name in ("images", "features") if name in inputs}

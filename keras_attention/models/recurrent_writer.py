@@ -93,7 +93,7 @@ class RecurrentWriter(EncoderDecoder):
         features, attention_scores = self.decoder.unroll(tokens, state, memory, masks)
         logits = self._logits(features, masks)
         if training:
-            self.guide(inputs, attention_scores)
+            self.guide(inputs, attention_scores, memory.mask)
         return (logits, attention_scores) if return_attention_scores else logits
 
     def _mix_in_own_words(self, target_ids, state, memory, masks):

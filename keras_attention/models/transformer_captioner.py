@@ -7,7 +7,6 @@ target_ids ─ embed + position ─ decoder blocks ◄─┘
 """
 
 import keras
-from keras import ops
 
 from keras_attention.models.image_regions import ImageRegions
 from keras_attention.models.transformer_writer import TransformerWriter
@@ -63,7 +62,9 @@ class TransformerCaptioner(TransformerWriter):
 
     Call arguments:
         inputs: dict of `images`, `(B, image_size, image_size, 3)` from 0 to 255, or
-            `features`, `(B, N, N, D)`; and `target_ids`, int `(B, T)`.
+            `features`, `(B, N, N, D)`; `target_ids`, int `(B, T)`; and where pictures
+            do not fill their squares `windows`, `(B, 4)`, see `region_mask`: nobody
+            looks at cells without picture.
         return_attention_scores: bool.
 
     Returns:
@@ -137,13 +138,15 @@ class TransformerCaptioner(TransformerWriter):
         self.regions.build()
         self.build_stacks()
 
+    def source_mask(self, inputs):
+        return self.regions.mask(inputs)
+
     def _encode(self, inputs, training=False):
-        pictures = {k: inputs[k] for k in ("images", "features") if k in inputs}
-        features = self.regions(pictures, training=training)
-        mask = ops.ones(ops.shape(features)[:2], dtype="bool")
+        features = self.regions(inputs, training=training)
+        mask = self.source_mask(inputs)
         features = self.dropout_layer(features, training=training)
         for block in self.encoder_blocks:
-            features = block(features, training=training)
+            features = block(features, value_mask=mask, training=training)
         return self.encoder_norm(features), mask
 
     def source_length(self, input_shape):

@@ -126,7 +126,7 @@ class TransformerWriter(EncoderDecoder):
         if wanted:
             attention_scores = ops.mean(attention_scores, axis=1)
         if guided:
-            self.guide(inputs, attention_scores)
+            self.guide(inputs, attention_scores, mask)
         return (logits, attention_scores) if return_attention_scores else logits
 
     @property

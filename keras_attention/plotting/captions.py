@@ -172,7 +172,7 @@ def _continues(token, before):
 def peak_in(weights, picture, window=WHOLE):
     """Where attention has its peak, `(x, y)` in pixels of the picture."""
     height, width = picture.shape[:2]
-    x, y = peak_place(weights)
+    x, y = peak_place(weights, window)
     x0, y0, x1, y1 = window
     return (x - x0) / (x1 - x0) * width, (y - y0) / (y1 - y0) * height
 

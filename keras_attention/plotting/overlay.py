@@ -13,8 +13,8 @@ def smooth_map(attention, size, window=(0.0, 0.0, 1.0, 1.0)):
     """A map upsampled smoothly to a picture, from 0 to 1.
 
     Each cell becomes a round spot, a cubic B-spline of two cells' radius, mirrored at
-    the edges of the square: their sum has no ripples and is nowhere negative, and even
-    attention is even. The brightest place of the square is 1.
+    the edges of the cells that show the picture: their sum has no ripples and is
+    nowhere negative, and even attention is even. The brightest place is 1.
 
     Args:
         attention: float `(N, N)`, over the square that a model sees.
@@ -31,18 +31,23 @@ def smooth_map(attention, size, window=(0.0, 0.0, 1.0, 1.0)):
     x0, y0, x1, y1 = window
     columns = _spline(cells, size[0], x0, x1)  # (width, N)
     rows = _spline(cells, size[1], y0, y1)  # (height, N)
-    places = _spline(cells, 3 * cells, 0, 1)  # (3N, N), each cell's middle among them
-    brightest = float((places @ attention @ places.T).max())
+    # At three places of each cell, its middle among them, (3N, N).
+    across, down = (_spline(cells, 3 * cells, 0, 1, at) for at in ((x0, x1), (y0, y1)))
+    brightest = float((down @ attention @ across.T).max())
     smooth = rows @ attention @ columns.T / max(brightest, 1e-9)
     return np.clip(smooth, 0, 1)
 
 
-def _spline(cells, pixels, start, end):
-    """float32 `(pixels, cells)`: how much each pixel along a side has of each cell."""
+def _spline(cells, pixels, start, end, window=None):
+    """float32 `(pixels, cells)`: how much each pixel along a side, from `start` to
+    `end`, has of each cell that shows any of the window, by default of the same."""
+    first, last = (start, end) if window is None else window
+    numbers = np.arange(cells)
+    shown = (numbers / cells < last) & ((numbers + 1) / cells > first)
     places = start + (np.arange(pixels) + 0.5) / pixels * (end - start)
-    far = np.abs(cells * places[:, None] - np.arange(cells) - 0.5)
+    far = np.abs(cells * places[:, None] - numbers - 0.5)
     near = 2 / 3 - far**2 + far**3 / 2
-    weights = np.where(far < 1, near, np.clip(2 - far, 0, None) ** 3 / 6)
+    weights = np.where(far < 1, near, np.clip(2 - far, 0, None) ** 3 / 6) * shown
     # Shares of those cells that there are: as if the others were their reflection.
     shares = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
     inside = (places >= 0) & (places <= 1)
@@ -77,11 +82,16 @@ def fit_panel(picture):
     return np.asarray(image.resize(size, Image.Resampling.LANCZOS))
 
 
-def peak_place(attention):
-    """The centre of the cell looked at most, `(x, y)` from 0 to 1 in the square."""
+def peak_place(attention, window=(0.0, 0.0, 1.0, 1.0)):
+    """The centre of the cell looked at most, `(x, y)` from 0 to 1 in the square; where
+    the picture does not fill that, of what is picture in the cell."""
     attention = np.asarray(attention)
     row, column = np.unravel_index(attention.argmax(), attention.shape)
-    return (column + 0.5) / attention.shape[1], (row + 0.5) / attention.shape[0]
+    x0, y0, x1, y1 = window
+    height, width = attention.shape
+    across = np.clip([column / width, (column + 1) / width], x0, x1)
+    down = np.clip([row / height, (row + 1) / height], y0, y1)
+    return float(across.mean()), float(down.mean())
 
 
 def check_picture(picture, name="picture"):

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_attention.checks import whole_number
-from keras_attention.data.images import load_pixels
+from keras_attention.data.images import load_pictures
 from keras_attention.data.placement import placement
 from keras_attention.special_tokens import PAD_ID
 from keras_attention.tasks.batches import num_rows, pad_rows, pad_to_bucket, strings
@@ -111,7 +111,7 @@ class Captioner(Task):
         for start in range(0, len(images), batch_size):
             some = images[start : start + batch_size]
             captions += self.caption_inputs(
-                {"images": load_pixels(some, self.model.image_size, self.fit)},
+                self._inputs(some),
                 names=[_name(image, start + i) for i, image in enumerate(some)],
                 beam=beam,
                 n_best=n_best,
@@ -141,37 +141,36 @@ class Captioner(Task):
         """`caption` of what is prepared already.
 
         Args:
-            inputs: dict of one array: `images`, uint8 `(n, image_size, image_size, 3)`,
-                or `features`, `(n, N, N, D)`.
+            inputs: dict of arrays: `images`, uint8 `(n, image_size, image_size, 3)`,
+                or `features`, `(n, N, N, D)`; and where pictures do not fill their
+                squares, `windows`, int `(n, 4)`, the edges `(x0, y0, x1, y1)` of each
+                in pixels. Cells without picture are not looked at.
             names: list of str, optional; numbers by default.
             others: as of `caption`.
 
         Returns:
             list of `Caption`.
         """
-        ((kind, array),) = inputs.items()
+        count = _check_inputs(inputs)
         batch_size = whole_number("batch_size", batch_size, 1)
         seed = whole_number("seed", seed, 0)
         options = self.decoding_options(beam, n_best, options)
         attention = return_attention and self.model.attends
-        if prefixes is not None and len(prefixes) != len(array):
+        if prefixes is not None and len(prefixes) != count:
             raise ValueError(
                 'one prefix for each picture is needed ("" for none); received '
-                f"{len(array)} pictures and {len(prefixes)} prefixes"
+                f"{count} pictures and {len(prefixes)} prefixes"
             )
         prefix_ids = prefixes and self.tokenizer.encode(prefixes)
         captions = []
-        for start in range(0, len(array), batch_size):
-            batch = np.asarray(array[start : start + batch_size])
-            rows = num_rows(batch)
+        for start in range(0, count, batch_size):
+            batch, size, rows = _batch(inputs, start, batch_size)
             prefix = None
             if prefixes is not None:
                 some = prefix_ids[start : start + batch_size]
                 prefix = pad_to_bucket([ids or [PAD_ID] for ids in some], rows)
-            hypotheses = self.decode(
-                {kind: _model_input(batch, rows)}, options, prefix, attention, seed
-            )
-            captions += self._captions(hypotheses, len(batch), start, names)
+            hypotheses = self.decode(batch, options, prefix, attention, seed)
+            captions += self._captions(hypotheses, size, start, names, batch)
             if progress is not None:
                 progress(len(captions))
         return captions
@@ -202,7 +201,7 @@ class Captioner(Task):
         for start in range(0, len(images), batch_size):
             some = images[start : start + batch_size]
             found += self.force_inputs(
-                {"images": load_pixels(some, self.model.image_size, self.fit)},
+                self._inputs(some),
                 captions[start : start + batch_size],
                 names=[_name(image, start + i) for i, image in enumerate(some)],
                 batch_size=batch_size,
@@ -211,22 +210,25 @@ class Captioner(Task):
 
     def force_inputs(self, inputs, captions, names=None, batch_size=16):
         """`force_decode` of what is prepared already; see `caption_inputs`."""
-        ((kind, array),) = inputs.items()
+        count = _check_inputs(inputs)
         batch_size = whole_number("batch_size", batch_size, 1)
         given = given_captions(self.tokenizer, captions)
         found = []
-        for start in range(0, len(array), batch_size):
-            batch = np.asarray(array[start : start + batch_size])
+        for start in range(0, count, batch_size):
+            batch, size, rows = _batch(inputs, start, batch_size)
             some = given[start : start + batch_size]
-            rows = num_rows(batch)
             target_ids = pad_to_bucket([ids for ids, _ in some], rows)
-            hypotheses = self.force({kind: _model_input(batch, rows)}, target_ids)
+            hypotheses = self.force(batch, target_ids)
             texts = [text for _, text in some]
-            found += self._captions(hypotheses, len(batch), start, names, texts)
+            found += self._captions(hypotheses, size, start, names, batch, texts)
         return found
 
-    def _captions(self, hypotheses, count, start, names, given=None):
-        captions = []
+    def _inputs(self, pictures):
+        pixels, windows = load_pictures(pictures, self.model.image_size, self.fit)
+        return {"images": pixels, "windows": windows}
+
+    def _captions(self, hypotheses, count, start, names, batch, given=None):
+        captions, windows = [], batch.get("windows")
         for row in range(count):
             found = read_caption_hypotheses(
                 self.tokenizer,
@@ -236,7 +238,8 @@ class Captioner(Task):
                 given and given[row],
             )
             name = str(start + row) if names is None else names[start + row]
-            captions.append(Caption(name, found))
+            window = None if windows is None else tuple(windows[row].tolist())
+            captions.append(Caption(name, found, window))
         return captions
 
 
@@ -249,7 +252,28 @@ def _name(image, number):
     return str(image) if isinstance(image, (str, Path)) else str(number)
 
 
-def _model_input(batch, rows):
-    """Filled up to so many rows; half floats are widened where they are few."""
-    batch = pad_rows(batch, rows)
-    return batch if batch.dtype == np.uint8 else batch.astype("float32")
+def _check_inputs(inputs):
+    """How many pictures there are."""
+    kinds = {"images", "features"} & set(inputs)
+    if len(kinds) != 1 or set(inputs) - kinds - {"windows"}:
+        raise ValueError(
+            'expected "images" or "features", and perhaps "windows"; received '
+            f"{', '.join(map(repr, inputs))}"
+        )
+    counts = {name: len(array) for name, array in inputs.items()}
+    if len(set(counts.values())) != 1:
+        raise ValueError(f"expected one window for each picture; received {counts}")
+    return counts[kinds.pop()]
+
+
+def _batch(inputs, start, batch_size):
+    """`(inputs, size, rows)` of some pictures, filled up to a power of two; half floats
+    are widened where they are few."""
+    batch = {}
+    for name, array in inputs.items():
+        some = np.asarray(array[start : start + batch_size])
+        size, rows = len(some), num_rows(some)
+        some = pad_rows(some, rows)
+        half = some.dtype == np.float16
+        batch[name] = some.astype("float32") if half else some
+    return batch, size, rows

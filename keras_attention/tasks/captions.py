@@ -47,6 +47,9 @@ class Caption(BestFirst):
     """The picture's path, or its number where it came without."""
     hypotheses: list
     """Best first; as many as `n_best` asked for and the search found."""
+    window: tuple | None = None
+    """`(x0, y0, x1, y1)`, in pixels: where the picture lies in the square that the
+    model sees; None for all over it. Elsewhere nothing is looked at."""
 
     @property
     def spans(self):

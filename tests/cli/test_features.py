@@ -14,7 +14,7 @@ def folder(tmp_path):
     (tmp_path / "pictures").mkdir()
     for i in range(3):
         path = tmp_path / "pictures" / f"{i}.png"
-        path.write_bytes(picture_bytes("PNG", 40 + i, 50, seed=i))
+        path.write_bytes(picture_bytes("PNG", 12 + 16 * i, 50, seed=i))
     return tmp_path
 
 
@@ -36,7 +36,12 @@ def test_a_captioners_encoder_is_kept_with_names(
     np.testing.assert_allclose(features, expected, rtol=2e-3, atol=1e-3)
     # They are what a captioner takes in place of pictures.
     texts = [str(caption) for caption in captioner.caption(paths)]
-    found = captioner.caption_inputs({"features": features})
+    found = captioner.caption_inputs(FeatureStore.open(out).inputs())
+    assert [caption.window for caption in found] == [
+        (0, 12, 32, 20),
+        (0, 7, 32, 25),
+        (0, 2, 32, 30),
+    ]
     assert [str(caption) for caption in found] == texts
 
 

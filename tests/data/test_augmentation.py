@@ -23,7 +23,8 @@ def random_images(count=20, size=16):
 def changed(images, may_flip=True, seed=0, **options):
     augment = Augmentation(**{**NOTHING, **options})
     flippable = np.full(len(images), may_flip)
-    return augment(images, np.random.default_rng(seed), flippable)
+    inputs = {"images": images}
+    return augment(inputs, np.random.default_rng(seed), flippable)["images"]
 
 
 @pytest.mark.parametrize(
@@ -96,6 +97,37 @@ def test_a_shift_moves_a_picture_no_farther_than_said():
 def test_what_comes_in_from_outside_repeats_the_edge():
     images = np.full((20, 16, 16, 3), 90, "uint8")
     np.testing.assert_array_equal(changed(images, shift=0.5, zoom=0.5), images)
+
+
+@pytest.mark.parametrize("options", [{}, {"flip": 1.0}, {"shift": 0.3}, {"zoom": 0.4}])
+def test_windows_move_with_their_pictures(options):
+    """Of white pictures on black, a few lines of pixels wide."""
+    windows = np.array([[0, 6, 16, 9], [0, 0, 16, 16], [2, 0, 4, 16]] * 10, "int32")
+    images = np.zeros((30, 16, 16, 3), "uint8")
+    for image, (x0, y0, x1, y1) in zip(images, windows, strict=True):
+        image[y0:y1, x0:x1] = 255
+    augment = Augmentation(**{**NOTHING, **options})
+    may_flip = np.ones(30, bool)
+    inputs = {"images": images, "windows": windows}
+    found = augment(inputs, np.random.default_rng(0), may_flip)
+    images, moved = found["images"], found["windows"]
+    assert moved.dtype == np.int32
+    for image, (x0, y0, x1, y1) in zip(images, moved, strict=True):
+        seen = np.zeros((16, 16), bool)
+        seen[y0:y1, x0:x1] = True
+        np.testing.assert_array_equal(image[..., 0] > 0, seen)
+    assert options == {} or not np.array_equal(moved, windows)
+
+
+def test_a_picture_that_leaves_its_square_leaves_no_window():
+    augment = Augmentation(**{**NOTHING, "shift": 0.5})
+    windows = np.array([[0, 0, 1, 16]] * 20, "int32")
+    images = np.zeros((20, 16, 16, 3), "uint8")
+    rng = np.random.default_rng(0)
+    inputs = {"images": images, "windows": windows}
+    moved = augment(inputs, rng, np.zeros(20, bool))["windows"]
+    widths = moved[:, 2] - moved[:, 0]
+    assert widths.min() == 0 and widths.max() > 1  # Edges are repeated.
 
 
 def test_zoom_keeps_the_middle():

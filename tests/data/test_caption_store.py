@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_attention.data.caption_batches import CaptionBatches
 from keras_attention.data.captions import (
     CaptionCorpus,
     CaptionedImage,
@@ -44,6 +45,7 @@ def contents(folder):
 
 def check_same(corpus, other):
     np.testing.assert_array_equal(corpus.images, other.images)
+    np.testing.assert_array_equal(corpus.windows, other.windows)
     np.testing.assert_array_equal(corpus.image_of, other.image_of)
     np.testing.assert_array_equal(corpus.place_of, other.place_of)
     np.testing.assert_array_equal(corpus.target.tokens, other.target.tokens)
@@ -144,7 +146,7 @@ def test_what_cannot_be_used_is_named(tmp_path):
 
 
 def test_pictures_are_decoded_as_everywhere_and_the_bad_ones_named(tmp_path):
-    from keras_attention.data.images import load_pixels
+    from keras_attention.data.images import load_pictures
 
     rng = np.random.default_rng(0)
     for number in range(3):
@@ -169,8 +171,13 @@ def test_pictures_are_decoded_as_everywhere_and_the_bad_ones_named(tmp_path):
     examples = CaptionFiles(tmp_path / "captions.csv")
     corpus = prepare(examples, tmp_path / "prepared", **options).train
     assert corpus.names == ["good-0.jpg", "good-1.png", "good-2.webp"]
-    expected = load_pixels([tmp_path / name for name in corpus.names], 16)
+    paths = [tmp_path / name for name in corpus.names]
+    expected, windows = load_pictures(paths, 16)
     np.testing.assert_array_equal(corpus.images, expected)
+    np.testing.assert_array_equal(corpus.windows, windows)
+    assert windows[:, 1].tolist() == [2, 3, 3]  # They are wider than high.
+    (batch, _, _), *_ = CaptionBatches(corpus, shuffle=False)
+    np.testing.assert_array_equal(batch["windows"][:3], windows)
     assert report.num_good == 3
     assert report.lines == {
         "truncated or damaged picture": ["cut.jpg", "damaged.png"],
@@ -229,7 +236,7 @@ def test_the_same_examples_are_not_prepared_twice(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["images.bin", "target_tokens.bin", "caption_images.bin"]
+    "name", ["images.bin", "windows.bin", "target_tokens.bin", "caption_images.bin"]
 )
 def test_a_file_cut_short_is_found_out(tmp_path, name):
     prepare(pictures(), tmp_path / "prepared")
@@ -237,6 +244,15 @@ def test_a_file_cut_short_is_found_out(tmp_path, name):
         file.truncate(8)
     with pytest.raises(ValueError, match="incomplete"):
         PreparedCaptions.open(tmp_path / "prepared")
+
+
+def test_what_was_prepared_before_windows_were_kept_is_to_be_prepared_again(tmp_path):
+    folder = prepare(pictures(), tmp_path / "prepared").folder
+    meta = (folder / "meta.json").read_text().replace("captions 2", "captions 1")
+    (folder / "meta.json").write_text(meta)
+    with pytest.raises(ValueError, match="'captions 1'.*prepare the corpus again"):
+        PreparedCaptions.open(folder)
+    assert prepare(pictures(), folder, overwrite=True).train.num_images == 20
 
 
 def test_other_folders_are_refused(tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_attention.data.image_graph import decode_image, decode_images
+from keras_attention.data.image_graph import decode_image, decode_pictures
 from tests.data.pictures import (
     BAD,
     chunk,
@@ -28,7 +28,7 @@ SQUARE = picture(60, 60)
 @functools.cache
 def batch_function(size):
     return tf.function(
-        lambda many: decode_images(many, size),
+        lambda many: decode_pictures(many, size)[0],
         input_signature=[tf.TensorSpec([None], tf.string)],
     )
 

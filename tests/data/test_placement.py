@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_attention.data.images import placement
+from keras_attention.data.image_graph import decode_picture
+from keras_attention.data.images import load_pictures, placement, window
 from tests.data.pictures import encoded, pixels
 
 pytest.importorskip("tensorflow")
@@ -45,6 +46,22 @@ def test_the_padding_of_the_graph_is_where_it_says(size):
         found = pixels(encoded(Image.new("RGB", (width, height))), size, "pad")
         box = placement(width, height, size).to_square([0, 0, width, height])
         np.testing.assert_allclose(edges_of(found[..., 0] == 0), box)
+        assert window(width, height, size) == edges_of(found[..., 0] == 0)
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_python_and_graph_agree_on_the_window_of_a_picture(fit):
+    for width, height in [(90, 60), (41, 90), (90, 1), (64, 64)]:
+        exif = Image.Exif()
+        exif[0x0112] = 6  # A quarter turn.
+        content = encoded(Image.new("RGB", (height, width)), "JPEG", exif=exif)
+        expected = window(width, height, 50, fit)
+        _, found = decode_picture(content, 50, fit)
+        assert tuple(np.asarray(found)) == expected
+        _, found = load_pictures([content], 50, fit)
+        assert tuple(found[0]) == expected
+        if fit != "pad":
+            assert expected == (0, 0, 50, 50)
 
 
 def test_an_unknown_fit_is_refused():

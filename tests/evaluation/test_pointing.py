@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from keras_attention.evaluation.pointing import (
+    Look,
     caption_looks,
     covered_cells,
     measure_pointing,
@@ -54,6 +55,20 @@ def test_spread_attention_is_at_chance():
     found = measure_pointing([evenly], [TRUTH], [MENTIONS], SIZE)
     assert found.correctness == pytest.approx(found.chance)
     assert found.chance == pytest.approx((1 + 3) / 32)
+
+
+def test_padding_around_a_picture_is_no_chance_to_be_right():
+    """The picture lies in the middle: two rows of cells, half of each picture."""
+    padded = caption(*[(1, 3)] * len(SPANS))
+    padded.window = (0, 30, 80, 50)
+    truth = {"objects": [{"name": "dog", "box": [60, 30, 80, 40]}]}
+    (dog,) = caption_looks(padded, truth, MENTIONS[:1], SIZE)
+    # The box covers all that is picture in its cell, one of eight.
+    assert dog == Look("dog", 1.0, True, pytest.approx(1 / 8))
+    padded.attention[:] = 0
+    padded.attention[:, 1:3] = 1 / 8
+    found = measure_pointing([padded], [truth], [MENTIONS[:1]], SIZE)
+    assert found.correctness == pytest.approx(found.chance)
 
 
 def test_things_that_are_not_there_are_counted_apart():

@@ -5,12 +5,11 @@ import numpy as np
 import pytest
 
 from keras_attention.layers.scheduled_sampling import ScheduledSampling
-from keras_attention.layers.soft_image import doubly_stochastic_penalty
 from keras_attention.models.recurrent_captioner import RecurrentCaptioner
 from keras_attention.models.transformer_captioner import TransformerCaptioner
 from tests.layers.test_masking import softmax
 from tests.layers.test_recurrent import STEPS
-from tests.model_support import check_model, teacher_forced
+from tests.model_support import check_model, steps, teacher_forced
 from tests.support import slow_on_jax, to_numpy
 
 PICTURE = {"image_size": 16, "grid_size": 2}
@@ -194,16 +193,74 @@ def test_a_pooled_vector_does_not_know_which_region_was_where():
     np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
+# The upper half of the first picture is padding, and a sliver of the second.
+WINDOWS = np.array([[0, 8, 16, 16], [0, 3, 16, 16]], "int32")
+
+
+@pytest.mark.parametrize(
+    ("model_class", "changes"),
+    [
+        (RecurrentCaptioner, {}),
+        (RecurrentCaptioner, {"attention": None}),
+        (RecurrentCaptioner, {"attention": None, "inject": "every"}),
+        (TransformerCaptioner, {}),
+    ],
+    ids=["soft", "pooled first", "pooled every", "transformer"],
+)
+def test_cells_without_picture_are_neither_known_nor_looked_at(model_class, changes):
+    model = make(model_class, **changes)
+    inputs = {"features": features_of(model), "target_ids": TARGET_IDS}
+    inputs["windows"] = WINDOWS
+    logits, scores = teacher_forced(model, inputs)
+    other = {**inputs, "features": inputs["features"].copy()}
+    other["features"][:, 0] += 7 * np.random.default_rng(1).normal(
+        size=other["features"][:, 0].shape
+    )
+    changed, _ = teacher_forced(model, other)
+    np.testing.assert_allclose(changed[0], logits[0], rtol=1e-4, atol=1e-5)
+    assert not np.allclose(changed[1], logits[1], atol=0.01)
+    assert not scores[0, :, :2].any()
+    if model.attends:
+        np.testing.assert_allclose(scores.sum(-1), 1, rtol=1e-4)
+        assert scores[0, :, 2:].all() and scores[1].all()
+    for stepped, whole in zip(steps(model, inputs), (logits, scores), strict=True):
+        np.testing.assert_allclose(stepped, whole, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("model_class", [RecurrentCaptioner, TransformerCaptioner])
+def test_a_picture_that_fills_its_square_is_known_as_before(model_class):
+    model = make(model_class)
+    inputs = {"features": features_of(model), "target_ids": TARGET_IDS}
+    whole = np.array([[0, 0, 16, 16]] * 2, "int32")
+    found = teacher_forced(model, {**inputs, "windows": whole})
+    for one, other in zip(found, teacher_forced(model, inputs), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_windows_keep_their_pixels_in_half_precision():
+    """Keras would round floats to the precision that the model computes in."""
+    model = make(image_size=512, grid_size=16, dtype="mixed_bfloat16")
+    features = features_of(model)
+    inputs = {"features": features, "target_ids": TARGET_IDS}
+    inputs["windows"] = np.array([[0, 0, 512, 449], [0, 0, 512, 448]], "int32")
+    _, scores = teacher_forced(model, inputs)
+    rows = scores.reshape(2, -1, 16, 16).any(axis=(1, 3)).sum(axis=1)
+    assert rows.tolist() == [15, 14]
+
+
 @slow_on_jax
 @pytest.mark.parametrize("model_class", [RecurrentCaptioner, TransformerCaptioner])
-def test_the_doubly_stochastic_loss_is_added_in_training_only(model_class):
+def test_the_doubly_stochastic_loss_is_of_real_cells_and_in_training_only(model_class):
     # What reads kept features has no gradient for what made them.
     model = make(model_class, dropout=0.0, train_encoder=False)
     inputs = {"features": features_of(model), "target_ids": TARGET_IDS}
+    inputs["windows"] = WINDOWS
     labels = np.array([[5, 4, 6, 3], [7, 6, 3, 0]])
     _, scores = teacher_forced(model, inputs)
     mask = TARGET_IDS != 0
-    penalty = to_numpy(doubly_stochastic_penalty(scores, mask)).sum() / mask.sum()
+    seen = (scores * mask[..., None]).sum(axis=1)
+    penalty = ((1 - seen[0, 2:]) ** 2).sum() + ((1 - seen[1]) ** 2).sum()
+    penalty /= mask.sum()
 
     model.doubly_stochastic = 0.7
     model.compile(

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_attention.data.images import BadImage, load_pixels
+from keras_attention.data.images import BadImage, load_pictures
+from keras_attention.models.recurrent_captioner import RecurrentCaptioner
 from keras_attention.models.transformer_captioner import TransformerCaptioner
 from tests.captioners import OPTIONS, make_captioner, picture_bytes, pictures, pixels
 from tests.support import slow_on_jax
@@ -73,14 +74,61 @@ def test_progress_counts_pictures(captioner):
 
 @slow_on_jax
 def test_kept_features_are_as_good_as_pictures(captioner):
-    squares = load_pixels(pictures(), captioner.model.image_size, captioner.fit)
+    squares, windows = load_pictures(pictures(), 32)
     expected = captioner.caption(pictures())
     features = np.asarray(captioner.model.image_encoder(squares))
     for kept, tolerance in ((features, 1e-4), (features.astype("float16"), 0.05)):
-        found = captioner.caption_inputs({"features": kept}, names=list("abcde"))
+        inputs = {"features": kept, "windows": windows}
+        found = captioner.caption_inputs(inputs, names=list("abcde"))
         assert [caption.name for caption in found] == list("abcde")
         for one, other in zip(found, expected, strict=True):
             assert one.score == pytest.approx(other.score, rel=tolerance, abs=0.1)
+
+
+# Of a panorama the padding takes all rows of cells but two, or one.
+PANORAMAS = [
+    picture_bytes("PNG", 20, 90, seed=4),
+    picture_bytes("JPEG", 12, 240, seed=6),
+    picture_bytes("PNG", 90, 12, seed=8),
+]
+
+
+def padding_of(shape=(4, 4)):
+    found = np.ones((3, *shape), bool)
+    found[:2, 1:3] = found[2, :, 1:3] = False
+    return found
+
+
+@slow_on_jax
+@pytest.mark.parametrize("family", [RecurrentCaptioner, TransformerCaptioner])
+def test_padding_is_not_looked_at(family):
+    captioner = make_captioner(family=family)
+    captions = captioner.caption(PANORAMAS, return_attention=True)
+    texts = [caption.text for caption in captions]
+    forced = captioner.force_decode(PANORAMAS, texts)
+    for found in (captions, forced):
+        for caption, padding in zip(found, padding_of(), strict=True):
+            for hypothesis in caption.hypotheses:
+                assert not hypothesis.attention[:, padding].any()
+                seen = hypothesis.attention[:, ~padding]
+                np.testing.assert_allclose(seen.sum(-1), 1, rtol=1e-5)
+    assert [c.window for c in captions] == [
+        (0, 12, 32, 19),
+        (0, 15, 32, 17),
+        (14, 0, 18, 32),
+    ]
+
+
+def test_inputs_that_do_not_belong_together_are_refused(captioner):
+    images, windows = load_pictures(PANORAMAS, 32)
+    features = np.zeros((3, 4, 4, 96), "float16")
+    for wrong, message in [
+        ({"features": features, "images": images}, '"images" or "features"'),
+        ({"windows": windows}, "received 'windows'"),
+        ({"images": images, "windows": windows[:2]}, "one window for each picture"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            captioner.caption_inputs(wrong)
 
 
 def test_squares_of_the_models_size_stay_as_they_are(captioner):
