@@ -6,6 +6,8 @@ Commands import what they need when they run: `keras-attention --help` is instan
 import os
 import sys
 
+from keras_attention.cli.utf8 import in_utf8_mode, write_utf8
+
 
 def main(argv=None):
     """Runs one command; returns its exit code.
@@ -13,6 +15,9 @@ def main(argv=None):
     Args:
         argv: list of str; the process's own arguments where None.
     """
+    if argv is None:
+        in_utf8_mode()
+    write_utf8()
     try:
         code = _run(argv)
         # Short output is written only now.

@@ -20,7 +20,6 @@ from pathlib import Path
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.decoding.options import DecodingOptions
 from keras_attention.files import read_json, whole_folder
-from keras_attention.models.options import check_options
 from keras_attention.tasks.bundle_config import (
     CONFIG,
     FORMAT,
@@ -142,6 +141,9 @@ def read_bundle(path, task_class, dtype=None):
 
 
 def _read_model(path, described, changes):
+    # Late, as all that imports Keras: what a bundle is for is known at once.
+    from keras_attention.models.options import check_options
+
     config = {**described["config"], **changes}
     weights = path / WEIGHTS
     with naming(path):

@@ -1,5 +1,6 @@
 """Exit codes, help and errors of the command line, before TensorFlow is there."""
 
+import io
 import os
 import subprocess
 import sys
@@ -125,3 +126,39 @@ def test_a_reader_who_has_had_enough_is_no_error():
     os.close(writing)
     assert result.stderr == ""
     assert result.returncode in (0, 1)
+
+
+IN_LOCALE_C = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0"}
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "out", "err"),
+    [
+        (["train", "größe.toml"], 1, "", "error: unknown training.schedule 'ä'"),
+        (["train", "中.toml"], 1, "", "error: there is no recipe file 中.toml"),
+        (["recipes", "copy"], 0, "# Copy strings", ""),
+    ],
+)
+def test_locale_c_is_utf8_too(tmp_path, argv, code, out, err):
+    recipe = '[data]\ncorpus = "copy"\n[training]\nschedule = "ä"\n'
+    (tmp_path / "größe.toml").write_text(recipe, encoding="utf-8")
+    command = [sys.executable, "-m", "keras_attention", *argv]
+    result = subprocess.run(
+        [os.fsencode(word) for word in command],
+        capture_output=True,
+        env=IN_LOCALE_C,
+        cwd=tmp_path,
+    )
+    assert result.returncode == code
+    assert result.stdout.decode().startswith(out)
+    assert result.stderr.decode().startswith(err)
+
+
+def test_any_text_and_any_name_is_written(monkeypatch, tmp_path):
+    """As in a process that was not begun anew, whose output is ASCII."""
+    written = io.BytesIO()
+    output = io.TextIOWrapper(written, encoding="ascii")
+    monkeypatch.setattr("sys.stdout", output)
+    assert main(["--version"]) == 0
+    print("中", os.fsdecode(b"caf\xe9.jpg"), flush=True)
+    assert written.getvalue() == f"{__version__}\n中 caf".encode() + b"\xe9.jpg\n"
