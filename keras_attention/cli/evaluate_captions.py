@@ -135,7 +135,7 @@ def _files(captioner, corpus, images, split, count, folder, console):
     report = SkipReport("caption")
     examples = list(read_captions(corpus, images, report=report))
     splits = {example.split for example in examples}
-    split = split or ("test" if "test" in splits else None)
+    split = split or next((s for s in ("test", "valid") if s in splits), None)
     if split is not None:
         examples = [example for example in examples if example.split == split]
         if not examples:

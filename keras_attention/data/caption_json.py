@@ -41,7 +41,18 @@ def coco_records(values, report, split=None):
     """Yields the `Record`s of COCO's captions JSON.
 
     A caption of an unknown picture, and a picture without captions, are skipped.
+
+    Raises:
+        ValueError: no annotation is a caption.
     """
+    annotations = values["annotations"]
+    if annotations and not any(
+        isinstance(each, dict) and "caption" in each for each in annotations
+    ):
+        raise ValueError(
+            "expected COCO's captions; received annotations of another kind, such as "
+            "boxes or keypoints: give captions_….json, which lies beside them"
+        )
     names: dict = {}
     for place, image in enumerate(values["images"]):
         try:
@@ -49,7 +60,7 @@ def coco_records(values, report, split=None):
         except (KeyError, TypeError):
             report.skip(reasons.MISSING_KEY, f"image {place}")
     silent = dict(names)
-    for place, annotation in enumerate(values["annotations"]):
+    for place, annotation in enumerate(annotations):
         try:
             image, caption = annotation["image_id"], annotation["caption"]
             name = names[image]

@@ -1,6 +1,5 @@
-"""What formats of captions have in common: records, splits, and where pictures are."""
+"""What formats of captions have in common: records, and the names of splits."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 from keras_attention.data import report as reasons
@@ -16,15 +15,6 @@ SPLIT_NAMES = {
     "dev": "valid",
     "test": "test",
 }
-# Where the usual downloads have their pictures, beside the captions or one folder up.
-PICTURE_FOLDERS = (
-    "images",
-    "Images",
-    "Flicker8k_Dataset",
-    "Flickr8k_Dataset",
-    "flickr30k_images",
-    "flickr30k-images",
-)
 
 
 class Record(NamedTuple):
@@ -58,7 +48,7 @@ def gather(records, folder, report):
 
     Args:
         records: iterable of `Record`.
-        folder: `PictureFolder`.
+        folder: `PictureFolder` in which they are.
         report: `SkipReport`. A picture that stands in two splits keeps the first.
 
     Yields:
@@ -84,50 +74,3 @@ def gather(records, folder, report):
             yield CaptionedImage(
                 name, image, record.captions, record.split, record.truth
             )
-
-
-class PictureFolder:
-    """Finds pictures by the names that a file of captions gives them.
-
-    Args:
-        captions_path: Path of the captions.
-        images: str or Path of the folder of pictures, optional. Else they are
-            beside the captions, or in a folder there or one further up that has a
-            usual name, such as `images`.
-
-    Raises:
-        ValueError: `images` is no folder.
-    """
-
-    def __init__(self, captions_path, images=None):
-        if images is not None:
-            if not Path(images).is_dir():
-                raise ValueError(
-                    f"images must be the folder of the pictures; there is none at "
-                    f"{Path(images).absolute()}"
-                )
-            self.folders = [Path(images)]
-            return
-        captions_path = Path(captions_path).absolute()
-        here = captions_path if captions_path.is_dir() else captions_path.parent
-        places = [
-            place / name for place in (here, here.parent) for name in PICTURE_FOLDERS
-        ]
-        self.folders = [here, *(place for place in places if place.is_dir())]
-
-    def find(self, name):
-        """The picture's path; where there is none, the first that was looked for.
-
-        COCO's `val2014/a.jpg` is also looked for as `a.jpg`.
-        """
-        paths = [folder / name for folder in self.folders]
-        paths += [folder / Path(name).name for folder in self.folders]
-        return next((path for path in paths if file_size(path) is not None), paths[0])
-
-
-def file_size(path):
-    """Bytes of a file, None if there is none, or none can have such a name."""
-    try:
-        return path.stat().st_size if path.is_file() else None
-    except (OSError, ValueError):
-        return None

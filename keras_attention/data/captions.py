@@ -10,6 +10,12 @@ import hashlib
 from itertools import chain
 from pathlib import Path
 
+from keras_attention.data.caption_folders import (
+    PictureFolder,
+    caption_file,
+    coco_halves,
+    file_size,
+)
 from keras_attention.data.caption_json import (
     coco_records,
     json_format,
@@ -17,7 +23,7 @@ from keras_attention.data.caption_json import (
     list_records,
     read_json,
 )
-from keras_attention.data.caption_records import PictureFolder, file_size, gather
+from keras_attention.data.caption_records import gather
 from keras_attention.data.caption_store import CaptionCorpus, PreparedCaptions
 from keras_attention.data.caption_tables import read_json_lines, read_table
 from keras_attention.data.caption_tokens import is_token_line, read_tokens
@@ -41,22 +47,6 @@ __all__ = [
 ]
 
 FORMATS = ("auto", "coco", "karpathy", "flickr", "table", "jsonl")
-# What a folder is searched for, the first that is there.
-CAPTION_FILES = (
-    "captions.jsonl",
-    "captions.csv",
-    "captions.tsv",
-    "captions.json",
-    "captions.txt",
-    "metadata.jsonl",
-    "metadata.csv",
-    "results.csv",
-    "dataset*.json",
-    "*.token.txt",
-    "*.token",
-)
-# Of COCO, one file for each split.
-COCO_FILES = {"train": "captions_train*.json", "valid": "captions_val*.json"}
 
 
 def read_captions(path, images=None, captions_format="auto", report=None):
@@ -133,17 +123,14 @@ class CaptionFiles:
 
 def _records(path, captions_format, report):
     if path.is_dir():
-        halves = {
-            split: sorted({*path.glob(name), *path.glob(f"annotations/{name}")})
-            for split, name in COCO_FILES.items()
-        }
-        if all(halves.values()) and captions_format in ("auto", "coco"):
+        halves = coco_halves(path) if captions_format in ("auto", "coco") else None
+        if halves is not None:
             return chain.from_iterable(
                 coco_records(read_json(file), report, split)
                 for split, files in halves.items()
                 for file in files
             )
-        path = _file_in(path)
+        path = caption_file(path)
     if captions_format == "auto":
         captions_format = _format_of(path)
     if captions_format in ("json", "coco", "karpathy"):
@@ -161,17 +148,6 @@ def _records(path, captions_format, report):
         return readers[found](values, report)
     readers = {"flickr": read_tokens, "table": read_table, "jsonl": read_json_lines}
     return readers[captions_format](path, report)
-
-
-def _file_in(folder):
-    for pattern in CAPTION_FILES:
-        for file in sorted(folder.glob(pattern)):
-            return file
-    raise ValueError(
-        f"expected a file of captions in {folder}, called {', '.join(CAPTION_FILES)}, "
-        f"or COCO's captions_train….json with captions_val….json; found none of them: "
-        "give the path of the file"
-    )
 
 
 def _format_of(path):

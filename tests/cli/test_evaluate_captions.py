@@ -49,6 +49,19 @@ def test_captions_of_files_are_scored(loaded_captioner, captioner, folder, capsy
     assert out.startswith("1 pictures  CIDEr-D ")
 
 
+def test_without_a_test_split_that_of_validation_is_scored(
+    loaded_captioner, folder, capsys
+):
+    """As in COCO's own files; what was trained on is never scored by default."""
+    table = folder / "captions.csv"
+    table.write_text(table.read_text().replace(",test", ",valid"))
+    argv = ["evaluate", "bundle", str(table), "--images", str(folder / "pictures")]
+    code, out, err = run([*argv, "--output", str(folder / "out.tsv")], capsys)
+    assert code == 0 and "c.jpg" in err
+    assert (folder / "out.tsv").read_text().startswith("b.png")
+    assert out.startswith("1 pictures")
+
+
 def recipe_of_scenes(**data):
     data = {"corpus": "scenes", "scenes_count": 120, "scenes_things": 8, **data}
     return {"task": "captioning", "training": {"seed": 3}, "data": data}
