@@ -43,7 +43,9 @@ def evaluate(
         "--artist",
         help="Who draws the scenes: noto, fluent or both; as in training if not given.",
     ),
-    count: int = typer.Option(None, "--count", min=1, help="At most so many pictures."),
+    count: int = typer.Option(
+        None, "--count", min=1, help="So many pictures, chosen by hash."
+    ),
     meteor: bool = typer.Option(
         False, "--meteor", help="METEOR too, of English; needs Java and the extra coco."
     ),

@@ -3,10 +3,10 @@
 import json
 import sys
 import tempfile
-from itertools import islice
 from pathlib import Path
 
 from keras_attention.cli import bundles
+from keras_attention.data.splits import sample, say_sample
 
 SCENES = "scenes"
 SPLITS = ("train", "valid", "test")
@@ -46,7 +46,7 @@ def evaluate_captioner(
     console = plain_console()
     with tempfile.TemporaryDirectory(prefix="keras-attention-") as folder:
         if of_scenes:
-            pictures = _scenes(captioner, split or "test", artist, count)
+            pictures = _scenes(captioner, split or "test", artist, count or 0)
         else:
             pictures = _files(captioner, corpus, images, split, count, folder, console)
         captions = caption_split(
@@ -118,8 +118,10 @@ def _scenes(captioner, split, artist, count):
         language = captioner.language or "en"
         scenes = Scenes(20_000, language=language, image_size=size, **changes)
     wanted = {"test": ("test", "held out")}.get(split, (split,))
-    indices = (i for i in range(len(scenes)) if scenes.split_of(i) in wanted)
-    examples = [scenes[i] for i in islice(indices, count)]
+    numbers = [i for i in range(len(scenes)) if scenes.split_of(i) in wanted]
+    chosen = sample([scenes.name_of(i) for i in numbers], count)
+    examples = [scenes[numbers[i]] for i in chosen]
+    _say_sample(len(examples), len(numbers))
     return CaptionCorpus.from_examples(examples, captioner.tokenizer)
 
 
@@ -143,11 +145,13 @@ def _files(captioner, corpus, images, split, count, folder, console):
                 f"{corpus} names no picture for --split {split}; it has "
                 f"{', '.join(sorted(map(str, splits)))}"
             )
+    chosen = sample([example.name for example in examples], count or 0)
+    _say_sample(len(chosen), len(examples))
     with counter(console) as progress:
         task = progress.add_task("reading pictures", done=0)
         prepared = prepare_captions(
             # All in one split; and no caption is too long to be a reference.
-            [example._replace(split="train") for example in islice(examples, count)],
+            [examples[i]._replace(split="train") for i in chosen],
             Path(folder) / "pictures",
             tokenizer=captioner.tokenizer,
             image_size=captioner.model.image_size,
@@ -159,3 +163,8 @@ def _files(captioner, corpus, images, split, count, folder, console):
     if report.num_skipped:
         print(report.summary(), file=sys.stderr)
     return prepared.train
+
+
+def _say_sample(count, num_all):
+    if count < num_all:
+        print(say_sample(count, num_all, "pictures"), file=sys.stderr)

@@ -1,4 +1,5 @@
-"""Which pairs are for training, which for choosing, which for the final score."""
+"""Which pairs are for training, which for choosing, which for the final score, and
+which of these where a few must do."""
 
 import hashlib
 
@@ -19,12 +20,52 @@ def split_of(source, valid_share=VALID_SHARE, test_share=TEST_SHARE):
     Returns:
         `"train"`, `"valid"` or `"test"`.
     """
-    text = " ".join(source.split()).encode("utf-8", "surrogatepass")
-    digest = hashlib.blake2b(text, digest_size=8).digest()
-    position = int.from_bytes(digest, "big") / 2**64
+    position = _hash(source) / 2**64
     if position < test_share:
         return "test"
     return "valid" if position < test_share + valid_share else "train"
+
+
+def sample(names, count=0):
+    """Which of many to take where `count` must do for all.
+
+    A hash decides, since corpora are seldom in random order: the first lines of one
+    may all be headings. The sample of 100 is a part of that of 200, in every run, on
+    every machine, and whatever the order of the corpus.
+
+    Args:
+        names: list of str. What identifies each: the source of a pair, the name of a
+            picture.
+        count: int. How many; 0 is all, and so are more than there are.
+
+    Returns:
+        list of int. The places of those chosen, in the order of `names`.
+
+    Example:
+
+    >>> sample(["a", "b", "c", "d"], 2)
+    [1, 2]
+    """
+    if not 0 < count < len(names):
+        return list(range(len(names)))
+    # Another hash than that of `split_of`, which has chosen among them before.
+    hashes = [_hash(name, b"sample") for name in names]
+    chosen = sorted(range(len(names)), key=lambda i: (hashes[i], names[i], i))[:count]
+    return sorted(chosen)
+
+
+def say_sample(count, num_all, what):
+    """The size of a sample in words, as "200 of 813 sentences, chosen by hash"."""
+    if not 0 < count < num_all:
+        return f"{num_all:,} {what}"
+    return f"{count:,} of {num_all:,} {what}, chosen by hash"
+
+
+def _hash(text, purpose=b""):
+    """An int of 64 bits; spaces around a text, and how many are within, are ignored."""
+    text = " ".join(text.split()).encode("utf-8", "surrogatepass")
+    digest = hashlib.blake2b(text, digest_size=8, person=purpose).digest()
+    return int.from_bytes(digest, "big")
 
 
 def check_shares(valid_share, test_share):

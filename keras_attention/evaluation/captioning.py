@@ -1,5 +1,6 @@
 """How good a captioner is: words, things, relations, and where it looks."""
 
+from keras_attention.data.splits import sample
 from keras_attention.evaluation.captions import score_captions
 from keras_attention.evaluation.pointing import measure_pointing
 from keras_attention.evaluation.scenes import (
@@ -17,7 +18,7 @@ def evaluate_captions(
     Args:
         captioner: `Captioner`.
         split: `CaptionCorpus`.
-        count: int. Pictures; 0 is all.
+        count: int. Pictures, chosen by hash; 0 is all.
         attention: bool. Whether to compare attention with boxes, where both are known.
         console: `rich.console.Console`, optional, for progress.
         **options: of `Captioner.caption_inputs`, as `beam`.
@@ -25,42 +26,52 @@ def evaluate_captions(
     Returns:
         dict of scores, for JSON; see `score_said`.
     """
-    count = min(count or split.num_images, split.num_images)
-    truths = split.truths[:count]
+    places = sample(split.names, count)
+    truths = [split.truths[i] for i in places]
     looks = attention and captioner.model.attends and _are_scenes(truths)
     captions = caption_split(
-        captioner, split, count, console, return_attention=looks, **options
+        captioner, split, places, console, return_attention=looks, **options
     )
     return score_said(
         captions,
-        split.references[:count],
+        [split.references[i] for i in places],
         truths,
         captioner.language,
         captioner.model.image_size,
     )
 
 
-def caption_split(captioner, split, count=0, console=None, **options):
-    """`Caption`s of the first pictures of a split, with a progress bar where a
-    terminal is; arguments as of `evaluate_captions`."""
+def caption_split(
+    captioner, split, places=None, console=None, batch_size=64, **options
+):
+    """`Caption`s of a split, with a progress bar where a terminal is.
+
+    Args:
+        places: list of int. The numbers of the pictures; all by default.
+        batch_size: int. Pictures in one go; no more are in memory.
+        others: as of `evaluate_captions`.
+    """
     from rich.progress import Progress
 
-    count = min(count or split.num_images, split.num_images)
+    names = split.names
+    places = range(len(names)) if places is None else places
+    captions = []
     with Progress(
         console=console,
         transient=True,
         disable=console is None or not console.is_terminal,
     ) as bar:
-        task = bar.add_task("captioning", total=count)
-        return captioner.caption_inputs(
-            split.inputs(slice(count)),
-            names=split.names[:count],
-            **{
-                "batch_size": 64,
-                "progress": lambda done: bar.update(task, completed=done),
+        task = bar.add_task("captioning", total=len(places))
+        for start in range(0, len(places), batch_size):
+            rows = list(places[start : start + batch_size])
+            captions += captioner.caption_inputs(
+                split.inputs(rows),
+                names=[names[i] for i in rows],
+                batch_size=batch_size,
                 **options,
-            },
-        )
+            )
+            bar.update(task, completed=len(captions))
+    return captions
 
 
 def score_said(captions, references, truths, language, image_size, meteor=False):

@@ -111,10 +111,16 @@ def _train(folder, minutes, console):
 
 
 def _show_scores(metrics, console):
+    from keras_attention.data.splits import say_sample
+
     model, copied = metrics["model"], metrics["copying_the_source"]
+    counts = (
+        metrics["sentences"],
+        metrics.get("sentences_in_split", metrics["sentences"]),
+    )
     console.print(
         f"BLEU {model['bleu']:.1f}, chrF {model['chrf']:.1f} on "
-        f"{metrics['sentences']} unseen sentences; copying the source scores BLEU "
+        f"{say_sample(*counts, 'unseen sentences')}; copying the source scores BLEU "
         f"{copied['bleu']:.1f}, chrF {copied['chrf']:.1f}\n"
         f"{model['bleu_signature']}",
     )

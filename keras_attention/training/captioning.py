@@ -16,6 +16,7 @@ from keras_attention.data.captions import CaptionFiles
 from keras_attention.data.features import compute_caption_features
 from keras_attention.data.report import SkipReport
 from keras_attention.data.scenes import Scenes
+from keras_attention.data.splits import say_sample
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.decoding.search import compiled
 from keras_attention.evaluation.captioning import captions_line, evaluate_captions
@@ -251,6 +252,9 @@ class CaptioningTraining:
         """A function that captions validation pictures and scores them, a dict."""
         count = self.recipe.training.validation_sentences
         wanted = ("cider", "bleu4", "rouge_l", "object_f1")
+        if self.console is not None:
+            what = say_sample(count, corpus.valid.num_images, "pictures")
+            self.console.print(f"validation captions {what}")
 
         def scores():
             found = evaluate_captions(
@@ -267,6 +271,8 @@ class CaptioningTraining:
         pictures = getattr(corpus, split)
         return {
             "split": split,
+            "pictures": min(count or pictures.num_images, pictures.num_images),
+            "pictures_in_split": pictures.num_images,
             "model": evaluate_captions(
                 captioner, pictures, count, console=self.console
             ),
@@ -280,9 +286,13 @@ class CaptioningTraining:
             for name, scores in metrics.items()
             if isinstance(scores, dict)
         ]
+        pictures = metrics["model"]["pictures"]
+        counts = metrics["pictures"], metrics["pictures_in_split"]
+        some = counts[0] < counts[1]
+        hint = f" ({say_sample(*counts, 'pictures')})" if some else ""
         return [
             *lines,
-            f"{metrics['model']['pictures']} pictures of {metrics['split']}",
+            f"{pictures} pictures of {metrics['split']}{hint}",
         ]
 
     @staticmethod

@@ -1,5 +1,6 @@
 """The scores that a trained model is shipped with."""
 
+from keras_attention.data.splits import sample
 from keras_attention.evaluation.alignments import measure_attention
 from keras_attention.evaluation.translation import exact_match, score, tokenize_for
 
@@ -12,7 +13,7 @@ def final_scores(translator, corpus, max_sentences=0, console=None, gold=None):
     Args:
         translator: `Translator`.
         corpus: `PreparedCorpus`, whose `test` (or, if empty, `valid`) is translated.
-        max_sentences: int. Sentences to translate; 0 is all.
+        max_sentences: int. Sentences to translate, chosen by hash; 0 is all.
         console: `rich.console.Console`, optional, for progress.
         gold: alignments of the test split, as `gold_alignments` gives them; or None.
 
@@ -21,8 +22,10 @@ def final_scores(translator, corpus, max_sentences=0, console=None, gold=None):
     """
     split = "test" if len(corpus.test) else "valid"
     sources, references = getattr(corpus, split).texts()
-    if max_sentences:
-        sources, references = sources[:max_sentences], references[:max_sentences]
+    places, num_all = sample(sources, max_sentences), len(sources)
+    sources, references = (
+        [texts[i] for i in places] for texts in (sources, references)
+    )
     texts = translate_with_bar(translator, sources, console, f"scoring on {split}")
     tokenize = tokenize_for(translator.target_language)
 
@@ -34,11 +37,12 @@ def final_scores(translator, corpus, max_sentences=0, console=None, gold=None):
     scores = {
         "split": split,
         "sentences": len(sources),
+        "sentences_in_split": num_all,
         "model": measured(texts),
         "copying_the_source": measured(sources),
     }
     if gold and translator.model.attends:
-        gold = gold[: len(sources)]
+        gold = [gold[i] for i in places]
         measures = measure_attention(translator, sources, references, gold)
         scores["attention"] = measures.as_dict()
     return scores

@@ -166,9 +166,11 @@ class TrainingConfig:
     validate_every: int = 500
     """Steps between validations; state is saved as often."""
     validation_sentences: int = 200
-    """Validation sentences, or pictures, that are decoded greedily and scored."""
+    """Validation sentences, or pictures, that are decoded greedily and scored; of more,
+    a hash chooses so many."""
     test_sentences: int = 0
-    """Test sentences, or pictures, decoded for the final score; 0 is all of them."""
+    """Test sentences, or pictures, decoded for the final score, chosen by a hash; 0 is
+    all of them."""
     validation_metric: str = ""
     """What decides the best checkpoint. Of translations "bleu" (by default), "chrf" or
     "exact"; of captions "cider" (by default), "bleu4", "rouge_l" or, on scenes,

@@ -1,6 +1,7 @@
 """What training has of its own where texts are translated."""
 
 from keras_attention.data.batching import TokenBatches
+from keras_attention.data.splits import sample, say_sample
 from keras_attention.evaluation.translation import exact_match, score, tokenize_for
 from keras_attention.tasks.translation import Translator
 from keras_attention.training.corpus import (
@@ -91,8 +92,15 @@ class TranslationTraining:
     def validation(self, translator, corpus):
         """A function that translates validation sentences and scores them, a dict."""
         sources, references = corpus.valid.texts()
-        count = self.recipe.training.validation_sentences
-        return TranslationScores(translator, sources[:count], references[:count])
+        places = sample(sources, self.recipe.training.validation_sentences)
+        if self.console is not None:
+            what = say_sample(len(places), len(sources), "sentences")
+            self.console.print(f"validation translates {what}")
+        return TranslationScores(
+            translator,
+            [sources[i] for i in places],
+            [references[i] for i in places],
+        )
 
     def final_scores(self, translator, corpus):
         """Scores of the test split, for `metrics.json`."""
@@ -121,7 +129,11 @@ class TranslationTraining:
                 f"{'attention':18} alignment error rate {looked['error_rate']:.3f}  "
                 f"entropy {looked['entropy']:.2f} nats"
             )
-        lines.append(f"{metrics['sentences']} sentences of {metrics['split']}")
+        counts = (
+            metrics["sentences"],
+            metrics.get("sentences_in_split", metrics["sentences"]),
+        )
+        lines.append(f"{metrics['split']}: {say_sample(*counts, 'sentences')}")
         lines.append(metrics["model"]["bleu_signature"])
         return lines
 

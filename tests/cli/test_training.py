@@ -37,6 +37,7 @@ class Fake:
             "copying_the_source": {**SCORES, "bleu": 1.0},
             "attention": {"error_rate": 0.0123, "entropy": 0.456},
             "sentences": 4,
+            "sentences_in_split": 9,
             "split": "test",
         }
 
@@ -61,7 +62,7 @@ def test_train_says_its_scores_and_what_to_do_next(recipe, fake, capsys):
     assert "model              BLEU  12.3  chrF  45.7  exact   8.9 %" in out
     assert "copying the source BLEU   1.0" in out
     assert "alignment error rate 0.012  entropy 0.46 nats" in out
-    assert "4 sentences of test\nnrefs:1|tok:13a\n" in out
+    assert "test: 4 of 9 sentences, chosen by hash\nnrefs:1|tok:13a\n" in out
     assert "keras-attention translate runs/tiny/bundle" in out
 
 

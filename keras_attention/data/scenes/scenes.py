@@ -113,6 +113,10 @@ class Scenes:
             position -= share
         return "train"
 
+    def name_of(self, index):
+        """What a scene is called, without drawing it."""
+        return f"scene-{self.seed}-{index}"
+
     def _scene(self, index, drawn):
         split = self.split_of(index)
         rng = np.random.default_rng([self.seed, index])
@@ -128,7 +132,7 @@ class Scenes:
             image, boxes = draw(background_rng, spots, artist, self.image_size)
             truth = _truth(plan, spots, boxes, split == "held out")
         return CaptionedImage(
-            f"scene-{self.seed}-{index}",
+            self.name_of(index),
             image,
             self._captions(caption_rng, plan),
             "test" if split == "held out" else split,
