@@ -84,6 +84,7 @@ def _decoder(translator, text, target, beam, output):
         (translation,) = translator.translate(text, beam=beam, return_attention=True)
     if not translation.source_tokens:
         raise ValueError("there is nothing to attend to in a text without tokens")
+    translation = translation.in_characters()
     attention = translation.attention
     if output is not None:
         plot_attention(
@@ -101,6 +102,9 @@ def _decoder(translator, text, target, beam, output):
 
 
 def _encoder(translator, text, layer, output):
+    import numpy as np
+
+    from keras_attention.byte_pieces import characters, mean_rows, sum_columns
     from keras_attention.evaluation.attention import entropy
     from keras_attention.plotting.heat_map import plot_heads
 
@@ -110,7 +114,9 @@ def _encoder(translator, text, layer, output):
             f"--encoder goes up to {len(scores)}, the model's encoder layers; "
             f"received {layer}"
         )
-    heads = scores[layer - 1]
+    tokens, starts = characters(tokens)
+    heads = sum_columns(scores[layer - 1], starts)
+    heads = np.stack([mean_rows(head, starts) for head in heads])
     if output is not None:
         plot_heads(heads, tokens, tokens, path=output)
     return {
@@ -135,6 +141,7 @@ def _picture(captioner, image, target, beam, output):
         (caption,) = captioner.caption_inputs(
             inputs, names=names, beam=beam, return_attention=True
         )
+    caption = caption.in_characters()
     attention = caption.attention  # (T, N, N)
     if output is not None:
         window = window_of(image_bytes, size, fit)

@@ -10,6 +10,7 @@ import re
 import numpy as np
 from matplotlib.patches import Rectangle
 
+from keras_attention.byte_pieces import characters, mean_rows
 from keras_attention.plotting.fonts import font_families
 from keras_attention.plotting.heat_map import WORD_START
 from keras_attention.plotting.overlay import (
@@ -136,12 +137,14 @@ def words_of(tokens, maps, boxes=None, join_words=True):
     """`(word, map, boxes)` of each panel; a last END is no word.
 
     Pieces that begin no word belong to the one before, signs of Chinese and other
-    scripts without spaces excepted, which are left in their pieces. A word's map is the
+    scripts without spaces excepted, which are left in their pieces. The bytes of a
+    character are one piece. A word's map is the
     mean of its pieces', save of those that are no more than marks: the stop after a
     word was not looked up where the word was.
     """
     if tokens and tokens[-1] == END:
         tokens, maps = tokens[:-1], maps[:-1]
+    tokens, maps, boxes = _in_characters(tokens, maps, boxes)
     groups = []
     for step, token in enumerate(tokens):
         if join_words and groups and _continues(token, tokens[groups[-1][-1]]):
@@ -160,6 +163,19 @@ def words_of(tokens, maps, boxes=None, join_words=True):
             )
         )
     return words
+
+
+def _in_characters(tokens, maps, boxes):
+    """Tokens, maps and boxes, bytes put together."""
+    if not tokens:
+        return tokens, maps, boxes
+    merged, starts = characters(tokens)
+    if boxes is not None:
+        ends = [*starts[1:], len(tokens)]
+        boxes = [
+            sum(map(list, boxes[a:b]), []) for a, b in zip(starts, ends, strict=True)
+        ]
+    return merged, mean_rows(maps, starts), boxes
 
 
 def _continues(token, before):

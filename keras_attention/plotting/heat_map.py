@@ -8,6 +8,7 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
+from keras_attention.byte_pieces import characters, mean_rows, sum_columns
 from keras_attention.plotting.fonts import font_families
 from keras_attention.plotting.saving import save_figure
 
@@ -32,7 +33,7 @@ def plot_attention(
 
     Args:
         attention_scores: float `(T, S)`. Rows for the target, columns for the source.
-        source_tokens: `S` str.
+        source_tokens: `S` str. The bytes of a character share a column, or a row.
         target_tokens: `T` str.
         title: str, optional. Written above.
         path: str or path, optional. Where to save the picture; its ending chooses the
@@ -55,7 +56,8 @@ def plot_attention(
     'source'
     """
     scores = _check(attention_scores, source_tokens, target_tokens, ("T", "S"))
-    labels = _Labels(source_tokens, target_tokens, title)
+    scores, *tokens = _in_characters(scores, source_tokens, target_tokens)
+    labels = _Labels(*tokens, title)
     if figure is None:
         figure = labels.new_figure(rows=1, columns=1)
     axes = figure.add_subplot()
@@ -84,7 +86,8 @@ def plot_heads(
         ValueError: scores and tokens whose numbers differ, or no heads.
     """
     scores = _check(attention_scores, source_tokens, target_tokens, ("H", "T", "S"))
-    labels = _Labels(source_tokens, target_tokens, title)
+    scores, *tokens = _in_characters(scores, source_tokens, target_tokens)
+    labels = _Labels(*tokens, title)
     columns = min(4, math.ceil(math.sqrt(len(scores))))
     rows = math.ceil(len(scores) / columns)
     figure = labels.new_figure(rows, columns)
@@ -169,6 +172,14 @@ def _finish(figure, image, axes, labels, title, path):
 def _upper_end(scores):
     """The brightest colour: the highest score, so that faint heads are seen too."""
     return float(scores.max()) or 1.0
+
+
+def _in_characters(scores, source_tokens, target_tokens):
+    """Bytes put together, `(scores, source tokens, target tokens)`."""
+    source_tokens, source_starts = characters(source_tokens)
+    target_tokens, starts = characters(target_tokens)
+    scores = np.moveaxis(sum_columns(scores, source_starts), -2, 0)  # (T, ..., S)
+    return np.moveaxis(mean_rows(scores, starts), 0, -2), source_tokens, target_tokens
 
 
 def _check(attention_scores, source_tokens, target_tokens, axes):

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from keras_attention.byte_pieces import characters, mean_rows
 from keras_attention.special_tokens import END_ID
 from keras_attention.tasks.results import BestFirst
 
@@ -24,6 +25,21 @@ class CaptionHypothesis:
     attention: np.ndarray | None = None
     """`(tokens, N, N)`: where on the picture each piece was looked up, row by row from
     the top. None if not asked for, or if the model has none."""
+
+    def in_characters(self):
+        """Itself, bytes put together; see `Caption.in_characters`."""
+        tokens, starts = characters(self.tokens)
+        ends = [*starts[1:], len(self.tokens)]
+        spans = [
+            (self.spans[first][0], self.spans[end - 1][1])
+            for first, end in zip(starts, ends, strict=True)
+        ]
+        attention = self.attention
+        if attention is not None:
+            attention = mean_rows(attention, starts)
+        return dataclasses.replace(
+            self, tokens=tokens, spans=spans, attention=attention
+        )
 
     def as_dict(self):
         """Plain lists and numbers, for JSON."""
@@ -55,13 +71,20 @@ class Caption(BestFirst):
     def spans(self):
         return self.hypotheses[0].spans
 
+    def in_characters(self):
+        """Itself as people read it: characters in place of the bytes that spell them,
+        each with the mean of their grids; see `byte_pieces`."""
+        found = [each.in_characters() for each in self.hypotheses]
+        return dataclasses.replace(self, hypotheses=found)
+
     def as_dict(self):
-        """Plain lists and numbers, for JSON."""
+        """Plain lists and numbers, for JSON, `in_characters`."""
+        shown = self.in_characters()
         return {
             "image": self.name,
             "text": self.text,
             "score": self.score,
-            "n_best": [hypothesis.as_dict() for hypothesis in self.hypotheses],
+            "n_best": [hypothesis.as_dict() for hypothesis in shown.hypotheses],
         }
 
 

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from keras_attention.byte_pieces import characters, mean_rows, sum_columns
 from keras_attention.data.alignments import (
     attended_words,
     decoded_words,
@@ -28,6 +29,14 @@ class Hypothesis:
     alignment: set | None = None
     """The source word at which each word looks most: `(source word, word)`, counted
     from 0 as `str.split` cuts both texts. None as `attention`."""
+
+    def in_characters(self, source_starts):
+        """Itself, bytes put together; see `Translation.in_characters`."""
+        tokens, starts = characters(self.tokens)
+        attention = self.attention
+        if attention is not None:
+            attention = sum_columns(mean_rows(attention, starts), source_starts)
+        return dataclasses.replace(self, tokens=tokens, attention=attention)
 
     def as_dict(self):
         """Plain lists and numbers, for JSON; the alignment as aligners write it."""
@@ -87,15 +96,26 @@ class Translation(BestFirst):
     def alignment(self):
         return self.hypotheses[0].alignment
 
+    def in_characters(self):
+        """Itself as people read it: characters in place of the bytes that spell them.
+
+        Attention to a character is the sum over its bytes, attention from one the mean;
+        see `byte_pieces`.
+        """
+        source_tokens, starts = characters(self.source_tokens)
+        found = [each.in_characters(starts) for each in self.hypotheses]
+        return dataclasses.replace(self, source_tokens=source_tokens, hypotheses=found)
+
     def as_dict(self):
-        """Plain lists and numbers, for JSON."""
+        """Plain lists and numbers, for JSON, `in_characters`."""
+        shown = self.in_characters()
         return {
             "source": self.source,
             "text": self.text,
             "score": self.score,
             "truncated": self.truncated,
-            "source_tokens": self.source_tokens,
-            "n_best": [hypothesis.as_dict() for hypothesis in self.hypotheses],
+            "source_tokens": shown.source_tokens,
+            "n_best": [hypothesis.as_dict() for hypothesis in shown.hypotheses],
         }
 
 

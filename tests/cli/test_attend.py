@@ -42,6 +42,7 @@ def test_attend_gives_data(loaded, translator, tmp_path, monkeypatch, capsys):
     assert not list(tmp_path.iterdir())  # no picture that nobody asked for
     found = json.loads(out)
     expected = translator.translate([TEXTS[0]], return_attention=True)[0]
+    expected = expected.in_characters()
     assert (found["source"], found["text"]) == (TEXTS[0], expected.text)
     assert found["source_tokens"] == expected.source_tokens
     assert found["tokens"] == expected.tokens
@@ -103,3 +104,35 @@ def test_attend_needs_something_to_show(loaded, tmp_path, capsys, argv, message)
     assert code == 1
     assert message in err
     assert not path.exists()
+
+
+def test_characters_without_a_piece_are_shown_whole(loaded, translator, capsys):
+    text, target = "« 中文 » \U0001f600", "naïve 文"
+    argv = ["attend", "bundle", text, "--target", target, "--json"]
+    code, out, _ = run(argv, capsys)
+    assert code == 0
+    found = json.loads(out)
+    (spelt,) = translator.force_decode(text, target)
+    assert "<0xE4>" in spelt.source_tokens and "<0xE6>" in spelt.tokens
+    for tokens, whole in ((found["source_tokens"], text), (found["tokens"], target)):
+        assert not [token for token in tokens if token.startswith("<0x")]
+        assert "".join(tokens).replace("▁", " ").strip() == whole + "</s>"
+    attention = np.array(found["attention"])
+    assert attention.shape == (len(found["tokens"]), len(found["source_tokens"]))
+    np.testing.assert_allclose(attention.sum(axis=1), 1, atol=1e-3)
+    first = spelt.source_tokens.index("<0xE4>")
+    columns = spelt.attention[0, first : first + 3].sum()
+    place = found["source_tokens"].index("中")
+    np.testing.assert_allclose(attention[0, place], columns, atol=1e-4)
+    assert len(found["entropy"]) == len(found["tokens"])
+    assert len(found["coverage"]) == len(found["source_tokens"])
+
+
+def test_so_they_are_in_the_encoder(loaded, capsys):
+    argv = ["attend", "bundle", "中文 x", "--encoder", "1", "--json"]
+    found = json.loads(run(argv, capsys)[1])
+    tokens = found["source_tokens"]
+    assert "".join(tokens) == "▁中文▁x</s>"
+    heads = np.array(found["heads"])
+    assert heads.shape == (2, len(tokens), len(tokens))
+    np.testing.assert_allclose(heads.sum(axis=-1), 1, atol=1e-3)

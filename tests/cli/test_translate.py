@@ -41,6 +41,7 @@ def test_json_lines_hold_n_best_scores_and_alignments(
     assert code == 0
     found = [json.loads(line) for line in out.splitlines()]
     expected = translator.translate(LINES, n_best=2, return_attention=True)
+    expected = [translation.in_characters() for translation in expected]
     assert [item["text"] for item in found] == [t.text for t in expected]
     best = found[0]["n_best"][1]
     assert best["score"] == pytest.approx(expected[0].hypotheses[1].score, rel=1e-4)

@@ -148,3 +148,14 @@ def test_shapes_that_do_not_fit_are_refused():
         plot_caption(PICTURE, TOKENS, maps(), boxes=[[(1, 2, 3)], [], [], None])
     with pytest.raises(ValueError, match="window must be .* x0 < x1"):
         plot_caption(PICTURE, TOKENS, maps(), window=(0, 0.5, 1, 0.5))
+
+
+def test_the_bytes_of_a_sign_share_a_panel():
+    tokens = ["▁", *[f"<0x{byte:02X}>" for byte in "狗猫".encode()], "</s>"]
+    weights = np.random.default_rng(0).random((8, 4, 4))
+    boxes = [[], [[0, 0, 1, 1]], [[0, 0, 2, 2]], [], [[0, 0, 3, 3]], [], [], []]
+    found = words_of(tokens, weights, boxes)
+    assert [word for word, _, _ in found] == ["狗", "猫"]
+    np.testing.assert_allclose(found[0][1], weights[1:4].mean(axis=0))
+    assert found[0][2] == [[0, 0, 1, 1], [0, 0, 2, 2]]
+    assert found[1][2] == [[0, 0, 3, 3]]

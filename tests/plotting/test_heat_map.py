@@ -36,6 +36,18 @@ def test_marks_no_words_where_every_token_is_one():
     assert texts(axes.get_yticklabels()) == ["b", "_"]
 
 
+def test_the_bytes_of_a_character_share_a_column_and_a_row():
+    spelt = ["▁", "<0xC3>", "<0xA9>", "</s>"]
+    scores = [[0.1, 0.2, 0.3, 0.4], [0, 0.5, 0.5, 0], [0.5, 0.5, 0, 0], [0, 0, 0, 1]]
+    axes = plot_attention(scores, spelt, spelt).axes[0]
+    assert texts(axes.get_xticklabels()) == ["_", "é", "</s>"]
+    assert texts(axes.get_yticklabels()) == ["_", "é", "</s>"]
+    expected = [[0.1, 0.5, 0.4], [0.25, 0.75, 0], [0, 0, 1]]
+    np.testing.assert_allclose(axes.images[0].get_array(), expected, rtol=1e-6)
+    heads = plot_heads([scores, scores], spelt, spelt)
+    np.testing.assert_allclose(heads.axes[1].images[0].get_array(), expected, rtol=1e-6)
+
+
 def test_colors_start_at_nothing_and_have_a_bar():
     figure = plot_attention(np.full((1, 4), 0.25), SOURCE, ["x"])
     assert figure.axes[0].images[0].get_clim() == (0, 0.25)

@@ -215,6 +215,19 @@ def test_captions_are_json(captioner):
     np.testing.assert_allclose(best["attention"], caption.attention, atol=1e-5)
 
 
+def test_bytes_are_shown_as_the_characters_that_they_spell(captioner):
+    text = "a 狗 \U0001f600"
+    (spelt,) = captioner.force_decode(pictures()[:1], text)
+    shown = spelt.in_characters()
+    assert "<0xE7>" in spelt.tokens
+    assert "".join(shown.tokens).replace("▁", " ").strip() == f"{text}</s>"
+    assert shown.attention.shape == (len(shown.tokens), *spelt.attention.shape[1:])
+    np.testing.assert_allclose(shown.attention.sum(axis=(1, 2)), 1, rtol=1e-4)
+    for token, (begin, end) in zip(shown.tokens, shown.spans, strict=True):
+        assert text[begin:end].strip() == token.replace("▁", "").replace("</s>", "")
+    assert spelt.as_dict()["n_best"][0]["tokens"] == shown.tokens
+
+
 @pytest.mark.parametrize(
     ("image", "message"),
     [
