@@ -47,10 +47,13 @@ def whole_folder(path, overwrite=False, option=""):
 
 
 def write_whole(path, text):
-    """Writes a text file so that readers see the old text or the new."""
+    """Writes a text file so that readers see the old text or the new.
+
+    Names of files that are not UTF-8 are written as the bytes that they are.
+    """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
+    temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
     temporary.replace(path)
 
 

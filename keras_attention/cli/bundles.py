@@ -1,5 +1,8 @@
 """What the commands for a trained model share."""
 
+import sys
+import warnings
+
 import typer
 
 from keras_attention.cli.quiet import load_backend
@@ -44,7 +47,12 @@ def load(bundle, task=None):
     load_backend()
     from keras_attention import tasks
 
-    return tasks.load(bundle)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.filterwarnings("always", ".*newer than this version", UserWarning)
+        loaded = tasks.load(bundle)
+    for warning in told:
+        print(f"warning: {warning.message}", file=sys.stderr)
+    return loaded
 
 
 def given(**options):

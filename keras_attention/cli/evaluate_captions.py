@@ -66,7 +66,7 @@ def evaluate_captioner(
         )
     if output is not None:
         lines = [f"{each.name}\t{bundles.one_line(each.text)}\n" for each in captions]
-        output.write_text("".join(lines), encoding="utf-8")
+        output.write_text("".join(lines), encoding="utf-8", errors="surrogateescape")
     if as_json:
         print(json.dumps(scores, indent=2, ensure_ascii=False))
     else:

@@ -272,5 +272,8 @@ def _mapped(path, dtype):
 
 
 def _read_pictures(path):
-    with path.open(encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
+    try:
+        with path.open(encoding="utf-8") as lines:
+            return [json.loads(line) for line in lines]
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from None

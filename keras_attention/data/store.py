@@ -207,17 +207,27 @@ class _Texts:
 
 
 class _TextFiles:
-    """Texts that are read when asked for."""
+    """Texts that are read when asked for, `count` of each side."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, count):
         self.folder = folder
+        self.count = count
 
     def __call__(self):
-        return tuple(
+        return tuple(self._read(self.folder / f"{side}.txt") for side in SIDES)
+
+    def _read(self, path):
+        try:
             # Not splitlines: a sentence may hold other line breaks of Unicode.
-            (self.folder / f"{side}.txt").read_bytes().decode().split("\n")[:-1]
-            for side in SIDES
-        )
+            texts = path.read_bytes().decode().split("\n")[:-1]
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} is damaged: {error}") from None
+        if len(texts) != self.count:
+            raise ValueError(
+                f"{path} is damaged: expected {self.count:,} lines, found "
+                f"{len(texts):,}: prepare the corpus again"
+            )
+        return texts
 
 
 def read_meta(folder, format, writer):
@@ -307,6 +317,6 @@ class PreparedCorpus:
                     f"the {stem} files hold {len(sentences):,}: prepare it again"
                 )
             opened[stem] = sentences
-        texts = None if split == "train" else _TextFiles(folder)
+        texts = None if split == "train" else _TextFiles(folder, expected)
         links = Links(opened[ALIGNMENT]) if ALIGNMENT in opened else None
         return TokenisedCorpus(opened["source"], opened["target"], texts, links)

@@ -248,7 +248,7 @@ def load_recipe(name, overrides=()):
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(f"there is no recipe file {path}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no UTF-8, or no TOML
         raise ValueError(f"{path} is not a TOML file: {error}") from None
     tables.setdefault("name", path.stem)
     for override in overrides:
@@ -264,7 +264,7 @@ def _apply(tables, override):
         )
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         value = text  # a bare word, as in data.corpus=pairs.tsv
     *path, key = [part.strip() for part in place.split(".")]
     for part in path:

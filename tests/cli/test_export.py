@@ -1,10 +1,12 @@
 """export on the command line; and what all commands say without a bundle."""
 
 import copy
+import shutil
 
 import pytest
 
 from tests.cli.support import run, type_in
+from tests.tasks.support import edit
 
 
 @pytest.mark.parametrize(
@@ -61,3 +63,15 @@ def test_export_never_offers_to_overwrite(tmp_path, capsys, version):
     assert err.startswith("error: ")
     assert "overwr" not in err
     assert "a/3 exists already and is left as it is" in err or "at most" in err
+
+
+def test_a_newer_bundle_is_a_warning_on_the_command_line(bundle, tmp_path, capsys):
+    newer = shutil.copytree(bundle, tmp_path / "newer")
+    edit(newer, package_version="9.0")
+    code, _, err = run(["export", str(newer), "--n-best", "9"], capsys)
+    assert code == 1
+    first, second = err.splitlines()
+    assert first.startswith(
+        f"warning: {newer} was written by keras-attention-models 9."
+    )
+    assert second.startswith("error: n_best=9")

@@ -213,6 +213,15 @@ def test_a_damaged_corpus_is_named(tmp_path, tokenizers, damage, message):
         PreparedCorpus.open(folder)
 
 
+@pytest.mark.parametrize(("text", "message"), [(b"a\n", "expected "), (b"\xff\n", "")])
+def test_damaged_texts_are_named(tmp_path, tokenizers, text, message):
+    folder = tmp_path / "prepared"
+    run(PAIRS, folder, tokenizers)
+    (folder / "valid" / "target.txt").write_bytes(text * 7)
+    with pytest.raises(ValueError, match=f"target.txt is damaged: .*{message}"):
+        PreparedCorpus.open(folder).valid.texts()
+
+
 def change(folder, **changes):
     meta = json.loads((folder / "meta.json").read_text("utf-8"))
     (folder / "meta.json").write_text(json.dumps({**meta, **changes}), "utf-8")

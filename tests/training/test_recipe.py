@@ -194,3 +194,12 @@ def test_guided_alignment_needs_alignments(path):
         load_recipe(path, [guided, corpus])
     with pytest.raises(ValueError, match="guided_alignment must be at least 0"):
         load_recipe(path, ["training.guided_alignment=-1"])
+
+
+def test_what_is_nested_without_end_is_no_recipe(tmp_path):
+    path = tmp_path / "deep.toml"
+    path.write_text("data = " + "[" * 100_000)
+    with pytest.raises(ValueError, match="deep.toml is not a TOML file"):
+        load_recipe(path)
+    with pytest.raises(ValueError, match="training.max_steps must be "):
+        load_recipe("copy", ["training.max_steps=" + "[" * 100_000])
