@@ -162,3 +162,30 @@ def test_any_text_and_any_name_is_written(monkeypatch, tmp_path):
     assert main(["--version"]) == 0
     print("中", os.fsdecode(b"caf\xe9.jpg"), flush=True)
     assert written.getvalue() == f"{__version__}\n中 caf".encode() + b"\xe9.jpg\n"
+
+
+@pytest.mark.slow
+def test_training_in_locale_c_names_everything(tmp_path):
+    """Console, recipe, corpus, model card, and a translation of what it learned."""
+    lines = "".join(f"Größe {i} ü\tTaille {i} é 中\n" for i in range(300))
+    (tmp_path / "wörter.tsv").write_text(lines, encoding="utf-8")
+    changes = (
+        "data.corpus=wörter.tsv tokenizer.vocabulary_size=330 model.preset=tiny "
+        "training.max_steps=2 training.validate_every=2 training.batch_tokens=256 "
+        "training.test_sentences=2"
+    ).split()
+    sets = [word for change in changes for word in ("--set", change)]
+    for argv, wanted in (
+        (["train", "demo", "--out", "läuft", *sets], b"bundle: l\xc3\xa4uft/bundle"),
+        (["translate", "läuft/bundle", "--json", "wörter.tsv"], "Größe".encode()),
+    ):
+        result = subprocess.run(
+            [sys.executable, "-m", "keras_attention", *map(os.fsencode, argv)],
+            capture_output=True,
+            env=IN_LOCALE_C,
+            cwd=tmp_path,
+        )
+        assert result.returncode == 0, result.stderr.decode()
+        assert wanted in result.stdout
+    card = (tmp_path / "läuft" / "bundle" / "README.md").read_text(encoding="utf-8")
+    assert "wörter.tsv" in card

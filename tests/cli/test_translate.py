@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -21,6 +23,20 @@ def test_a_captioner_translates_nothing(captioner_bundle, monkeypatch, capsys):
         f"is a bundle for captioning: try keras-attention caption {captioner_bundle}"
     )
     assert wanted in err
+
+
+WITHOUT_KERAS = """
+import sys
+from keras_attention.cli import main
+assert main(["translate", sys.argv[1]]) == 1
+assert not {"tensorflow", "keras", "jax"} & set(sys.modules)
+"""
+
+
+def test_what_a_bundle_is_for_is_known_without_keras(captioner_bundle):
+    command = [sys.executable, "-c", WITHOUT_KERAS, str(captioner_bundle)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
 
 
 def test_lines_in_lines_out(bundle, translator, monkeypatch, capsys):
