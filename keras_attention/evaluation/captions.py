@@ -5,7 +5,10 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from keras_attention.evaluation.caption_words import tokenize_caption
+from keras_attention.evaluation.caption_words import (
+    tokenize_captions,
+    tokenize_references,
+)
 from keras_attention.evaluation.meteor import meteor_score
 
 MOST = 4  # words of an n-gram
@@ -70,8 +73,7 @@ def score_captions(
     60.7
     """
     _check(hypotheses, references)
-    said = [tokenize_caption(text) for text in hypotheses]
-    right = [[tokenize_caption(text) for text in texts] for texts in references]
+    said, right = tokenize_captions(hypotheses), tokenize_references(references)
     bleu1, bleu2, bleu3, bleu4 = (100 * value for value in bleu(said, right))
     return CaptionScores(
         bleu1,

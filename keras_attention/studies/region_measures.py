@@ -4,7 +4,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_attention.evaluation.captions import cider_d_of_each, tokenize_caption
+from keras_attention.evaluation.caption_words import (
+    tokenize_captions,
+    tokenize_references,
+)
+from keras_attention.evaluation.captions import cider_d_of_each
 from keras_attention.evaluation.pointing import caption_looks
 from keras_attention.evaluation.scenes import judge, read_statements
 from keras_attention.studies.mistakes import (
@@ -153,8 +157,7 @@ def measure_said(texts, statements, pictures):
     counted over all of them."""
     judged = list(map(judge, statements, pictures.truths))
     cider = cider_d_of_each(
-        list(map(tokenize_caption, texts)),
-        [list(map(tokenize_caption, right)) for right in pictures.references],
+        tokenize_captions(texts), tokenize_references(pictures.references)
     )
     return {
         "cider": Shares.of(cider),
