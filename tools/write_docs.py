@@ -161,7 +161,7 @@ def _table(name, config):
     title = f"[{name}" if "]" in name else f"[{name}]"
     lines = [f"\n### {title}\n", inspect.cleandoc(config.__doc__).split("\n\n")[0]]
     lines += ["", "| key | | default |", "|---|---|---|"]
-    sentences = _sentences(config)
+    sentences, table = _sentences(config), re.match("[a-z]+", name)[0]
     for field in dataclasses.fields(config):
         if field.default is dataclasses.MISSING:  # `options`: keys of the model itself
             continue
@@ -169,10 +169,23 @@ def _table(name, config):
         if isinstance(default, bool):
             default = str(default).lower()
         default = f"`{default}`" if default != "" else ""
-        lines.append(
-            f"| `{field.name}` | {_cell(sentences.get(field.name, ''))} | {default} |"
-        )
+        text = sentences.get(field.name, "")
+        for of_task, words in _known_words(f"{table}.{field.name}"):
+            text += f" One of {', '.join(f'`{word}`' for word in words)}{of_task}."
+        lines.append(f"| `{field.name}` | {_cell(text)} | {default} |")
     return "\n".join(lines) + "\n"
+
+
+def _known_words(where):
+    """The words that "table.key" may hold, `[(of which task, words)]`."""
+    known = {}
+    for task in recipe.DATA_TABLES:
+        words = tuple(filter(None, recipe.choices(task).get(where, ())))
+        if words:
+            known.setdefault(words, []).append(task)
+    if len(known) == 1:
+        return [("", *known)]
+    return [(f" in {' and '.join(tasks)}", words) for words, tasks in known.items()]
 
 
 def _sentences(config):

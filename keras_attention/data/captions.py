@@ -46,7 +46,8 @@ __all__ = [
     "train_caption_tokenizer",
 ]
 
-FORMATS = ("auto", "coco", "karpathy", "flickr", "table", "jsonl")
+# "csv" is a table with any separator; "table" is another word for it.
+FORMATS = ("auto", "coco", "karpathy", "flickr", "csv", "table", "jsonl")
 
 
 def read_captions(path, images=None, captions_format="auto", report=None):
@@ -60,8 +61,9 @@ def read_captions(path, images=None, captions_format="auto", report=None):
             as `captions.csv`.
         images: str or Path. The folder of the pictures; by default beside the file.
         captions_format: `"coco"` (captions JSON), `"karpathy"` (his dataset JSON,
-            with splits), `"flickr"` (token files), `"table"` (CSV, TSV, Kaggle's
-            `captions.txt` and `results.csv`), `"jsonl"`, or `"auto"`: by the content.
+            with splits), `"flickr"` (token files), `"csv"` or `"table"` (CSV, TSV,
+            Kaggle's `captions.txt` and `results.csv`), `"jsonl"`, or `"auto"`: by the
+            content.
         report: `SkipReport` to fill in, optional.
 
     Yields:
@@ -146,7 +148,12 @@ def _records(path, captions_format, report):
                 + f"; received {'neither' if found is None else found}"
             )
         return readers[found](values, report)
-    readers = {"flickr": read_tokens, "table": read_table, "jsonl": read_json_lines}
+    readers = {
+        "flickr": read_tokens,
+        "csv": read_table,
+        "table": read_table,
+        "jsonl": read_json_lines,
+    }
     return readers[captions_format](path, report)
 
 
@@ -157,4 +164,4 @@ def _format_of(path):
     if name.endswith(".json"):
         return "json"
     first = next(read_lines(path), None)
-    return "flickr" if is_token_line(first) else "table"
+    return "flickr" if is_token_line(first) else "csv"

@@ -13,6 +13,7 @@ from keras_attention.data.image_orientation import (
     graph_jpeg_orientation,
     graph_png_orientation,
 )
+from keras_attention.data.placement import check_fit
 
 MAX_PIXELS = 50_000_000
 GREY = 127  # of what is added to make a square
@@ -187,6 +188,7 @@ def _not_too_large(height, width):
 def _square(image, size, fit):
     import tensorflow as tf
 
+    check_fit(fit)
     height, width, _ = tf.unstack(tf.shape(image))
     whole = tf.constant([0, 0, size, size])
     if fit == "crop":
@@ -196,8 +198,6 @@ def _square(image, size, fit):
         return _resized(image, size, size, size), whole
     if fit == "stretch":
         return _resized(image, size, size, size), whole
-    if fit != "pad":
-        raise ValueError(f'fit must be "pad", "crop" or "stretch"; received {fit!r}')
     # Rounded half up, in integers, as `Placement` does.
     sides = tf.cast([height, width], tf.int64)
     longest = tf.reduce_max(sides)

@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+# How a picture becomes a square: all of it, with grey bars; its middle; distorted.
+FITS = ("pad", "crop", "stretch")
+
 
 class Placement(NamedTuple):
     """Maps boxes `(x0, y0, x1, y1)`, in pixels from the top left, `(…, 4)`."""
@@ -67,6 +70,7 @@ def placement(width, height, size, fit="pad"):
     >>> wide.to_square([0, 0, 200, 100]).tolist()
     [0.0, 12.0, 50.0, 37.0]
     """
+    check_fit(fit)
     if fit == "stretch":
         return Placement(size / width, size / height, 0.0, 0.0, size)
     if fit == "crop":
@@ -74,8 +78,6 @@ def placement(width, height, size, fit="pad"):
         left, top = (width - side) // 2, (height - side) // 2
         scale = size / side
         return Placement(scale, scale, -left * scale, -top * scale, size)
-    if fit != "pad":
-        raise ValueError(f'fit must be "pad", "crop" or "stretch"; received {fit!r}')
     longest = max(width, height)
     new_width = max((2 * width * size + longest) // (2 * longest), 1)
     new_height = max((2 * height * size + longest) // (2 * longest), 1)
@@ -86,3 +88,9 @@ def placement(width, height, size, fit="pad"):
         float((size - new_height) // 2),
         size,
     )
+
+
+def check_fit(fit):
+    """Raises ValueError for what is no way to make a picture a square."""
+    if fit not in FITS:
+        raise ValueError(f"fit must be one of {', '.join(FITS)}; received {fit!r}")

@@ -69,7 +69,8 @@ def _hash(text, purpose=b""):
 
 
 def check_shares(valid_share, test_share):
-    if min(valid_share, test_share) < 0 or valid_share + test_share >= 1:
+    fits = min(valid_share, test_share) >= 0 and valid_share + test_share < 1
+    if not fits:  # NaN does not, either
         raise ValueError(
             "valid_share and test_share must be at least 0 and leave something to "
             f"train on; received {valid_share} and {test_share}"

@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-SCHEDULES = ("linear", "exponential", "inverse_sigmoid")
+from keras_attention.choices import SAMPLING_SCHEDULES
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -47,9 +47,10 @@ class ScheduledSampling(keras.layers.Layer):
         self, schedule="inverse_sigmoid", half_steps=2000, least=0.0, **kwargs
     ):
         super().__init__(**kwargs)
-        if schedule not in SCHEDULES:
+        if schedule not in SAMPLING_SCHEDULES:
             raise ValueError(
-                f"schedule must be one of {', '.join(SCHEDULES)}; received {schedule!r}"
+                f"schedule must be one of {', '.join(SAMPLING_SCHEDULES)}; received "
+                f"{schedule!r}"
             )
         if half_steps < 1 or not 0 <= least <= 1:
             raise ValueError(

@@ -22,7 +22,7 @@ from keras_attention.decoding.search import compiled
 from keras_attention.evaluation.captioning import captions_line, evaluate_captions
 from keras_attention.tasks.captioning import Captioner
 from keras_attention.training.corpus import counter
-from keras_attention.training.recipe import AUGMENTATIONS
+from keras_attention.training.recipe import AUGMENTATIONS, METRICS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -251,7 +251,7 @@ class CaptioningTraining:
     def validation(self, captioner, corpus):
         """A function that captions validation pictures and scores them, a dict."""
         count = self.recipe.training.validation_sentences
-        wanted = ("cider", "bleu4", "rouge_l", "object_f1")
+        wanted = METRICS[self.recipe.task]
         if self.console is not None:
             what = say_sample(count, corpus.valid.num_images, "pictures")
             self.console.print(f"validation captions {what}")

@@ -4,9 +4,14 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from keras_attention.checks import check_model_name
+from keras_attention import choices as words
+from keras_attention.checks import check_model_name, real_number, whole_number
 from keras_attention.data.augmentation import Augmentation
+from keras_attention.data.captions import FORMATS
 from keras_attention.data.direction import check_direction
+from keras_attention.data.placement import FITS
+from keras_attention.data.scenes.drawing import ARTIST_CHOICES
+from keras_attention.data.tokenizer import MODEL_TYPES
 from keras_attention.data.toy import TASKS
 from keras_attention.decoding.options import DecodingOptions
 from keras_attention.training.config import checked_table, from_table, to_toml, unknown
@@ -32,7 +37,6 @@ METRICS = {
     "captioning": ("cider", "bleu4", "rouge_l", "object_f1"),
 }
 
-
 _LEAST = {
     "max_steps": 1,
     "max_minutes": 0,
@@ -54,6 +58,31 @@ _LEAST = {
 }
 
 
+def choices(task):
+    """The words that keys of a recipe may hold, a dict from "table.key" to tuples.
+
+    The lists stand beside what implements them; this says only where they are used.
+    """
+    known = {
+        "model.family": words.FAMILIES,
+        "tokenizer.type": MODEL_TYPES,
+        "training.optimizer": words.OPTIMIZERS,
+        "training.schedule": words.DECAYS,
+        "training.precision": words.PRECISIONS,
+        "training.scheduled_sampling": ("none", *words.SAMPLING_SCHEDULES),
+        "training.validation_metric": ("", *METRICS[task]),
+        "training.jit_compile": words.COMPILATIONS,
+        "training.encoder_weights": words.ENCODER_WEIGHTS,
+    }
+    if task == "captioning":
+        known |= {
+            "data.fit": FITS,
+            "data.format": FORMATS,
+            "data.scenes_artist": ARTIST_CHOICES,
+        }
+    return known
+
+
 @dataclasses.dataclass(frozen=True)
 class Recipe:
     """One experiment: data, tokenizer, model, training, decoding."""
@@ -72,7 +101,7 @@ class Recipe:
         if self.task not in DATA_TABLES:
             known = tuple(DATA_TABLES)
             raise ValueError(unknown(f"task {self.task!r}", self.task, known))
-        for where, known in self._choices():
+        for where, known in choices(self.task).items():
             table, key = where.split(".")
             value = getattr(getattr(self, table), key)
             if value not in known:
@@ -94,37 +123,11 @@ class Recipe:
         """What decides the best checkpoint."""
         return self.training.validation_metric or METRICS[self.task][0]
 
-    def _choices(self):
-        """Keys of tables, and the words that they may hold."""
-        choices = [
-            ("model.family", ("transformer", "recurrent")),
-            ("tokenizer.type", ("unigram", "bpe", "char", "word")),
-            ("training.optimizer", ("adam", "adamw")),
-            ("training.schedule", ("inverse_sqrt", "cosine", "linear", "constant")),
-            ("training.precision", ("float32", "mixed_bfloat16", "mixed_float16")),
-            (
-                "training.scheduled_sampling",
-                ("none", "linear", "exponential", "inverse_sigmoid"),
-            ),
-            ("training.validation_metric", ("", *METRICS[self.task])),
-            ("training.jit_compile", ("auto", "true", "false")),
-            ("training.encoder_weights", ("pretrained", "random")),
-        ]
-        if self.task == "captioning":
-            choices += [
-                ("data.fit", ("pad", "crop", "stretch")),
-                ("data.format", ("auto", "coco", "karpathy", "flickr", "csv", "jsonl")),
-                ("data.scenes_artist", ("noto", "fluent", "both")),
-            ]
-        return choices
-
     def _check_numbers(self):
         for name, least in _LEAST.items():
             value = getattr(self.training, name)
-            if value < least:
-                raise ValueError(
-                    f"training.{name} must be at least {least}; received {value}"
-                )
+            whole = TrainingConfig.__annotations__[name] in (int, "int")
+            (whole_number if whole else real_number)(f"training.{name}", value, least)
         below_one = "label_smoothing ema_momentum beta_1 beta_2 sampling_least"
         for name in below_one.split():
             value = getattr(self.training, name)

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_attention.choices import DECAYS
+
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
@@ -26,9 +28,10 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
     def __init__(
         self, learning_rate, warmup_steps=0, decay="constant", total_steps=None
     ):
-        decays = ("inverse_sqrt", "cosine", "linear", "constant")
-        if decay not in decays:
-            raise ValueError(f"decay must be one of {decays}; received {decay!r}")
+        if decay not in DECAYS:
+            raise ValueError(
+                f"decay must be one of {', '.join(DECAYS)}; received {decay!r}"
+            )
         if decay in ("cosine", "linear") and not total_steps:
             raise ValueError(f"decay={decay!r} needs total_steps, where it ends")
         self.learning_rate = learning_rate

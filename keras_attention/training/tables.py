@@ -1,6 +1,7 @@
 """The tables of a recipe, each a frozen dataclass with a sentence under each field."""
 
 import dataclasses
+import math
 
 from keras_attention.data.direction import fill_languages
 
@@ -58,7 +59,7 @@ class CaptionDataConfig:
     images: str = ""
     """The folder of pictures; beside the captions by default."""
     format: str = "auto"
-    """"auto", or what the file is: "coco", "karpathy", "flickr", "csv", "jsonl"."""
+    """What the file is; "auto" finds out. "csv" is a table with any separator."""
     language: str = "en"
     """ISO code of the captions; for scenes "en", "de", "fr", "es" or "zh"."""
     fit: str = "pad"
@@ -94,7 +95,7 @@ class CaptionDataConfig:
     scenes_captions: int = 3
     """Captions of each."""
     scenes_artist: str = "noto"
-    """Whose emoji: "noto", "fluent" or "both"."""
+    """Whose emoji."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +103,7 @@ class TokenizerConfig:
     """How text becomes ids (SentencePiece)."""
 
     type: str = "unigram"
-    """"unigram", "bpe", "char" or "word"."""
+    """Kind of SentencePiece model."""
     vocabulary_size: int = 8000
     """Pieces, special ones included; of each side where not shared."""
     shared: bool = True
@@ -118,7 +119,7 @@ class ModelConfig:
     """Which model; keys of the family's class, such as `norm_first`, go here too."""
 
     family: str = "transformer"
-    """"transformer" or "recurrent"."""
+    """Kind of model."""
     preset: str = "small"
     """Named sizes of the family: "tiny", "small", "base", "big"."""
     options: dict = dataclasses.field(default_factory=dict)
@@ -132,17 +133,17 @@ class TrainingConfig:
     max_steps: int = 10000
     """Batches to train on."""
     max_minutes: float = 0.0
-    """Stop after so much time, tokenising not counted; 0 is no limit."""
+    """Stop after so much time, tokenising not counted; 0, or inf, is no limit."""
     batch_tokens: int = 4096
     """Tokens in a batch, padding included, on the longer side."""
     max_shapes: int = 8
     """Batch shapes, each of which may be compiled once."""
     optimizer: str = "adam"
-    """"adam", or "adamw" with weight_decay."""
+    """Which; "adamw" has weight_decay."""
     learning_rate: float = 1e-3
     """The highest that the schedule reaches."""
     schedule: str = "inverse_sqrt"
-    """"inverse_sqrt" (Vaswani et al., 2017), "cosine", "linear" or "constant"."""
+    """How the rate falls after the warm-up ("inverse_sqrt": Vaswani et al., 2017)."""
     warmup_steps: int = 1000
     """Updates over which the rate rises from zero."""
     beta_1: float = 0.9
@@ -154,11 +155,11 @@ class TrainingConfig:
     label_smoothing: float = 0.1
     """Share of probability spread over the vocabulary (Szegedy et al., 2016)."""
     clip_norm: float = 1.0
-    """Largest global norm of a gradient; 0 is no limit."""
+    """Largest global norm of a gradient; 0, or inf, is no limit."""
     accumulation_steps: int = 1
     """Batches whose gradients are added up into one update."""
     precision: str = "float32"
-    """Keras dtype policy: "float32", "mixed_bfloat16" or "mixed_float16"."""
+    """Keras dtype policy."""
     ema_momentum: float = 0.0
     """Keep a moving average of the weights, and validate and save that; 0 is off."""
     average_checkpoints: int = 1
@@ -172,9 +173,8 @@ class TrainingConfig:
     """Test sentences, or pictures, decoded for the final score, chosen by a hash; 0 is
     all of them."""
     validation_metric: str = ""
-    """What decides the best checkpoint. Of translations "bleu" (by default), "chrf" or
-    "exact"; of captions "cider" (by default), "bleu4", "rouge_l" or, on scenes,
-    "object_f1"."""
+    """The score that decides the best checkpoint; by default the first. "object_f1" is
+    of scenes."""
     patience: int = 0
     """Stop after so many validations without a better score; 0 never does."""
     guided_alignment: float = 0.0
@@ -186,13 +186,18 @@ class TrainingConfig:
     encoder_weights: str = "pretrained"
     """"pretrained", where an image encoder has such weights, or "random"."""
     scheduled_sampling: str = "none"
-    """"linear", "exponential" or "inverse_sigmoid": how fast a recurrent model is made
-    to go on from its own words in training (Bengio et al., 2015); "none" is never."""
+    """How fast a recurrent model is made to go on from its own words in training
+    (Bengio et al., 2015); "none" is never."""
     sampling_half_steps: int = 2000
     """Steps after which half of the words it is shown are its own."""
     sampling_least: float = 0.0
     """The share of right words does not fall below this."""
     jit_compile: str = "auto"
-    """"auto", "true" or "false": whether `fit` compiles with XLA."""
+    """Whether `fit` compiles with XLA."""
     seed: int = 1
     """Of weights, dropout and the order of batches."""
+
+    def __post_init__(self):
+        for name in ("max_minutes", "clip_norm"):
+            if getattr(self, name) == math.inf:
+                object.__setattr__(self, name, 0.0)

@@ -190,5 +190,5 @@ def test_fine_stripes_do_not_alias():
 
 
 def test_an_unknown_fit_is_refused():
-    with pytest.raises(ValueError, match='fit must be "pad", "crop" or "stretch"'):
+    with pytest.raises(ValueError, match="fit must be one of pad, crop, stretch"):
         decode_image(encoded(picture()), 32, "squash")

@@ -65,5 +65,5 @@ def test_python_and_graph_agree_on_the_window_of_a_picture(fit):
 
 
 def test_an_unknown_fit_is_refused():
-    with pytest.raises(ValueError, match='fit must be "pad", "crop" or "stretch"'):
+    with pytest.raises(ValueError, match="fit must be one of pad, crop, stretch"):
         placement(10, 10, 32, "squash")

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from keras_attention.data.splits import sample, say_sample
+from keras_attention.data.splits import check_shares, sample, say_sample
 
 NAMES = [f"sentence {i}" for i in range(500)]
 
@@ -52,3 +52,11 @@ def test_the_size_of_a_sample_is_said_with_that_of_all():
 
 def test_repeated_names_count_each():
     assert len(sample(["a"] * 10, 4)) == 4
+
+
+@pytest.mark.parametrize(
+    "shares", [(-0.1, 0), (0.5, 0.5), (float("nan"), 0), (0, float("nan"))]
+)
+def test_shares_that_leave_nothing_to_train_on_are_refused(shares):
+    with pytest.raises(ValueError, match="leave something to train on; received"):
+        check_shares(*shares)

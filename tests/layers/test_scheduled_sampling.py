@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from keras_attention.choices import SAMPLING_SCHEDULES
 from keras_attention.layers.scheduled_sampling import (
-    SCHEDULES,
     ScheduledSampling,
     draw_tokens,
 )
@@ -22,7 +22,7 @@ def shares(schedule, half_steps, steps, **options):
 
 def test_schedules_agree_with_their_formulas():
     i = np.arange(0, 400, 7)
-    linear, exponential, sigmoid = (shares(name, 100, i) for name in SCHEDULES)
+    linear, exponential, sigmoid = (shares(name, 100, i) for name in SAMPLING_SCHEDULES)
     np.testing.assert_allclose(linear, np.maximum(0, 1 - i / 200), atol=1e-6)
     np.testing.assert_allclose(exponential, (0.5 ** (1 / 100)) ** i, rtol=1e-5)
     # k ln k = 100
@@ -30,7 +30,7 @@ def test_schedules_agree_with_their_formulas():
     np.testing.assert_allclose(sigmoid, k / (k + np.exp(i / k)), rtol=1e-4)
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("schedule", SAMPLING_SCHEDULES)
 @pytest.mark.parametrize("half_steps", [1, 2, 30, 2000, 100_000])
 def test_half_of_the_tokens_are_its_own_after_half_steps(schedule, half_steps):
     first, half, last = shares(schedule, half_steps, [0, half_steps, 50 * half_steps])
@@ -39,14 +39,14 @@ def test_half_of_the_tokens_are_its_own_after_half_steps(schedule, half_steps):
     assert 0.5 < first <= 1
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("schedule", SAMPLING_SCHEDULES)
 def test_the_share_falls_and_not_below_the_least(schedule):
     found = shares(schedule, 50, np.arange(0, 500, 5), least=0.3)
     assert (np.diff(found) <= 0).all()
     np.testing.assert_allclose(found[-1], 0.3)
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("schedule", SAMPLING_SCHEDULES)
 def test_as_many_tokens_are_right_as_the_schedule_says(schedule):
     layer = ScheduledSampling(schedule, 4)
     draw = compiled(layer) if keras.backend.backend() == "tensorflow" else layer

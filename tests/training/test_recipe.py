@@ -83,6 +83,10 @@ def test_the_last_set_wins(path):
         ("training.accumulation_steps=0", "accumulation_steps must be at least 1"),
         ("training.validation_sentences=0", "validation_sentences must be at least 1"),
         ("training.max_minutes=-1", "max_minutes must be at least 0; received -1.0"),
+        ("training.max_minutes=nan", "max_minutes must be a finite number; received"),
+        ("training.learning_rate=nan", "learning_rate must be a finite number"),
+        ("training.learning_rate=inf", "learning_rate must be a finite number"),
+        ("training.label_smoothing=nan", "smoothing must be at least 0 and below 1"),
         (
             "training.label_smoothing=1",
             "smoothing must be at least 0 and below 1",
@@ -203,3 +207,13 @@ def test_what_is_nested_without_end_is_no_recipe(tmp_path):
         load_recipe(path)
     with pytest.raises(ValueError, match="training.max_steps must be "):
         load_recipe("copy", ["training.max_steps=" + "[" * 100_000])
+
+
+def test_no_limit_may_be_said_by_infinity(path):
+    recipe = load_recipe(path, ["training.max_minutes=inf", "training.clip_norm=inf"])
+    assert (recipe.training.max_minutes, recipe.training.clip_norm) == (0.0, 0.0)
+
+
+def test_numbers_are_checked_in_python_too():
+    with pytest.raises(ValueError, match="max_steps must be a whole number"):
+        Recipe(data=DataConfig("copy"), training=TrainingConfig(max_steps=2.5))

@@ -6,7 +6,7 @@ import hashlib
 import numpy as np
 
 from keras_attention.data.captioned_image import CaptionedImage
-from keras_attention.data.scenes.drawing import ARTISTS, draw
+from keras_attention.data.scenes.drawing import ARTIST_CHOICES, ARTISTS, draw
 from keras_attention.data.scenes.language import describe
 from keras_attention.data.scenes.layout import draw_plan, place, relations_of
 from keras_attention.data.scenes.things import (
@@ -62,7 +62,7 @@ class Scenes:
 
     def __post_init__(self):
         for name, known in (
-            ("artist", (*ARTISTS, "both")),
+            ("artist", ARTIST_CHOICES),
             ("language", LANGUAGES),
         ):
             if getattr(self, name) not in known:
