@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from keras_attention.cli import bundles
+from keras_attention.cli import bundles, lines
 from keras_attention.cli.evaluate_captions import evaluate_captioner
 
 
@@ -60,6 +60,7 @@ def evaluate(
     """Score translations of a parallel corpus by BLEU and chrF, with their signatures,
     and attention against alignments that people made; or captions by CIDEr-D, BLEU and
     ROUGE-L, and of scenes also what is said to be in them, and where attention is."""
+    lines.check_output(output)
     options = bundles.decoding(beam=beam, length_penalty=length_penalty)
     of_pictures = bundles.given(images=images, split=split, artist=artist, count=count)
     if meteor:
@@ -101,10 +102,10 @@ def _evaluate_translator(
     console = plain_console()
     texts = translate_with_bar(translator, sources, console, "translating", **options)
     if output is not None:
-        lines = [""] * num_lines
+        said = [""] * num_lines
         for pair, text in zip(read, texts, strict=True):
-            lines[pair.line_number - 1] = bundles.one_line(text)
-        output.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            said[pair.line_number - 1] = bundles.one_line(text)
+        output.write_text("".join(f"{line}\n" for line in said), encoding="utf-8")
     tokenize = tokenize_for(translator.target_language)
     scores = score(texts, references, tokenize)
     copied = score(sources, references, tokenize)

@@ -32,6 +32,21 @@ def check_files(paths):
             raise ValueError(f"there is no file {path} (from {Path.cwd()})")
 
 
+def check_output(path):
+    """Refuses a file that cannot be written, before what takes long is lost for it.
+
+    Args:
+        path: Path, or None.
+
+    Raises:
+        ValueError: a folder, or a file in one that is not there.
+    """
+    if path is not None and path.is_dir():
+        raise ValueError(f"{path} is a folder; give a file to write")
+    if path is not None and not path.parent.is_dir():
+        raise ValueError(f"there is no folder {path.parent} to write {path.name} into")
+
+
 def read(paths) -> Iterator[Line]:
     """Yields the lines of files, or of standard input where there are none.
 

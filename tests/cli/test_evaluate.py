@@ -109,3 +109,16 @@ def test_without_attention_there_is_nothing_to_measure(blind, tmp_path, capsys):
     code, out, err = run(argv, capsys)
     assert (code, out) == (1, "")
     assert "error: a RecurrentSeq2Seq with attention=None has no attention to me" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("none/out.txt", "there is no folder "), (".", " is a folder; give a file")],
+)
+def test_a_place_that_cannot_be_written_is_refused_first(
+    tmp_path, capsys, name, message
+):
+    argv = ["evaluate", "nowhere", "none.tsv", "--output", str(tmp_path / name)]
+    code, out, err = run(argv, capsys)
+    assert (code, out) == (1, "")
+    assert message in err
