@@ -134,7 +134,7 @@ def test_what_is_wrong_is_named(folder, place, value, message):
         (
             "fit",
             "squeeze",
-            'config.json: fit must be "pad", "crop" or "stretch"; receiv',
+            "config.json: fit must be one of pad, crop, stretch; rec",
         ),
         ("fit", 1, "fit must be str; received 1"),
         ("source_language", "en", "unknown key 'source_language'; the keys are "),
