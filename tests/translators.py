@@ -8,6 +8,7 @@ from keras_attention.data.translations import read_pairs
 from keras_attention.decoding.options import DecodingOptions
 from keras_attention.models.recurrent import PRESETS, RecurrentSeq2Seq
 from keras_attention.models.transformer import Transformer
+from keras_attention.special_tokens import UNKNOWN_ID
 from keras_attention.tasks.translation import Translator
 
 TEXTS = (
@@ -73,6 +74,27 @@ def make_translator(shared=True, seed=0, family=transformer, **sizes):
         training={"name": "tiny", "corpus": "none", "steps": 0},
         metrics={"model": {"bleu": 0.125}},
     )
+
+
+def make_unknowing(seed=0, **sizes):
+    """A recurrent translator with attention, without bytes, that often says <unk>."""
+    pairs = list(read_pairs(corpus_path("help-en-de")))[:200]
+    sides = [[pair.source for pair in pairs], [pair.target for pair in pairs]]
+    tokenizers = [Tokenizer.train(side, 120, byte_fallback=False) for side in sides]
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    model = recurrent(*(t.vocabulary_size for t in tokenizers), **sizes)
+    model.build()
+    model.built = True
+    rng = np.random.default_rng(seed)
+    for weight in model.weights:
+        noise = rng.normal(size=weight.shape).astype("float32")
+        weight.assign(2 * np.asarray(weight) + 0.3 * noise)
+    table = np.copy(np.asarray(model.target_embedding.embeddings))
+    table[UNKNOWN_ID] *= 6
+    model.target_embedding.embeddings.assign(table)
+    return Translator(model, *tokenizers, options=OPTIONS, max_source_length=24)
 
 
 def make_recurrent_translator(tokenizer, attention):

@@ -26,6 +26,7 @@ def attend(
         help="The PNG: attention.png by default, and none with --json.",
     ),
     beam: int = bundles.Beam,
+    unknown: str = bundles.Unknown,
     target: str = typer.Option(
         None,
         "--target",
@@ -46,10 +47,12 @@ def attend(
     each word of a caption, over the picture."""
     if not source.strip() or (target is not None and not target.strip()):
         raise ValueError("there is nothing to attend to in an empty text")
-    if target is not None and (beam is not None or encoder is not None):
+    options = bundles.decoding(beam=beam, unknown=unknown)
+    if target is not None and (options or encoder is not None):
         raise ValueError(
-            "--target says what the text is: with it, --beam has nothing to search, "
-            "and --encoder looks at the source alone. Leave one of them out"
+            "--target says what the text is: with it, --beam and --unknown have "
+            "nothing to search, and --encoder looks at the source alone. Leave one of "
+            "them out"
         )
     task = bundles.load(bundle)
     if output is None and not as_json:
@@ -60,11 +63,11 @@ def attend(
                 "--encoder shows how words look at each other; of a picture, which has "
                 "none, leave it out"
             )
-        found = _picture(task, source, target, beam, output)
+        found = _picture(task, source, target, options, output)
     elif encoder is not None:
         found = _encoder(task, source, encoder, output)
     else:
-        found = _decoder(task, source, target, beam, output)
+        found = _decoder(task, source, target, options, output)
     if as_json:
         print(json.dumps(found, ensure_ascii=False))
     else:
@@ -73,7 +76,7 @@ def attend(
         print(f"heat map: {output}")
 
 
-def _decoder(translator, text, target, beam, output):
+def _decoder(translator, text, target, options, output):
     from keras_attention.evaluation.attention import coverage, entropy
     from keras_attention.plotting.heat_map import plot_attention
 
@@ -81,7 +84,7 @@ def _decoder(translator, text, target, beam, output):
     if target is not None:
         (translation,) = translator.force_decode(text, target)
     else:
-        (translation,) = translator.translate(text, beam=beam, return_attention=True)
+        (translation,) = translator.translate(text, return_attention=True, **options)
     if not translation.source_tokens:
         raise ValueError("there is nothing to attend to in a text without tokens")
     translation = translation.in_characters()
@@ -127,7 +130,7 @@ def _encoder(translator, text, layer, output):
     }
 
 
-def _picture(captioner, image, target, beam, output):
+def _picture(captioner, image, target, options, output):
     from keras_attention.evaluation.attention import coverage, entropy
     from keras_attention.plotting.captions import plot_caption
 
@@ -139,7 +142,7 @@ def _picture(captioner, image, target, beam, output):
         (caption,) = captioner.force_inputs(inputs, [target], names=names)
     else:
         (caption,) = captioner.caption_inputs(
-            inputs, names=names, beam=beam, return_attention=True
+            inputs, names=names, return_attention=True, **options
         )
     caption = caption.in_characters()
     attention = caption.attention  # (T, N, N)

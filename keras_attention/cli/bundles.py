@@ -18,6 +18,11 @@ NoRepeatNgram = typer.Option(
 Temperature = typer.Option(None, "--temperature", help="Above 0: sample.")
 TopK = typer.Option(None, "--top-k", min=0, help="Sample from so many tokens.")
 TopP = typer.Option(None, "--top-p", help="Sample from this much probability.")
+Unknown = typer.Option(
+    None,
+    "--unknown",
+    help="Words that the vocabulary lacks: forbid, allow, or copy the source word.",
+)
 Seed = typer.Option(0, "--seed", help="Of sampling.")
 
 # The command that does with a bundle what one usually wants.

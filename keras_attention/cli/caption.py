@@ -29,6 +29,7 @@ def caption(
     temperature: float = bundles.Temperature,
     top_k: int = bundles.TopK,
     top_p: float = bundles.TopP,
+    unknown: str = bundles.Unknown,
     seed: int = bundles.Seed,
     prefix: str = typer.Option(None, help="What every caption begins with."),
     batch_size: int = typer.Option(
@@ -50,6 +51,7 @@ def caption(
         temperature=temperature,
         top_k=top_k,
         top_p=top_p,
+        unknown=unknown,
     )
     sources = picture_sources(images)
     captioner = bundles.load(bundle, "captioning")

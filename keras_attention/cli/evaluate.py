@@ -20,6 +20,7 @@ def evaluate(
     target: Path = typer.Argument(None, help="The target side, for paired files."),
     beam: int = bundles.Beam,
     length_penalty: float = bundles.LengthPenalty,
+    unknown: str = bundles.Unknown,
     alignments: str = typer.Option(
         None,
         "--alignments",
@@ -61,7 +62,9 @@ def evaluate(
     and attention against alignments that people made; or captions by CIDEr-D, BLEU and
     ROUGE-L, and of scenes also what is said to be in them, and where attention is."""
     lines.check_output(output)
-    options = bundles.decoding(beam=beam, length_penalty=length_penalty)
+    options = bundles.decoding(
+        beam=beam, length_penalty=length_penalty, unknown=unknown
+    )
     of_pictures = bundles.given(images=images, split=split, artist=artist, count=count)
     if meteor:
         of_pictures["meteor"] = True

@@ -19,6 +19,7 @@ def export(
     beam: int = bundles.Beam,
     n_best: int = typer.Option(None, "--n-best", min=1, help="Hypotheses returned."),
     length_penalty: float = bundles.LengthPenalty,
+    unknown: str = bundles.Unknown,
 ):
     """Write a SavedModel that takes texts, or the bytes of pictures, as they are, with
     tokenizers and beam search inside."""
@@ -27,7 +28,9 @@ def export(
 
     if name is not None:
         version_folder(saved_models, name, version)  # a mistake need not wait
-    changes = bundles.decoding(beam=beam, n_best=n_best, length_penalty=length_penalty)
+    changes = bundles.decoding(
+        beam=beam, n_best=n_best, length_penalty=length_penalty, unknown=unknown
+    )
     task = bundles.load(bundle)
     options = task.options.replace(**changes)
     if name is None:

@@ -33,6 +33,7 @@ def translate(
     temperature: float = bundles.Temperature,
     top_k: int = bundles.TopK,
     top_p: float = bundles.TopP,
+    unknown: str = bundles.Unknown,
     seed: int = bundles.Seed,
     prefix: str = typer.Option(None, help="What every translation begins with."),
     batch_size: int = typer.Option(
@@ -54,6 +55,7 @@ def translate(
         temperature=temperature,
         top_k=top_k,
         top_p=top_p,
+        unknown=unknown,
     )
     lines.check_files(files or ())
     translator = bundles.load(bundle, "translation")

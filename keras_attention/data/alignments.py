@@ -91,29 +91,16 @@ def piece_words(tokenizer, texts, num_threads=1):
         `tokenizer.encode` lies, and one past the last.
     """
     return [
-        _words_at(text, offsets)
+        words_at(text, offsets)
         for text, offsets in zip(
             texts, tokenizer.offsets(texts, num_threads), strict=True
         )
     ]
 
 
-def decoded_words(tokenizer, ids):
-    """The words of pieces in the text that they spell.
-
-    A model may say a word in other pieces than `tokenizer.encode` cuts it into.
-
-    Args:
-        tokenizer: `Tokenizer`.
-        ids: list of lists of int, such as `tokenizer.decode` takes.
-
-    Returns:
-        A list of int `(num_pieces, 2)`, as of `piece_words`, for the pieces before END.
-    """
-    return [_words_at(*decoded) for decoded in tokenizer.decoded_offsets(ids)]
-
-
-def _words_at(text, offsets):
+def words_at(text, offsets):
+    """The words of pieces that stand at offsets `(begin, end)` of a text, int `(n, 2)`
+    as of `piece_words`."""
     words = np.array([word.span() for word in WORD.finditer(text)], int).reshape(-1, 2)
     begins, ends = np.array(offsets, int).reshape(-1, 2).T
     # A piece without characters belongs to the word in which, or before which, it is.

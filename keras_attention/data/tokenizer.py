@@ -1,5 +1,6 @@
 """SentencePiece, with the ids that this package's models expect."""
 
+import functools
 import hashlib
 import io
 import random
@@ -139,6 +140,21 @@ class Tokenizer:
         """A short name of the model's bytes."""
         return hashlib.blake2b(self.model, digest_size=16).hexdigest()
 
+    @functools.cached_property
+    def unknown_surface(self):
+        """What an unknown id reads, " ⁇ " unless the model was trained otherwise."""
+        return self.decode([[UNKNOWN_ID]])[0]
+
+    @functools.cached_property
+    def unknown_takes_space(self):
+        """Whether an unknown piece holds the space before its word too.
+
+        So it is where whole words are pieces; elsewhere spaces have one of their own.
+        """
+        text = "a \ue000"
+        (ids,), (offsets,) = self.encode([text]), self.offsets([text])
+        return ids[-1] == UNKNOWN_ID and offsets[-1][0] < text.index("\ue000")
+
     def encode(self, texts, num_threads=1):
         """Ids of each text, without special ids.
 
@@ -168,7 +184,7 @@ class Tokenizer:
 
         Args:
             ids: int `(B, T)`, or a list of lists. PAD and START are dropped; an
-                unknown id reads ` ⁇ `.
+                unknown id reads `unknown_surface`.
 
         Returns:
             A list of `B` str.

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
+from keras_attention.special_tokens import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 
 # Stands for log 0: finite, so that sums and differences of it are never NaN.
 FORBIDDEN = -1e9
@@ -30,9 +30,10 @@ class Constraints:
         self.prefix_ids = prefix_ids
         self.ids = ops.arange(vocabulary_size, dtype="int32")[None]  # (1, V)
         self.is_end = ops.equal(self.ids, END_ID)
-        self.never = ops.logical_or(
-            ops.equal(self.ids, PAD_ID), ops.equal(self.ids, START_ID)
-        )
+        never = [PAD_ID, START_ID]
+        if options.unknown == "forbid":
+            never.append(UNKNOWN_ID)
+        self.never = ops.any([ops.equal(self.ids, i) for i in never], axis=0)
 
     def __call__(self, log_probs, index, history=None):
         """Forbids and forces tokens.
@@ -54,6 +55,7 @@ class Constraints:
         )  # (1, V)
         if self.options.forbids_repeats:
             forbidden = self._forbid_repeats(forbidden, history, index)
+        forbidden = self._release(forbidden)
         allowed = log_probs + ops.where(forbidden, FORBIDDEN, 0.0)
 
         forced = self._forced(index)[:, None]  # (N, 1)
@@ -71,8 +73,10 @@ class Constraints:
             history, index, self.options.no_repeat_ngram, vocabulary_size
         )
         repeats = ops.logical_and(repeats, ops.logical_not(self.is_end))
-        forbidden = ops.logical_or(forbidden, repeats)  # (N, V)
-        # Where nothing else is left to say, ending early is allowed.
+        return ops.logical_or(forbidden, repeats)  # (N, V)
+
+    def _release(self, forbidden):
+        """Where nothing else is left to say, ending early is allowed."""
         stuck = ops.all(forbidden, axis=-1, keepdims=True)
         release = ops.logical_and(stuck, self.is_end)
         return ops.logical_and(forbidden, ops.logical_not(release))

@@ -11,6 +11,9 @@ from keras_attention.special_tokens import PAD_ID
 # What is kept of each step is reserved before the first: limits end somewhere.
 MOST_STEPS = 4096
 MOST_HYPOTHESES = 10_000
+# What becomes of words that the vocabulary lacks; the first, unless something else is
+# said.
+UNKNOWN_WORDS = ("forbid", "allow", "copy")
 # As cold as greedy search in float32, and hot enough to draw evenly.
 COLDEST, HOTTEST = 1e-6, 1e9
 
@@ -33,11 +36,18 @@ NUMBERS = {
 
 
 def checked(name, value):
-    """One option's value, as a plain Python number.
+    """One option's value, a number as a plain Python number.
 
     Raises:
         ValueError: for an unknown name, or a value of another type or out of range.
     """
+    if name == "unknown":
+        if value not in UNKNOWN_WORDS:
+            raise ValueError(
+                f"unknown must be one of {', '.join(UNKNOWN_WORDS)}; "
+                f"received {value!r:.60}"
+            )
+        return value
     if name not in NUMBERS:
         raise unknown_option(name)
     check, *bounds = NUMBERS[name]
@@ -93,8 +103,12 @@ class DecodingOptions:
     top_p: float = 1.0
     """Sampling draws from the fewest tokens that together have this probability."""
 
+    unknown: str = "forbid"
+    """Words that the vocabulary lacks: "forbid" has a model say others, "allow" writes
+    ` ⁇ `, "copy" writes the source word that the model looks at most."""
+
     def __post_init__(self):
-        for name in NUMBERS:
+        for name in (*NUMBERS, "unknown"):
             object.__setattr__(self, name, checked(name, getattr(self, name)))
         if 0 < self.temperature < COLDEST:
             object.__setattr__(self, "temperature", COLDEST)

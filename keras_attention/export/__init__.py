@@ -73,6 +73,7 @@ def export(task, saved_models, name, version=None, options=None, warmup=True):
         raise ValueError(
             "what is served searches: it cannot sample; export with temperature=0"
         )
+    task.check_options(options)
     path = version_folder(saved_models, name, version)
     module, warmup_inputs = WRITERS[task.task](task, options)
     signatures = {

@@ -5,6 +5,11 @@ text ─ SentencePiece ─ ids ─ encode ─ search ─ ids ─ SentencePiece �
 
 import numpy as np
 
+from keras_attention.export.copying import (
+    CopyingTexts,
+    attended_copies,
+    source_words,
+)
 from keras_attention.export.graph_text import (
     best_with_attention,
     graph_tokenizer,
@@ -45,9 +50,21 @@ def served_translator(translator, options):
             self.target = self.source
             if translator.target_tokenizer is not translator.source_tokenizer:
                 self.target = graph_tokenizer(translator.target_tokenizer)
+            self.copying = CopyingTexts(
+                self.target,
+                translator.target_tokenizer.unknown_surface,
+                translator.target_tokenizer.unknown_takes_space,
+            )
 
         def run(self, text, options, return_attention_scores=False):
-            tokens = self.source.tokenize(text)[:, :max_tokens]
+            copies = options.unknown == "copy"
+            words = None
+            if copies:
+                found = self.source.tokenize_with_offsets(text)
+                tokens, starts, ends = (part[:, :max_tokens] for part in found)
+                words = source_words(text, tokens, starts, ends)
+            else:
+                tokens = self.source.tokenize(text)[:, :max_tokens]
             is_empty = tf.equal(tokens.row_lengths(), 0)
             ends = tf.fill([tf.shape(text)[0], 1], END_ID)
             source_ids = tf.concat([tokens, ends], axis=1).to_tensor(PAD_ID)
@@ -58,19 +75,20 @@ def served_translator(translator, options):
                 model,
                 {"source_ids": source_ids},
                 options,
-                return_attention_scores=return_attention_scores,
+                return_attention_scores=return_attention_scores or copies,
             )
-            return source_ids, is_empty, hypotheses
-
-        def texts(self, token_ids, is_empty):
-            """`(B, n, T)` ids → `(B, n)` strings; nothing in, nothing out."""
-            texts = texts_of(self.target, token_ids)
-            return tf.where(is_empty[:, None], "", texts)
+            if copies:
+                looked = attended_copies(hypotheses.attention_scores, words)
+                texts = self.copying(hypotheses.token_ids, looked)
+            else:
+                texts = texts_of(self.target, hypotheses.token_ids)
+            # Nothing in, nothing out.
+            texts = tf.where(is_empty[:, None], "", texts)
+            return source_ids, is_empty, hypotheses, texts
 
         @tf.function(input_signature=text_spec)
         def serving_default(self, text):
-            _, is_empty, hypotheses = self.run(text, options)
-            texts = self.texts(hypotheses.token_ids, is_empty)
+            _, is_empty, hypotheses, texts = self.run(text, options)
             scores = tf.where(is_empty[:, None], 0.0, hypotheses.scores)
             return {
                 "text": texts[:, 0],
@@ -82,22 +100,22 @@ def served_translator(translator, options):
         @tf.function(input_signature=text_spec)
         def greedy(self, text):
             one = options.replace(beam=1, n_best=1)
-            _, is_empty, hypotheses = self.run(text, one)
+            _, is_empty, hypotheses, texts = self.run(text, one)
             return {
-                "text": self.texts(hypotheses.token_ids, is_empty)[:, 0],
+                "text": texts[:, 0],
                 "score": tf.where(is_empty, 0.0, hypotheses.scores[:, 0]),
             }
 
         @tf.function(input_signature=text_spec)
         def attend(self, text):
             one = options.replace(n_best=1)
-            source_ids, is_empty, hypotheses = self.run(text, one, True)
+            source_ids, is_empty, hypotheses, texts = self.run(text, one, True)
             token_ids, scores = best_with_attention(hypotheses)
             # Of an empty text nothing is said, and nothing looked at.
             source_ids = tf.where(is_empty[:, None], PAD_ID, source_ids)
             token_ids = tf.where(is_empty[:, None], PAD_ID, token_ids)
             return {
-                "text": self.texts(hypotheses.token_ids, is_empty)[:, 0],
+                "text": texts[:, 0],
                 "score": tf.where(is_empty, 0.0, hypotheses.scores[:, 0]),
                 "source_tokens": pieces_of(self.source, source_ids),
                 "target_tokens": pieces_of(self.target, token_ids),

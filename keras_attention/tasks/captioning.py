@@ -170,7 +170,10 @@ class Captioner(Task):
                 some = prefix_ids[start : start + batch_size]
                 prefix = pad_to_bucket([ids or [PAD_ID] for ids in some], rows)
             hypotheses = self.decode(batch, options, prefix, attention, seed)
-            captions += self._captions(hypotheses, size, start, names, batch)
+            begun = prefixes and prefixes[start : start + batch_size]
+            captions += self._captions(
+                hypotheses, size, start, names, batch, prefixes=begun
+            )
             if progress is not None:
                 progress(len(captions))
         return captions
@@ -227,7 +230,9 @@ class Captioner(Task):
         pixels, windows = load_pictures(pictures, self.model.image_size, self.fit)
         return {"images": pixels, "windows": windows}
 
-    def _captions(self, hypotheses, count, start, names, batch, given=None):
+    def _captions(
+        self, hypotheses, count, start, names, batch, given=None, prefixes=None
+    ):
         captions, windows = [], batch.get("windows")
         for row in range(count):
             found = read_caption_hypotheses(
@@ -236,6 +241,7 @@ class Captioner(Task):
                 hypotheses,
                 row,
                 given and given[row],
+                prefixes[row] if prefixes else "",
             )
             name = str(start + row) if names is None else names[start + row]
             window = None if windows is None else tuple(windows[row].tolist())

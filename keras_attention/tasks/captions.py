@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from keras_attention.byte_pieces import characters, mean_rows
+from keras_attention.data.unknown_words import decode_with, prefix_copies
 from keras_attention.special_tokens import END_ID
 from keras_attention.tasks.results import BestFirst
 
@@ -88,7 +89,9 @@ class Caption(BestFirst):
         }
 
 
-def read_caption_hypotheses(tokenizer, grid_size, hypotheses, row, given=None):
+def read_caption_hypotheses(
+    tokenizer, grid_size, hypotheses, row, given=None, prefix=""
+):
     """Makes text and grids of what a search found for one picture.
 
     Args:
@@ -97,17 +100,19 @@ def read_caption_hypotheses(tokenizer, grid_size, hypotheses, row, given=None):
         hypotheses: `Hypotheses` of a batch, of NumPy arrays.
         row: int. The picture's row in it.
         given: `(text, spans)`, optional: the caption that was forced.
+        prefix: str. What hypotheses had to begin with.
 
     Returns:
         A list of `CaptionHypothesis`, best first.
     """
+    begun = prefix_copies(tokenizer, prefix) if prefix else {}
     found = []
     for slot in range(hypotheses.token_ids.shape[1]):
         length = int(hypotheses.lengths[row, slot])
         if not length:
             continue
         ids = hypotheses.token_ids[row, slot, :length].tolist()
-        text, spans = given or _decoded(tokenizer, ids)
+        text, spans = given or _decoded(tokenizer, ids, begun)
         attention = None
         if not isinstance(hypotheses.attention_scores, tuple):
             attention = hypotheses.attention_scores[row, slot, :length]
@@ -125,8 +130,8 @@ def read_caption_hypotheses(tokenizer, grid_size, hypotheses, row, given=None):
     return found
 
 
-def _decoded(tokenizer, ids):
-    ((text, spans),) = tokenizer.decoded_offsets([ids])
+def _decoded(tokenizer, ids, begun):
+    text, spans = decode_with(tokenizer, ids, begun)
     missing = len(ids) - len(spans)
     return text, [*spans, *[(len(text), len(text))] * missing]
 

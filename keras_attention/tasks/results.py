@@ -7,9 +7,15 @@ import numpy as np
 from keras_attention.byte_pieces import characters, mean_rows, sum_columns
 from keras_attention.data.alignments import (
     attended_words,
-    decoded_words,
     format_alignment,
     piece_words,
+    words_at,
+)
+from keras_attention.data.unknown_words import (
+    attended_copies,
+    decode_with,
+    prefix_copies,
+    source_words,
 )
 
 
@@ -119,7 +125,17 @@ class Translation(BestFirst):
         }
 
 
-def read_hypotheses(tokenizers, text, source_ids, hypotheses, row, given=None):
+def read_hypotheses(
+    tokenizers,
+    text,
+    source_ids,
+    hypotheses,
+    row,
+    given=None,
+    prefix="",
+    copies=False,
+    keep_attention=True,
+):
     """Makes text of what a search found for one text.
 
     Args:
@@ -130,11 +146,16 @@ def read_hypotheses(tokenizers, text, source_ids, hypotheses, row, given=None):
         row: int. The text's row in it.
         given: `(text, words)`, optional: the target that was forced, and the words of
             its pieces as `piece_words` gives them.
+        prefix: str. What hypotheses had to begin with.
+        copies: bool. Whether source words stand for unknown ones.
+        keep_attention: bool. Whether it is wanted, if it is there.
 
     Returns:
         A list of `Hypothesis`, best first.
     """
     source_tokenizer, target_tokenizer = tokenizers
+    begun = prefix_copies(target_tokenizer, prefix) if prefix else {}
+    source = source_words(source_tokenizer, text, len(source_ids) - 1) if copies else ()
     found = []
     for slot in range(hypotheses.token_ids.shape[1]):
         length = int(hypotheses.lengths[row, slot])
@@ -145,13 +166,20 @@ def read_hypotheses(tokenizers, text, source_ids, hypotheses, row, given=None):
         if not isinstance(hypotheses.attention_scores, tuple):
             attention = hypotheses.attention_scores[row, slot]
             attention = attention[:length, : len(source_ids)]
-            words = given[1] if given else decoded_words(target_tokenizer, [ids])[0]
-            source_words = piece_words(source_tokenizer, [text])[0]
-            source_words = source_words[: len(source_ids) - 1]
-            alignment = attended_words(attention, source_words, words)
+        if given:
+            said, words = given
+        else:
+            copied = attended_copies(ids, attention, source) if copies else {}
+            said, offsets = decode_with(target_tokenizer, ids, {**copied, **begun})
+            words = words_at(said, offsets)
+        if not keep_attention:
+            attention = None
+        if attention is not None:
+            pieces = piece_words(source_tokenizer, [text])[0][: len(source_ids) - 1]
+            alignment = attended_words(attention, pieces, words)
         found.append(
             Hypothesis(
-                given[0] if given else target_tokenizer.decode([ids])[0],
+                said,
                 float(hypotheses.scores[row, slot]),
                 float(hypotheses.log_probs[row, slot]),
                 target_tokenizer.pieces(ids),

@@ -20,10 +20,12 @@ class Task:
 
     task: str
     fields: dict = {}
+    has_source_text = False
 
     def __init__(self, model, options=None, training=None, metrics=None):
         self.model = model
         self.options = options or DecodingOptions()
+        self.check_options(self.options)
         self.training = training or {}
         self.metrics = metrics or {}
         self._decoder = None
@@ -81,4 +83,22 @@ class Task:
                 changes["beam"] = max(self.options.beam, n_best)
         elif beam is not None:
             changes["n_best"] = min(self.options.n_best, beam)
-        return self.options.replace(**changes)
+        options = self.options.replace(**changes)
+        self.check_options(options)
+        return options
+
+    def check_options(self, options):
+        """Refuses `DecodingOptions` that make no sense of this model."""
+        if options.unknown != "copy":
+            return
+        others = 'take "forbid" or "allow"'
+        if not self.has_source_text:
+            raise ValueError(
+                f'unknown="copy" takes words of a source text, and {self.task} has '
+                f"none: {others}"
+            )
+        if not self.model.attends:
+            raise ValueError(
+                'unknown="copy" takes the word that a model looks at, and this '
+                f"{type(self.model).__name__} has no attention: {others}"
+            )

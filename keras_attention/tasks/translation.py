@@ -37,6 +37,7 @@ class Translator(Task):
     """
 
     task = "translation"
+    has_source_text = True
     fields = {"max_source_length": int, "source_language": str, "target_language": str}
 
     def __init__(
@@ -110,7 +111,7 @@ class Translator(Task):
                 batch it comes.
             progress: function of the number of texts done, called after each batch.
             **options: other fields of `DecodingOptions`, as `length_penalty=1.0`,
-                `temperature=0.8` or `no_repeat_ngram=3`.
+                `temperature=0.8`, `no_repeat_ngram=3` or `unknown="copy"`.
 
         Returns:
             list of `Translation`, in the order of `texts`. An empty text has an
@@ -126,6 +127,7 @@ class Translator(Task):
             )
         options = self.decoding_options(beam, n_best, options)
         return_attention = return_attention and self.model.attends
+        copies = options.unknown == "copy"
         source_ids, truncated = self._source_ids(texts)
         prefix_ids = prefixes and self.target_tokenizer.encode(prefixes)
         results = [None] * len(texts)
@@ -143,12 +145,19 @@ class Translator(Task):
                 batch,
                 prefix_ids and [prefix_ids[i] for i in rows],
                 options,
-                return_attention,
+                return_attention or copies,
                 seed,
             )
             for row, i in enumerate(rows):
                 results[i] = self._translation(
-                    texts[i], batch[row], truncated[i], hypotheses, row
+                    texts[i],
+                    batch[row],
+                    truncated[i],
+                    hypotheses,
+                    row,
+                    prefix=prefixes[i] if prefixes else "",
+                    copies=copies,
+                    keep_attention=return_attention,
                 )
             if progress is not None:
                 progress(len(empty) + start + len(rows))
@@ -193,7 +202,7 @@ class Translator(Task):
             for row, i in enumerate(rows):
                 given = targets[i], words[i]
                 results[i] = self._translation(
-                    texts[i], source_ids[i], truncated[i], hypotheses, row, given
+                    texts[i], source_ids[i], truncated[i], hypotheses, row, given=given
                 )
         return results
 
@@ -253,8 +262,10 @@ class Translator(Task):
         inputs = {"source_ids": pad_to_bucket(source_ids, rows)}
         return self.force(inputs, pad_to_bucket(target_ids, rows))
 
-    def _translation(self, text, source_ids, truncated, hypotheses, row, given=None):
+    def _translation(self, text, source_ids, truncated, hypotheses, row, **options):
         tokenizers = self.source_tokenizer, self.target_tokenizer
-        found = read_hypotheses(tokenizers, text, source_ids, hypotheses, row, given)
+        found = read_hypotheses(
+            tokenizers, text, source_ids, hypotheses, row, **options
+        )
         pieces = self.source_tokenizer.pieces(source_ids)
         return Translation(text, pieces, found, truncated)

@@ -159,6 +159,11 @@ class Recipe:
             )
 
     def _check_captioning(self, data):
+        if self.decoding.unknown == "copy":
+            raise ValueError(
+                'decoding.unknown="copy" takes words of a source text, and a picture '
+                'has none; take "forbid" or "allow"'
+            )
         if self.training.guided_alignment:
             raise ValueError(
                 "training.guided_alignment is of translation, whose words can be "

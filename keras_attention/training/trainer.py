@@ -125,6 +125,12 @@ class Trainer:
 
     def _check_blind(self):
         """Refuses what only attention can do, where there is none."""
+        if self.recipe.decoding.unknown == "copy":
+            raise ValueError(
+                "decoding.unknown copies the source word that is looked at, and this "
+                'model has no attention: take another model.attention than "none", or '
+                'set decoding.unknown to "forbid"'
+            )
         for table, key, purpose in (
             ("training", "guided_alignment", "draws attention to alignments"),
             ("training", "doubly_stochastic", "spreads attention"),

@@ -150,7 +150,8 @@ def test_options_reach_the_search(load, folder, monkeypatch):
     load(recorder)
     options = (
         "--beam 5 --length-penalty 1 --min-length 2 --max-length 7 --no-repeat-ngram 3 "
-        "--temperature 0.5 --top-k 4 --top-p 0.9 --seed 6 --prefix A --batch-size 2"
+        "--temperature 0.5 --top-k 4 --top-p 0.9 --unknown allow --seed 6 "
+        "--prefix A --batch-size 2"
     )
     path = str(folder / "a.png")
     assert main(["caption", "bundle", path, *options.split()]) == 0
@@ -171,6 +172,7 @@ def test_options_reach_the_search(load, folder, monkeypatch):
                 "temperature": 0.5,
                 "top_k": 4,
                 "top_p": 0.9,
+                "unknown": "allow",
             },
         )
     ]

@@ -244,7 +244,8 @@ def test_options_reach_the_search(recorder, monkeypatch, capsys):
     type_in(monkeypatch, b"a\n")
     options = (
         "--beam 5 --length-penalty 1 --min-length 2 --max-length 7 --no-repeat-ngram 3 "
-        "--temperature 0.5 --top-k 4 --top-p 0.9 --seed 6 --prefix Da --batch-size 2"
+        "--temperature 0.5 --top-k 4 --top-p 0.9 --unknown copy --seed 6 "
+        "--prefix Da --batch-size 2"
     )
     assert main(["translate", "bundle", *options.split()]) == 0
     assert recorder.asked == [
@@ -263,6 +264,7 @@ def test_options_reach_the_search(recorder, monkeypatch, capsys):
                 "temperature": 0.5,
                 "top_k": 4,
                 "top_p": 0.9,
+                "unknown": "copy",
             },
         )
     ]
@@ -276,6 +278,7 @@ def test_options_reach_the_search(recorder, monkeypatch, capsys):
             "length_penalty must be a finite number; rec",
         ),
         ("--beam 99999", "beam must be at most 10000; received 99999"),
+        ("--unknown never", "unknown must be one of forbid, allow, copy; received"),
         ("--top-p 2", "top_p must be at most 1; received 2.0"),
     ],
 )

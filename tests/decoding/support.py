@@ -11,12 +11,12 @@ from keras import ops
 from keras_attention.decoding.options import DecodingOptions
 from keras_attention.layers.masking import masked_softmax
 from keras_attention.models.encoder_decoder import EncoderDecoder, Memory
-from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
+from keras_attention.special_tokens import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 
 SOURCE_IDS = np.array([[4, 5, 3, 0], [5, 3, 0, 0], [4, 4, 5, 3]], "int32")
 KINDS, PLACES = 5, 31
-# Lengths that do not depend on the source.
-FREE = {"max_length_ratio": 0.0, "max_length_offset": 100}
+# Lengths that do not depend on the source, and every id is a word.
+FREE = {"max_length_ratio": 0.0, "max_length_offset": 100, "unknown": "allow"}
 
 
 class ChainState(NamedTuple):
@@ -119,6 +119,8 @@ def all_sequences(vocabulary_size, limit, options, prefix=()):
         if place < len(prefix) and prefix[place]:
             return [prefix[place]]
         tokens = set(range(vocabulary_size)) - {PAD_ID, START_ID}
+        if options.unknown == "forbid":
+            tokens -= {UNKNOWN_ID}
         if place + 1 < options.min_length:
             tokens -= {END_ID}
         if options.no_repeat_ngram:

@@ -89,6 +89,8 @@ def assert_exact(model, options, prefix_ids=None):
         {"no_repeat_ngram": 2},
         {"max_length_ratio": 1.0, "max_length_offset": 0},
         {"max_length": 1},
+        {"unknown": "forbid"},
+        {"unknown": "forbid", "no_repeat_ngram": 1, "min_length": 5},
     ],
     ids=str,
 )

@@ -34,11 +34,11 @@ def test_repeated_ngrams_are_those_that_python_finds(rows, index, size):
         assert set(np.flatnonzero(repeats)) == completes_ngram(tuple(row[:index]), size)
 
 
-def allowed(options, index, limits=(9, 9), prefix_ids=None, history=None):
+def allowed(options, index, limits=(9, 9), prefix_ids=None, history=None, size=V):
     constrain = Constraints(
-        options, ops.convert_to_tensor(np.array(limits, "int32")), V, prefix_ids
+        options, ops.convert_to_tensor(np.array(limits, "int32")), size, prefix_ids
     )
-    log_probs = np.log(np.full((2, V), 1 / V, "float32"))
+    log_probs = np.log(np.full((2, size), 1 / size, "float32"))
     result = constrain(
         ops.convert_to_tensor(log_probs), ops.convert_to_tensor(index), history
     )
@@ -54,6 +54,24 @@ def allowed(options, index, limits=(9, 9), prefix_ids=None, history=None):
 )
 def test_padding_start_and_early_ends_are_never_said(index, expected):
     assert allowed(free(min_length=3), index) == [expected, expected]
+
+
+@pytest.mark.parametrize("unknown", ["forbid", "allow", "copy"])
+def test_unknown_words_are_said_only_where_they_may_be(unknown):
+    expected = [3, 4, 5] if unknown == "forbid" else [1, 3, 4, 5]
+    assert allowed(free(unknown=unknown), 1) == [expected] * 2
+    # A beginning that somebody gave may hold them.
+    prefix_ids = np.array([[5, 1], [5, 0]], "int32")
+    options = free(unknown=unknown)
+    assert allowed(options, 1, prefix_ids=prefix_ids) == [[1], expected]
+
+
+def test_who_has_nothing_left_to_say_may_end_early():
+    history = ops.convert_to_tensor(np.array([[4, 5, 0], [4, 4, 0]], "int32"))
+    options = free(unknown="forbid", no_repeat_ngram=1, min_length=9)
+    assert allowed(options, 2, history=history) == [[3], [5]]
+    # A vocabulary of special ids has nothing to begin with.
+    assert allowed(free(unknown="forbid", min_length=9), 0, size=4) == [[3], [3]]
 
 
 def test_each_row_must_end_at_its_own_limit():

@@ -35,7 +35,13 @@ def likeliest_steps(model, source_ids, options, prefix=()):
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"min_length": 4}, {"no_repeat_ngram": 1}, {"no_repeat_ngram": 2}],
+    [
+        {},
+        {"min_length": 4},
+        {"no_repeat_ngram": 1},
+        {"no_repeat_ngram": 2},
+        {"unknown": "forbid"},
+    ],
     ids=str,
 )
 @pytest.mark.parametrize("prefixes", [None, np.array([[6], [0], [5]], "int32")])

@@ -53,6 +53,13 @@ def test_what_has_an_end_does_not_go_on_for_ever(name, value):
         DecodingOptions(**{name: value})
 
 
+@pytest.mark.parametrize("value", ["never", True, None, 1, ["forbid"]])
+def test_what_becomes_of_unknown_words_is_one_of_three(value):
+    with pytest.raises(ValueError, match="unknown must be one of forbid, allow, copy"):
+        DecodingOptions(unknown=value)
+    assert DecodingOptions().unknown == "forbid"
+
+
 def test_numbers_of_numpy_and_whole_floats_are_plain_numbers_inside():
     given = DecodingOptions(
         beam=np.int64(5), max_length=30.0, length_penalty=np.float32(0.5), n_best=2

@@ -5,6 +5,7 @@ import pytest
 from keras import ops
 
 from keras_attention.decoding.constraints import FORBIDDEN
+from keras_attention.decoding.options import DecodingOptions
 from keras_attention.decoding.sampling import draw_uniforms, keep_likely
 from keras_attention.decoding.search import Decoder
 from tests.decoding.support import (
@@ -185,6 +186,19 @@ def test_keep_likely_cuts_as_its_formula_does():
     # Of the two kept, the first has 4/7.
     assert kept(top_k=2, top_p=0.5)[0] == [1]
     assert kept(top_k=2, top_p=0.6)[0] == [1, 3]
+
+
+def test_the_unknown_is_never_drawn_unless_allowed():
+    model = Chain()
+    model.logits[:, 1] += 9  # it would say little else
+    options = free(temperature=1.0, n_best=20, max_length=5)
+    for unknown in ("allow", "copy", "forbid"):
+        found = Decoder(model)(SOURCE, options.replace(unknown=unknown))
+        assert (found.token_ids == 1).any() == (unknown != "forbid")
+    # By default, in all searches.
+    for changes in ({"beam": 1}, {"beam": 4, "n_best": 4}, {"temperature": 1.0}):
+        found = Decoder(model)(SOURCE, DecodingOptions(max_length=6, **changes))
+        assert found.lengths.all() and not (found.token_ids == 1).any()
 
 
 def test_draws_belong_to_the_source_and_not_to_its_batch():

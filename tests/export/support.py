@@ -8,6 +8,7 @@ import tensorflow as tf
 TEXT_OPS = {
     "SentencepieceOp",
     "SentencepieceTokenizeOp",
+    "SentencepieceTokenizeWithOffsetsOp",
     "SentencepieceDetokenizeOp",
     "SentencepieceIdToStringOp",
 }

@@ -299,6 +299,13 @@ def test_the_tokenizer_of_another_bundle_is_named(copy):
         Translator.load(copy)
 
 
+def test_options_that_an_older_bundle_lacks_are_the_defaults(copy):
+    decoding = json.loads((copy / "config.json").read_text())["decoding"]
+    assert decoding.pop("unknown") == "forbid"
+    edit(copy, decoding=decoding)
+    assert Translator.load(copy).options.unknown == "forbid"
+
+
 def test_weights_of_another_size_are_named(copy):
     config = json.loads((copy / "config.json").read_text())["model"]
     config["config"]["model_dim"] = 32

@@ -262,3 +262,25 @@ def test_without_a_limit_a_caption_ends_where_the_model_ends_it(captioner):
     (limited,) = captioner.caption(pictures()[:1], max_length=200, **options)
     (free,) = captioner.caption(pictures()[:1], max_length=2**31 - 1, **options)
     assert free.tokens == limited.tokens and free.tokens[-1] == "</s>"
+
+
+def test_unknown_words_are_not_written_unless_allowed():
+    captioner = make_captioner(seed=1)
+    found = captioner.caption(pictures(), unknown="allow", n_best=2)
+    plain = captioner.caption(pictures(), n_best=2)
+    assert any("<unk>" in h.tokens for c in found for h in c.hypotheses)
+    for caption in plain:
+        for hypothesis in caption.hypotheses:
+            assert "<unk>" not in hypothesis.tokens and "⁇" not in hypothesis.text
+
+
+def test_a_picture_has_no_words_to_copy(captioner):
+    with pytest.raises(ValueError, match='unknown="copy" takes words of a source text'):
+        captioner.caption(pictures()[:1], unknown="copy")
+
+
+def test_a_prefix_with_unknown_words_is_said_as_it_was_given(captioner):
+    (caption,) = captioner.caption(pictures()[:1], prefixes=["a 狐狸"])
+    assert caption.text.startswith("a 狐狸") and "⁇" not in caption.text
+    begin, end = caption.spans[caption.tokens.index("<unk>")]
+    assert caption.text[begin:end] == "狐狸"

@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 
 from keras_attention.data.alignments import parse_alignment
+from keras_attention.decoding.options import DecodingOptions
 from keras_attention.tasks.translation import Translator, pad_to_bucket
 from tests.support import slow_on_jax
-from tests.translators import OPTIONS, TEXTS
+from tests.translators import (
+    OPTIONS,
+    TEXTS,
+    make_recurrent_translator,
+    make_unknowing,
+)
 
 CUT = "ignore:.*were cut:UserWarning"  # two of the texts are too long
 
@@ -306,3 +312,72 @@ def test_nothing_can_be_forced_too(translator):
     assert translation.tokens == translation.source_tokens == ["</s>"]
     assert translation.attention.tolist() == [[1.0]]
     assert translation.alignment == set()
+
+
+UNKNOWN = ["Click 狐狸 to open dialog.", "Save", ""]
+
+
+@pytest.fixture(scope="module")
+def unknowing():
+    return make_unknowing()
+
+
+def test_unknown_words_are_not_written_unless_allowed(unknowing):
+    for options in ({}, {"beam": 1}, {"temperature": 1.0, "n_best": 4}):
+        for unknown in ("forbid", "allow", "copy"):
+            found = unknowing.translate(UNKNOWN, unknown=unknown, **options)
+            hypotheses = [h for t in found for h in t.hypotheses]
+            assert any("<unk>" in h.tokens for h in hypotheses) == (unknown != "forbid")
+            for hypothesis in hypotheses:
+                written = "<unk>" in hypothesis.tokens and unknown == "allow"
+                assert ("⁇" in hypothesis.text) == written
+                assert hypothesis.attention is hypothesis.alignment is None
+    assert DecodingOptions().unknown == "forbid"
+
+
+def test_the_word_copied_is_the_one_looked_at(unknowing):
+    found = unknowing.translate(UNKNOWN[:1], unknown="copy", return_attention=True)
+    starts = [piece.startswith("▁") for piece in found[0].source_tokens[:-1]]
+    numbers = np.cumsum(starts) - 1  # the word of each piece
+    words, copied = UNKNOWN[0].rstrip(".").split(), 0
+    for hypothesis in found[0].hypotheses:
+        for token, looked in zip(hypothesis.tokens, hypothesis.attention, strict=True):
+            if token == "<unk>":
+                word = np.bincount(numbers, looked[:-1]).argmax()
+                assert words[word] in hypothesis.text
+                copied += 1
+        # The alignment counts the words of the text as it is.
+        places = [target for _, target in hypothesis.alignment]
+        assert max(places) == len(hypothesis.text.split()) - 1
+    assert copied
+
+
+def test_a_given_target_may_hold_unknown_words(unknowing):
+    target = "Öffnen 狐狸"
+    (forced,) = unknowing.force_decode(UNKNOWN[:1], [target])
+    assert forced.text == target and "<unk>" in forced.tokens
+    assert np.isfinite(forced.score)
+
+
+def test_a_prefix_with_unknown_words_is_said_as_it_was_given(unknowing):
+    (found,) = unknowing.translate(UNKNOWN[:1], prefixes=["Die 狐狸"])
+    assert found.text.startswith("Die 狐狸") and "⁇" not in found.text
+
+
+def test_copying_needs_attention(translator):
+    blind = make_recurrent_translator(translator.source_tokenizer, None)
+    with pytest.raises(ValueError, match='unknown="copy" .* no attention: take "fo'):
+        blind.translate(["a"], unknown="copy")
+    with pytest.raises(ValueError, match="has no attention"):
+        Translator(
+            blind.model, blind.source_tokenizer, options=OPTIONS.replace(unknown="copy")
+        )
+
+
+def test_with_bytes_nothing_is_unknown(translator):
+    texts = [TEXTS[0], TEXTS[3]]
+    for unknown in ("allow", "copy"):
+        other = translator.translate(texts, unknown=unknown)
+        assert "<unk>" in str(other) or [t.text for t in other] == [
+            t.text for t in translator.translate(texts)
+        ]

@@ -110,6 +110,7 @@ def test_the_last_set_wins(path):
         ("decoding.beam=true", r"\[decoding\]: beam must be a whole number"),
         ("decoding.length_penalty=nan", "length_penalty must be a finite number"),
         ("decoding.beams=2", "unknown decoding option 'beams'; did you mean 'beam'"),
+        ("decoding.unknown=never", "unknown must be one of forbid, allow, copy"),
         ("decoding=4", r"\[decoding\] must be a table"),
         ("decoding.n_best=9", "n_best=9 hypotheses cannot come out of beam=4"),
         ("name=a b", "name must be a folder name without spaces or slashes"),

@@ -1,0 +1,132 @@
+"""Words that a vocabulary lacks: which they are, and how they come into a text.
+
+A model that writes `<unk>` looks somewhere in the source as it does. The word that it
+looks at most stands for it (Luong et al., 2015, section 5; Jean et al., 2015):
+
+    ▁Öffnen ▁ <unk> .   looking at   ▁Open ▁ <unk> ▁ now      →   Öffnen 狐狸.
+
+Exported graphs do the same with the same patterns: `keras_attention.export.copying`.
+"""
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+
+from keras_attention.data.tokenizer import SURROGATES
+from keras_attention.special_tokens import UNKNOWN_ID
+
+# For the patterns of Python and of RE2, whose own classes differ beyond ASCII. Spaces
+# are those of `str.split`.
+SPACE = "[" + "".join(c for c in map(chr, range(0x3001)) if c.isspace()) + "]"
+NO_SPACE = SPACE.replace("[", "[^")
+PUNCTUATION = (
+    r"[!-/:-@\[-`{-~¡§«¶·»¿"
+    "\u2010-\u2027\u2030-\u205e\u3001-\u3003\u3008-\u3011\u3014-\u301f"
+    "\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65]"
+)
+
+
+class SourceWords(NamedTuple):
+    """The words of a source, and which of them its pieces are of."""
+
+    numbers: np.ndarray
+    """int `(S,)`, the word of each piece."""
+    words: list
+    """str, "" where a word has no piece. Pieces of punctuation at its ends are not
+    part of a word, unless there is nothing else."""
+
+
+def source_words(tokenizer, text, num_pieces):
+    """The words of the first pieces of a text.
+
+    Args:
+        tokenizer: `Tokenizer`.
+        text: str.
+        num_pieces: int. Pieces that a model sees; the rest was cut off.
+
+    Returns:
+        `SourceWords`.
+    """
+    text = SURROGATES.sub("\ufffd", text)
+    ids = tokenizer.encode([text])[0][:num_pieces]
+    numbers, spans = [], {}
+    for i, (begin, end) in zip(ids, tokenizer.offsets([text])[0], strict=False):
+        content = text[begin:end].strip()
+        # A piece takes the spaces before it along, and may be nothing else.
+        begin = end - len(text[begin:end].lstrip())
+        number = len(f"{text[:begin]}a".split()) - 1
+        numbers.append(number)
+        if content:
+            known = i != UNKNOWN_ID
+            is_punctuation = known and re.fullmatch(f"{PUNCTUATION}+", content)
+            all_of_it, letters = spans.setdefault(number, ([], []))
+            for places in (all_of_it,) if is_punctuation else (all_of_it, letters):
+                places += [begin, begin + len(content)]
+    words = [""] * (max(numbers, default=-1) + 1)
+    for number, (all_of_it, letters) in spans.items():
+        places = letters or all_of_it
+        words[number] = text[min(places) : max(places)]
+    return SourceWords(np.array(numbers, int), words)
+
+
+def attended_copies(ids, attention_scores, source):
+    """The word to copy for each unknown piece.
+
+    Args:
+        ids: list of int.
+        attention_scores: float `(T, S)`, with a row for each of `ids`. What follows the
+            pieces of the source, as END, is no word.
+        source: `SourceWords`.
+
+    Returns:
+        dict of a position in `ids` to the word that it looks at most, "" where the
+        source has none.
+    """
+    positions = [position for position, i in enumerate(ids) if i == UNKNOWN_ID]
+    if not any(source.words):
+        return dict.fromkeys(positions, "")
+    membership = source.numbers[:, None] == np.arange(len(source.words))  # (S, W)
+    looked = attention_scores[:, : len(membership)] @ membership.astype("float32")
+    looked[:, [not word for word in source.words]] = -1
+    return {p: source.words[looked[p].argmax()] for p in positions}
+
+
+def prefix_copies(tokenizer, prefix):
+    """What a given beginning says at its unknown pieces: dict of position to str."""
+    prefix = SURROGATES.sub("\ufffd", prefix)
+    (ids,), (offsets,) = tokenizer.encode([prefix]), tokenizer.offsets([prefix])
+    return {
+        position: prefix[begin:end].strip()
+        for position, (i, (begin, end)) in enumerate(zip(ids, offsets, strict=True))
+        if i == UNKNOWN_ID
+    }
+
+
+def decode_with(tokenizer, ids, copies):
+    """The text of ids, with words in place of unknown pieces.
+
+    A word stands where the piece does; a space comes before it where the tokenizer's
+    unknown pieces take their spaces along.
+
+    Args:
+        tokenizer: `Tokenizer`.
+        ids: list of int.
+        copies: dict of positions in `ids` to str; an unknown piece that has none reads
+            as `tokenizer.decode` reads it.
+
+    Returns:
+        `(text, offsets)`, as of `Tokenizer.decoded_offsets`.
+    """
+    ((text, offsets),) = tokenizer.decoded_offsets([ids])
+    if not copies:
+        return text, offsets
+    filled, moved = "", []
+    for position, (begin, end) in enumerate(offsets):
+        start, said = len(filled), copies.get(position, text[begin:end])
+        if position in copies and said and tokenizer.unknown_takes_space:
+            if filled and not filled[-1].isspace():
+                said = f" {said}"
+        filled += said
+        moved.append((start, len(filled)))
+    return filled, moved
