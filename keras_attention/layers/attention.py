@@ -4,9 +4,10 @@ import keras
 from keras import ops
 
 from keras_attention.layers.masking import masked_softmax
+from keras_attention.layers.quantization import KeepsQuantization
 
 
-class Attention(keras.layers.Layer):
+class Attention(KeepsQuantization, keras.layers.Layer):
     """Weighs the positions of `value` by how well each answers `query`.
 
         attention_scores = softmax(compare(query, project_key(value)))

@@ -6,9 +6,10 @@ import keras
 from keras import ops
 
 from keras_attention.layers.masking import combine_masks, masked_softmax
+from keras_attention.layers.quantization import KeepsQuantization
 
 
-class MultiHeadAttention(keras.layers.Layer):
+class MultiHeadAttention(KeepsQuantization, keras.layers.Layer):
     """The base of self and cross attention.
 
         head_i = softmax(scale · Q W_i^Q (K W_i^K)ᵀ) V W_i^V

@@ -4,31 +4,50 @@ import keras
 from keras import ops
 
 
+def full_precision(dtype):
+    """The policy of layers that make logits: that of `dtype`, float32 for mixed ones.
+
+    A loss over thousands of classes overflows or rounds in half floats. Where weights
+    are half floats too, they stay so.
+    """
+    policy = keras.dtype_policies.get(dtype)
+    if policy.compute_dtype != policy.variable_dtype:
+        return keras.DTypePolicy(policy.variable_dtype)
+    return policy
+
+
 def token_embedding(vocabulary_size, dim, dtype, name):
-    """A Keras `Embedding` whose table may serve as output weights too.
+    """A Keras layer whose table may serve as output weights too, quantised or not.
 
     Its standard deviation is `1/√dim`: vectors of length one, and logits of the scale
-    that output weights would give.
+    that output weights would give. It computes in full precision, for the logits;
+    `embed` gives vectors in that of a model.
     """
-    return keras.layers.Embedding(
+    policy = full_precision(dtype)
+    is_half = policy.compute_dtype in ("float16", "bfloat16")
+    return keras.layers.ReversibleEmbedding(
         vocabulary_size,
         dim,
         embeddings_initializer=keras.initializers.RandomNormal(stddev=dim**-0.5),
-        dtype=dtype,
+        reverse_dtype="float32" if is_half else None,
+        dtype=policy,
         name=name,
     )
 
 
-def tied_logits(embedding, features):
-    """Logits `(…, V)` of features `(…, dim)`, by the table of an embedding.
+def embed(embedding, token_ids, dtype):
+    """Vectors `(…, dim)` of int ids `(…)`, in a model's `compute_dtype`."""
+    return ops.cast(embedding(token_ids), dtype)
 
-    In float32: a loss over thousands of classes overflows or rounds in half floats.
+
+def tied_logits(embedding, features):
+    """Logits `(…, V)` of features `(…, dim)`, by the table of an embedding; float32.
 
     References:
         [Press & Wolf, 2017](https://arxiv.org/abs/1608.05859).
     """
-    table = ops.cast(embedding.embeddings, features.dtype)
-    return ops.cast(ops.matmul(features, ops.transpose(table)), "float32")
+    features = ops.cast(features, embedding.reverse_dtype or embedding.compute_dtype)
+    return ops.cast(embedding(features, reverse=True), "float32")
 
 
 def check_one_vocabulary(source_vocabulary_size, target_vocabulary_size):

@@ -6,9 +6,10 @@ from keras_attention.layers.multi_head import (
     MultiHeadCrossAttention,
     MultiHeadSelfAttention,
 )
+from keras_attention.layers.quantization import KeepsQuantization
 
 
-class TransformerBlock(keras.layers.Layer):
+class TransformerBlock(KeepsQuantization, keras.layers.Layer):
     """What both blocks share: sizes, feed-forward, and where norms stand.
 
     post-norm (2017):  x ← norm(x + dropout(f(x)))

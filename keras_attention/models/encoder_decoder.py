@@ -8,6 +8,7 @@ import keras
 from keras import ops, tree
 
 from keras_attention.layers.alignment_loss import alignment_loss
+from keras_attention.layers.quantization import KeepsQuantization, quick_collections
 from keras_attention.layers.soft_image import doubly_stochastic_penalty
 from keras_attention.special_tokens import PAD_ID
 
@@ -20,7 +21,7 @@ class Memory(NamedTuple):
     mask: Any  # (B, S), False at padding
 
 
-class EncoderDecoder(keras.Model):
+class EncoderDecoder(KeepsQuantization, keras.Model):
     """An encoder that remembers and a decoder that steps.
 
     Calling the model runs teacher forcing and returns logits, `(B, T, vocabulary)`,
@@ -41,6 +42,19 @@ class EncoderDecoder(keras.Model):
     attends = True
     guided_alignment = 0.0
     doubly_stochastic = 0.0
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        model = super().from_config(config, custom_objects)
+        if config.get("quantization"):
+            model.build()
+            model.restore_quantization()
+        return model
+
+    def quantize(self, mode=None, config=None, **kwargs):
+        """As `keras.Model.quantize`, which is slow in a process of many objects."""
+        with quick_collections():
+            super().quantize(mode, config, **kwargs)
 
     def parameter_counts(self):
         """How many parameters each part has, a dict; numbered parts are one.

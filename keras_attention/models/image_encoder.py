@@ -5,6 +5,7 @@ import difflib
 import keras
 from keras import ops
 
+from keras_attention.layers.quantization import KeepsQuantization
 from keras_attention.models.applications import application_names, application_network
 from keras_attention.models.efficientnet_lite import (
     efficientnet_lite0_network,
@@ -16,7 +17,7 @@ PACKAGE = "keras_attention"
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
-class ImageEncoder(keras.layers.Layer):
+class ImageEncoder(KeepsQuantization, keras.layers.Layer):
     """A convolutional network, cut where its map has as many cells as wanted.
 
     All weights are there from the beginning, at random; `load_pretrained` fetches

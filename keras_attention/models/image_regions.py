@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.quantization import KeepsQuantization
 from keras_attention.models.image_encoder import image_encoder
 
 # Of the inputs of a captioner, what tells of the picture.
@@ -10,7 +11,7 @@ IMAGES, FEATURES, WINDOWS = "images", "features", "windows"
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class ImageRegions(keras.layers.Layer):
+class ImageRegions(KeepsQuantization, keras.layers.Layer):
     """An image encoder, and what makes regions of its feature map.
 
         a_ij = relu(W norm(features_ij) + row_i + column_j)

@@ -6,8 +6,13 @@ import typing
 
 from keras_attention.checks import is_kind, kind_name
 
-# What Keras adds to every model's config.
-KERAS_OPTIONS = {"name": str, "trainable": bool, "dtype": str | dict | None}
+# What Keras adds to every model's config, and `KeepsQuantization` to some.
+KERAS_OPTIONS = {
+    "name": str,
+    "trainable": bool,
+    "dtype": str | dict | None,
+    "quantization": dict,
+}
 
 
 def check_options(model_class, options):

@@ -16,7 +16,11 @@ from keras import ops
 
 from keras_attention.layers.packing import pack, take_positions
 from keras_attention.layers.recurrent import RecurrentEncoder
-from keras_attention.layers.token_embedding import check_one_vocabulary, token_embedding
+from keras_attention.layers.token_embedding import (
+    check_one_vocabulary,
+    embed,
+    token_embedding,
+)
 from keras_attention.models.encoder_decoder import Memory
 from keras_attention.models.recurrent_decoders import (
     BahdanauDecoder,
@@ -260,7 +264,11 @@ class RecurrentSeq2Seq(RecurrentWriter):
         source_ids = inputs["source_ids"]
         mask = ops.not_equal(source_ids, PAD_ID)
         packing = pack(mask, self.reverse_source)
-        tokens = self.source_embedding(take_positions(source_ids, packing.order))
+        tokens = embed(
+            self.source_embedding,
+            take_positions(source_ids, packing.order),
+            self.compute_dtype,
+        )
         tokens = self.embedding_dropout(tokens, training=training)
         value, hidden = self.encoder(tokens, value_mask=packing.mask, training=training)
         if self.bridges:

@@ -4,7 +4,11 @@ import keras
 from keras import ops
 
 from keras_attention.layers.scheduled_sampling import draw_tokens
-from keras_attention.layers.token_embedding import tied_logits
+from keras_attention.layers.token_embedding import (
+    embed,
+    full_precision,
+    tied_logits,
+)
 from keras_attention.models.encoder_decoder import EncoderDecoder
 from keras_attention.models.recurrent_decoders import DropoutMasks
 from keras_attention.special_tokens import PAD_ID
@@ -37,7 +41,7 @@ class RecurrentWriter(EncoderDecoder):
         if not tie_embeddings:
             self.logits_dense = keras.layers.Dense(
                 self.target_vocabulary_size,
-                dtype=self.dtype_policy,
+                dtype=full_precision(self.dtype_policy),
                 name="logits_dense",
             )
         self.scheduled_sampling = None
@@ -72,13 +76,15 @@ class RecurrentWriter(EncoderDecoder):
             draw(1, self.decoder.readout_dim),
         )
 
+    def _embed(self, target_ids):
+        return embed(self.target_embedding, target_ids, self.compute_dtype)
+
     def _logits(self, features, masks=None):
         vector = self.decoder.readout(features)
         if masks is not None:
             vector = vector * masks.readout
         if self.logits_dense is None:
             return tied_logits(self.target_embedding, vector)
-        # float32: a loss over thousands of classes overflows in half floats.
         return ops.cast(self.logits_dense(vector), "float32")
 
     def call(self, inputs, return_attention_scores=False, training=None):
@@ -87,7 +93,7 @@ class RecurrentWriter(EncoderDecoder):
         masks = self._draw_masks(ops.shape(target_ids)[0], training)
         if training and self.scheduled_sampling is not None:
             target_ids = self._mix_in_own_words(target_ids, state, memory, masks)
-        tokens = self.target_embedding(target_ids)  # (B, T, embedding_dim)
+        tokens = self._embed(target_ids)  # (B, T, embedding_dim)
         if masks is not None:
             tokens = tokens * masks.tokens[:, None]
         features, attention_scores = self.decoder.unroll(tokens, state, memory, masks)
@@ -117,7 +123,7 @@ class RecurrentWriter(EncoderDecoder):
             # Padding stays padding, and the first token comes from nobody.
             fixed = ops.logical_or(shown, ops.equal(right_ids, PAD_ID))
             token_ids = ops.where(ops.logical_or(fixed, said < 0), right_ids, said)
-            tokens = self.target_embedding(token_ids)
+            tokens = self._embed(token_ids)
             if masks is not None:
                 tokens = tokens * masks.tokens
             features, state = self.decoder.advance(tokens, state, memory, masks)
@@ -138,6 +144,6 @@ class RecurrentWriter(EncoderDecoder):
         return self._encode(inputs)
 
     def step(self, token_ids, state, memory):
-        tokens = self.target_embedding(token_ids)
+        tokens = self._embed(token_ids)
         features, state = self.decoder.advance(tokens, state, memory)
         return self._logits(features), state

@@ -7,7 +7,7 @@ import keras
 from keras import ops, tree
 
 from keras_attention.layers.position import SinePositionEncoding
-from keras_attention.layers.token_embedding import tied_logits, token_embedding
+from keras_attention.layers.token_embedding import embed, tied_logits, token_embedding
 from keras_attention.layers.transformer import (
     TransformerDecoderBlock,
     TransformerEncoderBlock,
@@ -97,7 +97,8 @@ class TransformerWriter(EncoderDecoder):
         raise NotImplementedError
 
     def _embed(self, embedding, ids, training=False):
-        features = embedding(ids) * math.sqrt(self.model_dim)
+        features = embed(embedding, ids, self.compute_dtype)
+        features = features * math.sqrt(self.model_dim)
         features = features + self.position_encoding(features)
         return self.dropout_layer(features, training=training)
 
@@ -154,7 +155,8 @@ class TransformerWriter(EncoderDecoder):
         return Memory(value, keys, mask), state
 
     def step(self, token_ids, state, memory):
-        features = self.target_embedding(token_ids) * math.sqrt(self.model_dim)
+        features = embed(self.target_embedding, token_ids, self.compute_dtype)
+        features = features * math.sqrt(self.model_dim)
         features = features + self.position_encoding.encode_positions(
             state.index, self.model_dim
         )

@@ -186,7 +186,8 @@ def _made(make, model_class, config):
 
 def _built(model_class, config):
     model = model_class.from_config(config)
-    model.build()
+    if not model.built:  # Where something is quantised it is.
+        model.build()
     return model
 
 
@@ -196,7 +197,8 @@ def _count_weights(model_class, config):
 
     if config.get("num_layers", 1) > MOST_LAYERS:
         raise ValueError(f"num_layers must be at most {MOST_LAYERS}")
-    # Within the scope, weights have shapes alone.
+    config = {key: value for key, value in config.items() if key != "quantization"}
+    # Within the scope, weights have shapes alone, and none can be quantised.
     with keras.StatelessScope(initialize_variables=False):
         model = _built(model_class, config)
     return sum(math.prod(weight.shape) for weight in model.weights)
