@@ -95,7 +95,7 @@ def compiled(model, function):
     if backend == "tensorflow":
         import tensorflow as tf
 
-        traced = tf.function(function, autograph=False)
+        traced = variables = None
 
         def spec(tensor):
             # One graph serves all batch sizes, and all lengths of ids `(B, S)`.
@@ -103,6 +103,11 @@ def compiled(model, function):
             return tf.TensorSpec([None, *known], tensor.dtype)
 
         def run(*arguments):
+            nonlocal traced, variables
+            # Quantising a model replaces its variables, and a graph keeps its own.
+            now = model.variables
+            if traced is None or list(map(id, now)) != list(map(id, variables)):
+                traced, variables = tf.function(function, autograph=False), now
             arguments = keras.tree.map_structure(tf.convert_to_tensor, arguments)
             specs = keras.tree.map_structure(spec, arguments)
             return traced.get_concrete_function(*specs)(*arguments)
