@@ -16,6 +16,18 @@ def full_precision(dtype):
     return policy
 
 
+class Embedding(keras.layers.ReversibleEmbedding):
+    """Keras's, under the name of its plain one.
+
+    Files of weights name layers by their classes, and those of the first bundles have
+    an `Embedding` here.
+    """
+
+    def quantize(self, mode=None, config=None, **kwargs):
+        # Keras leaves subclasses alone, which might compute otherwise.
+        super().quantize(mode, type_check=False, config=config)
+
+
 def token_embedding(vocabulary_size, dim, dtype, name):
     """A Keras layer whose table may serve as output weights too, quantised or not.
 
@@ -25,7 +37,7 @@ def token_embedding(vocabulary_size, dim, dtype, name):
     """
     policy = full_precision(dtype)
     is_half = policy.compute_dtype in ("float16", "bfloat16")
-    return keras.layers.ReversibleEmbedding(
+    return Embedding(
         vocabulary_size,
         dim,
         embeddings_initializer=keras.initializers.RandomNormal(stddev=dim**-0.5),

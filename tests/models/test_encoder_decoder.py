@@ -133,3 +133,14 @@ def test_parameters_of_captioners_add_up(family):
     counts = model.parameter_counts()
     assert sum(counts.values()) == model.count_params()
     assert counts["regions"] > 0
+
+
+def test_weights_files_name_embeddings_as_the_first_bundles_do(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    model = Transformer(9, 9, 1, 8, 2, 8)
+    model.build()
+    model.save_weights(tmp_path / "model.weights.h5")
+    names = ("embedding", "embedding_1")
+    with h5py.File(tmp_path / "model.weights.h5") as file:
+        shapes = [file[f"layers/{name}/vars/0"].shape for name in names]
+    assert shapes == [(9, 8), (9, 8)]
