@@ -33,7 +33,10 @@ class Constraints:
         never = [PAD_ID, START_ID]
         if options.unknown == "forbid":
             never.append(UNKNOWN_ID)
-        self.never = ops.any([ops.equal(self.ids, i) for i in never], axis=0)
+        never = ops.convert_to_tensor(never, dtype="int32")
+        self.never = ops.any(ops.equal(self.ids, never[:, None]), axis=0)[
+            None
+        ]  # (1, V)
 
     def __call__(self, log_probs, index, history=None):
         """Forbids and forces tokens.
