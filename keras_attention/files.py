@@ -49,9 +49,13 @@ def whole_folder(path, overwrite=False, option=""):
 def write_whole(path, text):
     """Writes a text file so that readers see the old text or the new.
 
-    Names of files that are not UTF-8 are written as the bytes that they are.
+    Names of files that are not UTF-8 are written as the bytes that they are. What is no
+    file, such as /dev/stdout, is written to.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8", errors="surrogateescape")
+        return
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
     temporary.replace(path)

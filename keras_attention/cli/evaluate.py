@@ -8,6 +8,7 @@ import typer
 
 from keras_attention.cli import bundles, lines
 from keras_attention.cli.evaluate_captions import evaluate_captioner
+from keras_attention.files import write_whole
 
 
 def evaluate(
@@ -50,6 +51,12 @@ def evaluate(
     meteor: bool = typer.Option(
         False, "--meteor", help="METEOR too, of English; needs Java and the extra coco."
     ),
+    results: Path = typer.Option(
+        None,
+        "--results",
+        help="Write captions here as COCO's results JSON: image_id and caption of each "
+        "picture.",
+    ),
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
     output: Path = typer.Option(
         None,
@@ -61,11 +68,14 @@ def evaluate(
     """Score translations of a parallel corpus by BLEU and chrF, with their signatures,
     and attention against alignments that people made; or captions by CIDEr-D, BLEU and
     ROUGE-L, and of scenes also what is said to be in them, and where attention is."""
-    lines.check_output(output)
+    for path in (output, results):
+        lines.check_output(path)
     options = bundles.decoding(
         beam=beam, length_penalty=length_penalty, unknown=unknown
     )
-    of_pictures = bundles.given(images=images, split=split, artist=artist, count=count)
+    of_pictures = bundles.given(
+        images=images, split=split, artist=artist, count=count, results=results
+    )
     if meteor:
         of_pictures["meteor"] = True
     of_texts = bundles.given(target=target, alignments=alignments)
@@ -108,7 +118,7 @@ def _evaluate_translator(
         said = [""] * num_lines
         for pair, text in zip(read, texts, strict=True):
             said[pair.line_number - 1] = bundles.one_line(text)
-        output.write_text("".join(f"{line}\n" for line in said), encoding="utf-8")
+        write_whole(output, "".join(f"{line}\n" for line in said))
     tokenize = tokenize_for(translator.target_language)
     scores = score(texts, references, tokenize)
     copied = score(sources, references, tokenize)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from keras_attention.cli import bundles
 from keras_attention.data.splits import sample, say_sample
+from keras_attention.files import write_whole
 
 SCENES = "scenes"
 SPLITS = ("train", "valid", "test")
@@ -23,6 +24,7 @@ def evaluate_captioner(
     artist=None,
     count=None,
     meteor=False,
+    results=None,
 ):
     """Captions pictures, scores and prints; arguments as of the command.
 
@@ -30,6 +32,7 @@ def evaluate_captioner(
         options: dict of decoding options.
         others: see `evaluate`.
     """
+    from keras_attention.evaluation.caption_results import result_ids, write_results
     from keras_attention.evaluation.captioning import (
         caption_split,
         captions_line,
@@ -46,9 +49,12 @@ def evaluate_captioner(
     console = plain_console()
     with tempfile.TemporaryDirectory(prefix="keras-attention-") as folder:
         if of_scenes:
-            pictures = _scenes(captioner, split or "test", artist, count or 0)
+            found = _scenes(captioner, split or "test", artist, count or 0)
         else:
-            pictures = _files(captioner, corpus, images, split, count, folder, console)
+            found = _files(captioner, corpus, images, split, count, folder, console)
+        pictures, ids = found
+        if results is not None:
+            ids = result_ids(pictures.names, ids)
         captions = caption_split(
             captioner,
             pictures,
@@ -66,7 +72,10 @@ def evaluate_captioner(
         )
     if output is not None:
         lines = [f"{each.name}\t{bundles.one_line(each.text)}\n" for each in captions]
-        output.write_text("".join(lines), encoding="utf-8", errors="surrogateescape")
+        write_whole(output, "".join(lines))
+    if results is not None:
+        texts = [each.text for each in captions]
+        write_results(results, pictures.names, ids, texts)
     if as_json:
         print(json.dumps(scores, indent=2, ensure_ascii=False))
     else:
@@ -102,7 +111,7 @@ def _check(of_scenes, corpus, images, split, artist):
 
 def _scenes(captioner, split, artist, count):
     """Scenes such as the captioner was trained on, of which it has not seen those of
-    the test split."""
+    the test split; and the id of each."""
     from keras_attention.data.caption_store import CaptionCorpus
     from keras_attention.data.scenes import Scenes
     from keras_attention.training.captioning import CaptioningTraining
@@ -122,12 +131,15 @@ def _scenes(captioner, split, artist, count):
     chosen = sample([scenes.name_of(i) for i in numbers], count)
     examples = [scenes[numbers[i]] for i in chosen]
     _say_sample(len(examples), len(numbers))
-    return CaptionCorpus.from_examples(examples, captioner.tokenizer)
+    corpus = CaptionCorpus.from_examples(examples, captioner.tokenizer)
+    return corpus, [example.image_id for example in examples]
 
 
 def _files(captioner, corpus, images, split, count, folder, console):
-    """Somebody's pictures, decoded into a folder; bad ones are named and left out."""
+    """Somebody's pictures, decoded into a folder, and the id of each, if it has one;
+    bad ones are named and left out."""
     from keras_attention.data.captions import (
+        NoPictures,
         SkipReport,
         prepare_captions,
         read_captions,
@@ -149,20 +161,28 @@ def _files(captioner, corpus, images, split, count, folder, console):
     _say_sample(len(chosen), len(examples))
     with counter(console) as progress:
         task = progress.add_task("reading pictures", done=0)
-        prepared = prepare_captions(
-            # All in one split; and no caption is too long to be a reference.
-            [examples[i]._replace(split="train") for i in chosen],
-            Path(folder) / "pictures",
-            tokenizer=captioner.tokenizer,
-            image_size=captioner.model.image_size,
-            fit=captioner.fit,
-            max_target_length=sys.maxsize,
-            report=report,
-            progress=lambda done: progress.update(task, done=done),
-        )
+        try:
+            prepared = prepare_captions(
+                # All in one split; and no caption is too long to be a reference.
+                [examples[i]._replace(split="train") for i in chosen],
+                Path(folder) / "pictures",
+                tokenizer=captioner.tokenizer,
+                image_size=captioner.model.image_size,
+                fit=captioner.fit,
+                max_target_length=sys.maxsize,
+                report=report,
+                progress=lambda done: progress.update(task, done=done),
+            )
+        except NoPictures as error:
+            raise ValueError(
+                f"{corpus}: expected pictures to score; received {len(chosen):,}, of "
+                f"which none can be. {error.problem}\n"
+                "Give the right folder of pictures with --images, or other captions."
+            ) from None
     if report.num_skipped:
         print(report.summary(), file=sys.stderr)
-    return prepared.train
+    ids = {example.name: example.image_id for example in examples}
+    return prepared.train, [ids[name] for name in prepared.train.names]
 
 
 def _say_sample(count, num_all):

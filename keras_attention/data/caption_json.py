@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from keras_attention.data import report as reasons
-from keras_attention.data.caption_records import Record, Skip, named_split
+from keras_attention.data.caption_records import Record, Skip, known_id, named_split
 from keras_attention.data.caption_tables import json_record
 from keras_attention.data.readers import GZIP_MAGIC
 
@@ -70,7 +70,7 @@ def coco_records(values, report, split=None):
             report.skip(reasons.MISSING_KEY, f"annotation {place}")
             continue
         silent.pop(image, None)
-        yield Record(name, name, [caption], split)
+        yield Record(name, name, [caption], split, image_id=image)
     for name in silent.values():
         report.skip(reasons.NO_CAPTION, name)
 
@@ -92,6 +92,7 @@ def karpathy_records(values, report):
             if not all(isinstance(caption, str) for caption in captions):
                 raise TypeError
             split = named_split(image.get("split"))
+            image_id = known_id(image.get("cocoid", image.get("imgid")))
         except (KeyError, TypeError, AttributeError):
             report.skip(reasons.MISSING_KEY, f"image {place}")
         except Skip as skip:
@@ -99,7 +100,7 @@ def karpathy_records(values, report):
         else:
             if not captions:
                 report.skip(reasons.NO_CAPTION, name)
-            yield Record(name, name, captions, split)
+            yield Record(name, name, captions, split, image_id=image_id)
 
 
 def list_records(values, report):

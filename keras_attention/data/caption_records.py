@@ -1,5 +1,6 @@
 """What formats of captions have in common: records, and the names of splits."""
 
+import re
 from typing import NamedTuple
 
 from keras_attention.data import report as reasons
@@ -27,6 +28,7 @@ class Record(NamedTuple):
     captions: list[str]
     split: str | None = None
     truth: dict | None = None
+    image_id: int | str | None = None
 
 
 class Skip(Exception):
@@ -41,6 +43,15 @@ def named_split(name):
         return SPLIT_NAMES[str(name).strip().lower()]
     except KeyError:
         raise Skip(reasons.UNKNOWN_SPLIT) from None
+
+
+def known_id(value):
+    """What data call a picture: an int, also where it is written as text; a str; or
+    None."""
+    if isinstance(value, str):
+        value = value.strip()
+        return int(value) if re.fullmatch("[0-9]{1,18}", value) else value or None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def gather(records, folder, report):
@@ -71,6 +82,5 @@ def gather(records, folder, report):
     for name, record in found.items():
         if record.captions:
             image = folder.find(name)
-            yield CaptionedImage(
-                name, image, record.captions, record.split, record.truth
-            )
+            known = record.split, record.truth, record.image_id
+            yield CaptionedImage(name, image, record.captions, *known)

@@ -5,14 +5,16 @@ import json
 from itertools import chain
 
 from keras_attention.data import report as reasons
-from keras_attention.data.caption_records import Record, Skip, named_split
+from keras_attention.data.caption_records import Record, Skip, known_id, named_split
 from keras_attention.data.readers import read_lines
 
 IMAGE_KEYS = ("image", "file_name", "filename", "image_name", "file", "path")
 CAPTION_KEYS = ("caption", "captions", "text", "comment", "sentence", "title")
 SPLIT_KEY = "split"
+ID_KEY = "image_id"
 TRUTH_KEY = "truth"
 SEPARATORS = ("\t", "|", ",")
+OTHER_SEPARATORS = {";": 'semicolons, ";"', ":": 'colons, ":"', " ": "spaces"}
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 # A quoted caption may run over several lines; a quote never closed must not swallow
 # the rest of the file.
@@ -39,13 +41,15 @@ def read_table(path, report):
             raise ValueError(
                 f"{path}: expected a header with image and caption (and perhaps "
                 f"split), or a picture in the first column; received {first[1]!r:.80}"
+                + _other_separator(first[1])
             )
         lines, header = chain([first], lines), ["image", "caption"]
     for number, text in _rows(lines, separator, quoted):
         try:
             row = _row(_cells(text, separator, quoted), header, separator)
+            split, image_id = named_split(row.get(SPLIT_KEY)), known_id(row.get(ID_KEY))
             captions = [row["caption"]]
-            yield Record(number, row["image"], captions, named_split(row.get("split")))
+            yield Record(number, row["image"], captions, split, image_id=image_id)
         except Skip as skip:
             report.skip(skip.args[0], number)
 
@@ -76,7 +80,8 @@ def json_record(values, place):
         raise Skip(reasons.MISSING_KEY)
     truth = values.get(TRUTH_KEY)
     truth = truth if isinstance(truth, dict) else None
-    return Record(place, image, captions, named_split(values.get(SPLIT_KEY)), truth)
+    split = named_split(values.get(SPLIT_KEY))
+    return Record(place, image, captions, split, truth, known_id(values.get(ID_KEY)))
 
 
 def text_of(line):
@@ -150,6 +155,21 @@ def _header(line):
             names[image], names[caption] = "image", "caption"
             return separator, names
     return next((mark for mark in SEPARATORS if mark in line), ","), None
+
+
+def _other_separator(line):
+    """What to do where a first line would do with a separator that is not read."""
+    for mark, name in OTHER_SEPARATORS.items():
+        first, *rest = [cell.strip(' "').lower() for cell in line.split(mark)]
+        if rest and (
+            first.endswith(PICTURE_SUFFIXES)
+            or ({first, *rest} & {*IMAGE_KEYS} and {first, *rest} & {*CAPTION_KEYS})
+        ):
+            return (
+                f". Its columns are separated by {name}: save it with commas, captions "
+                "that hold a comma in quotes; or with tabs"
+            )
+    return ""
 
 
 def _row(cells, header, separator):

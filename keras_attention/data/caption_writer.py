@@ -23,6 +23,24 @@ CHUNK = 128
 MAX_TARGET_LENGTH = 40
 
 
+class NoPictures(ValueError):
+    """None of the pictures is left to train on.
+
+    Attributes:
+        problem: str. What was wrong with them, whatever they are for.
+    """
+
+    def __init__(self, num_read, report, problems):
+        first = f"\nThe first bad picture: {problems[0]}" if problems else ""
+        self.problem = f"{report.summary()}{first}"
+        super().__init__(
+            f"expected pictures to train on; received {num_read:,}, of which none is "
+            f"left in the train split. {self.problem}\n"
+            "Give the right folder of pictures, more data, a greater "
+            "max_target_length or smaller shares."
+        )
+
+
 def train_caption_tokenizer(
     examples,
     vocabulary_size,
@@ -102,8 +120,9 @@ def prepare_captions(
         `PreparedCaptions`.
 
     Raises:
-        ValueError: nothing is left for training, shares out of range, an unknown
-            split, or `folder` holds something else.
+        NoPictures: nothing is left for training.
+        ValueError: shares out of range, an unknown split, or `folder` holds something
+            else.
     """
     check_shares(valid_share, test_share)
     folder = Path(folder)
@@ -139,13 +158,7 @@ def prepare_captions(
                 progress(num_read)
         report.num_good = sum(writer.num_captions for writer in writers.values())
         if not writers["train"].num_captions:
-            first = f"\nThe first bad picture: {problems[0]}" if problems else ""
-            raise ValueError(
-                f"expected pictures to train on; received {num_read:,}, of which none "
-                f"is left in the train split. {report.summary()}{first}\n"
-                "Give the right folder of pictures, more data, a greater "
-                "max_target_length or smaller shares."
-            )
+            raise NoPictures(num_read, report, problems)
         stack.close()  # All is on disk before meta.json says so.
         meta = {
             "format": FORMAT,

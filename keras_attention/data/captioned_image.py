@@ -17,3 +17,5 @@ class CaptionedImage(NamedTuple):
     """`"train"`, `"valid"` or `"test"`, where the data say so."""
     truth: dict | None = None
     """What else is known, such as boxes; anything that JSON can keep."""
+    image_id: int | str | None = None
+    """What the data call it, where they do, as COCO's do by a number."""

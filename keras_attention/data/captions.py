@@ -28,6 +28,7 @@ from keras_attention.data.caption_store import CaptionCorpus, PreparedCaptions
 from keras_attention.data.caption_tables import read_json_lines, read_table
 from keras_attention.data.caption_tokens import is_token_line, read_tokens
 from keras_attention.data.caption_writer import (
+    NoPictures,
     prepare_captions,
     train_caption_tokenizer,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "CaptionCorpus",
     "CaptionFiles",
     "CaptionedImage",
+    "NoPictures",
     "PreparedCaptions",
     "SkipReport",
     "prepare_captions",

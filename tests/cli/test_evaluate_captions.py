@@ -1,11 +1,13 @@
 """evaluate on the command line, for captioners."""
 
 import json
+import os
 
 import pytest
 
 from keras_attention.data.captions import CaptionCorpus
 from keras_attention.data.scenes import Scenes
+from keras_attention.evaluation.caption_words import tokenize_caption
 from keras_attention.evaluation.captioning import evaluate_captions
 from keras_attention.evaluation.captions import score_captions
 from tests.captioners import make_captioner, picture_bytes
@@ -60,6 +62,119 @@ def test_without_a_test_split_that_of_validation_is_scored(
     assert code == 0 and "c.jpg" in err
     assert (folder / "out.tsv").read_text().startswith("b.png")
     assert out.startswith("1 pictures")
+
+
+RESULTS = {
+    "table": ("image,caption\nb.png,a house\na.png,a dog\n", [1, 2]),
+    "named ids": (
+        "image,caption,image_id\nb.png,a house,007\na.png,a dog,x1\n",
+        [7, "x1"],
+    ),
+    "some ids": ("image,caption,image_id\nb.png,a house,7\na.png,a dog,\n", [1, 2]),
+    "names as COCO's": (
+        "image,caption\n"
+        "COCO_val2014_000000391895.png,a house\n000000000042.png,a dog\n",
+        [391895, 42],
+    ),
+    "JSON lines": (
+        '{"image": "b.png", "caption": "a house", "image_id": 9}\n'
+        '{"image": "a.png", "caption": "a dog", "image_id": "10"}\n',
+        [9, 10],
+    ),
+    "coco": (
+        '{"images": [{"id": 5, "file_name": "b.png"}, {"id": 3, "file_name": "a.png"}],'
+        ' "annotations": [{"id": 1, "image_id": 5, "caption": "a house"},'
+        ' {"id": 2, "image_id": 3, "caption": "a dog"}]}',
+        [5, 3],
+    ),
+    "karpathy": (
+        '{"images": [{"filename": "b.png", "cocoid": 8, "imgid": 0, "split": "test",'
+        ' "sentences": [{"raw": "a house"}]}, {"filename": "a.png", "imgid": 1,'
+        ' "split": "test", "sentences": [{"raw": "a dog"}]}]}',
+        [8, 1],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", RESULTS)
+def test_results_are_cocos_json(
+    loaded_captioner, captioner, folder, monkeypatch, capsys, kind
+):
+    text, ids = RESULTS[kind]
+    suffix = {"{": "json"}.get(text[0], "csv") if "}\n{" not in text else "jsonl"
+    path = folder / f"captions.{suffix}"
+    path.write_text(text)
+    monkeypatch.chdir(folder)
+    for coco, plain in (("COCO_val2014_000000391895", "b"), ("000000000042", "a")):
+        os.link(f"pictures/{plain}.png", f"pictures/{coco}.png")
+    argv = ["evaluate", "bundle", str(path), "--images", "pictures"]
+    code, _, err = run([*argv, "--results", "results.json"], capsys)
+    assert (code, err) == (0, "")
+    rows = json.loads((folder / "results.json").read_text())
+    assert [row["image_id"] for row in rows] == ids
+    said = captioner.caption([folder / "pictures/b.png", folder / "pictures/a.png"])
+    assert [row["caption"] for row in rows] == [each.text for each in said]
+    assert [row["file_name"] for row in rows][0] in (
+        "b.png",
+        "COCO_val2014_000000391895.png",
+    )
+    assert not list(folder.glob(".*"))
+
+
+def test_the_toolkit_reads_the_results(loaded_captioner, folder, monkeypatch, capsys):
+    """And scores them as `evaluate` does."""
+    coco = pytest.importorskip("pycocotools.coco")
+    cider = pytest.importorskip("pycocoevalcap.cider.cider")
+    path = folder / "captions.json"
+    path.write_text(RESULTS["coco"][0])
+    argv = ["evaluate", "bundle", str(path), "--images", str(folder / "pictures")]
+    argv += ["--json", "--results", str(folder / "results.json")]
+    code, out, _ = run(argv, capsys)
+    assert code == 0
+    truth = coco.COCO(str(path))
+    found = truth.loadRes(str(folder / "results.json"))
+    assert sorted(found.getImgIds()) == [3, 5]
+    words = [
+        {
+            i: [
+                " ".join(tokenize_caption(each["caption"])) for each in one.imgToAnns[i]
+            ]
+            for i in (5, 3)
+        }
+        for one in (truth, found)
+    ]
+    expected, _ = cider.Cider().compute_score(*words)
+    assert json.loads(out)["cider"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_two_pictures_of_one_id_are_refused(loaded_captioner, folder, capsys):
+    path = folder / "captions.csv"
+    path.write_text("image,caption,image_id\na.png,x,7\nb.png,y,07\n")
+    argv = ["evaluate", "bundle", str(path), "--images", str(folder / "pictures")]
+    code, out, err = run([*argv, "--results", str(folder / "results.json")], capsys)
+    assert (code, out) == (1, "") and "2 pictures with image_id 7" in err
+    assert not (folder / "results.json").exists()
+
+
+def test_without_a_picture_it_is_said_that_there_is_none_to_score(
+    loaded_captioner, folder, capsys
+):
+    path = folder / "captions.csv"
+    argv = ["evaluate", "bundle", str(path), "--images", str(folder)]
+    code, out, err = run(argv, capsys)
+    assert (code, out) == (1, "")
+    assert "expected pictures to score; received 2, of which none can be" in err
+    assert "b.png" in err and "--images" in err
+    assert "train" not in err
+
+
+@pytest.mark.parametrize("option", ["--output", "--results"])
+def test_where_nothing_can_be_written_is_said_first(folder, capsys, option):
+    argv = ["evaluate", "no bundle", "captions.csv", option]
+    code, _, err = run([*argv, str(folder / "none/out")], capsys)
+    assert code == 1 and f"there is no folder {folder}/none to write out into" in err
+    code, _, err = run([*argv, str(folder)], capsys)
+    assert code == 1 and f"{folder} is a folder" in err
 
 
 def recipe_of_scenes(**data):

@@ -99,6 +99,7 @@ def test_every_format_gives_the_same(tmp_path, name, zipped):
     (tmp_path / "images").mkdir()
     write(tmp_path / "images", {"b.jpg": ""})
     splits = name.split(".")[0] not in ("coco", "Flickr")
+    ids = {"a.jpg": 5, "b.jpg": 6, "c.jpg": 7} if name.startswith("coco") else {}
     examples, report = read(tmp_path / name)
     assert examples == [
         CaptionedImage(
@@ -106,6 +107,7 @@ def test_every_format_gives_the_same(tmp_path, name, zipped):
             tmp_path / ("images/b.jpg" if picture == "b.jpg" else picture),
             texts,
             split if splits else None,
+            image_id=ids.get(picture),
         )
         for picture, (texts, split) in EXPECTED.items()
     ]
@@ -187,6 +189,42 @@ def test_a_table_may_do_without_header_and_quotes(tmp_path):
     write(tmp_path, {"y.csv": "id,number\n1,2\n"})
     with pytest.raises(ValueError, match="expected a header with image and caption"):
         read(tmp_path / "y.csv")
+
+
+@pytest.mark.parametrize(
+    ("line", "separator"),
+    [
+        ("image;caption;split", 'semicolons, ";"'),
+        ('"file_name";"comment"', 'semicolons, ";"'),
+        ("a.jpg;a cat, red and fat", 'semicolons, ";"'),
+        ("a.jpg: a cat", 'colons, ":"'),
+        ("a.jpg a cat sleeps", "spaces"),
+    ],
+)
+def test_a_separator_that_is_not_read_is_named(tmp_path, line, separator):
+    write(tmp_path, {"x.csv": f"{line}\na.jpg;a cat, red\n"})
+    with pytest.raises(ValueError, match=f"separated by {separator}: save it with com"):
+        read(tmp_path / "x.csv")
+
+
+def test_a_table_without_any_separator_is_not_said_to_have_one(tmp_path):
+    write(tmp_path, {"x.csv": "id;number\n1;2\n"})
+    with pytest.raises(ValueError, match="received 'id;number'$"):
+        read(tmp_path / "x.csv")
+
+
+def test_pictures_are_called_what_the_data_call_them(tmp_path):
+    write(tmp_path, {"x.csv": "image,image_id,caption\na.jpg, 012 ,x\nb.jpg,m-1,y\n"})
+    examples, _ = read(tmp_path / "x.csv")
+    assert [each.image_id for each in examples] == [12, "m-1"]
+    ids = [7, "8", 1.5, True, "9" * 5000]
+    rows = [
+        {"image": f"{number}.jpg", "caption": "x", "image_id": value}
+        for number, value in enumerate(ids)
+    ]
+    write(tmp_path, {"x.jsonl": "\n".join(map(json.dumps, rows))})
+    examples, _ = read(tmp_path / "x.jsonl")
+    assert [each.image_id for each in examples] == [7, 8, None, None, "9" * 5000]
 
 
 def test_quotes_that_never_close_swallow_nothing(tmp_path):

@@ -137,6 +137,7 @@ class Scenes:
             self._captions(caption_rng, plan),
             "test" if split == "held out" else split,
             truth,
+            index,
         )
 
     def _plan(self, rng, things, held_out):
