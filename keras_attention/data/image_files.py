@@ -12,12 +12,15 @@ from PIL import Image
 
 from keras_attention.data.image_graph import MAX_PIXELS
 from keras_attention.data.image_orientation import tiff_orientation
+from keras_attention.data.image_tiff import tiff_work
+from keras_attention.data.image_work import MAX_WORK, picture_work
 
 MISSING = "missing picture"
 EMPTY = "empty picture file"
 NOT_AN_IMAGE = "not a picture"
 TRUNCATED = "truncated or damaged picture"
 TOO_LARGE = "picture with too many pixels"
+TOO_MUCH_WORK = "picture that takes too much work to decode"
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 # Pillow knows more, of which some start other programs.
@@ -101,12 +104,14 @@ def opened(content, name):
     except Image.DecompressionBombError:
         raise _too_large(name) from None
     except Exception:  # Pillow's readers do not agree on what a damaged header raises.
+        _check_amount(picture_work(content).amount, name)
         raise BadImage(
             NOT_AN_IMAGE,
             f"{name} is not a picture that can be read; expected JPEG, PNG, WebP, GIF, "
             f"BMP or TIFF, received bytes that begin with {content[:8]!r}",
         ) from None
     check_size(image, name)
+    _check_work(image, content, name)
     return image
 
 
@@ -129,15 +134,18 @@ def load(image, name):
     except Image.DecompressionBombError:
         raise _too_large(name) from None
     except Exception as error:  # See `opened`.
-        raise BadImage(
-            TRUNCATED,
-            f"{name} is truncated or damaged ({error}): replace it, or leave it out",
-        ) from None
+        raise _damaged(name, error) from None
 
 
 def as_png(image, name):
     """A PNG of Pillow's image as people see it."""
     check_size(image, name)
+    if getattr(image, "tile", None) and getattr(image, "fp", None) is not None:
+        # Somebody opened it, and has not read it yet.
+        place = image.fp.tell()
+        image.fp.seek(0)
+        _check_work(image, image.fp.read(), name)
+        image.fp.seek(place)
     load(image, name)
     mode = image.mode
     if mode.startswith("I;16"):  # Pillow would cut off what is above 255.
@@ -173,6 +181,47 @@ def check_size(image, name):
         )
     if width * height > MAX_PIXELS:
         raise _too_large(name, f"has {width} × {height} pixels")
+
+
+def _check_work(image, content, name):
+    """Refuses what the graph refuses before it decodes, and the like of TIFFs."""
+    work = picture_work(content)
+    if image.format == "TIFF":
+        try:
+            work = work._replace(amount=tiff_work(image, content))
+        except (TypeError, ValueError) as error:
+            raise _damaged(name, error) from None
+    if not work.is_known:
+        raise BadImage(
+            NOT_AN_IMAGE,
+            f"{name} is a JPEG of a rare kind, arithmetic or lossless, which browsers "
+            "do not read either; expected baseline or progressive: save it anew",
+        )
+    _check_amount(work.amount, name)
+    if not work.is_complete:
+        width, height = image.size
+        raise _damaged(
+            name,
+            f"for the {width} × {height} pixels that its header promises, "
+            f"{len(content):,} bytes are too few",
+        )
+
+
+def _check_amount(amount, name):
+    if amount > MAX_WORK:
+        raise BadImage(
+            TOO_MUCH_WORK,
+            f"{name} would take {amount:,} steps to decode, pixels times scans and "
+            f"texts in it counted; a picture may take {MAX_WORK:,} at most: save it "
+            "anew, or leave it out",
+        )
+
+
+def _damaged(name, why):
+    return BadImage(
+        TRUNCATED,
+        f"{name} is truncated or damaged ({why}): replace it, or leave it out",
+    )
 
 
 def _too_large(name, what="has too many pixels"):

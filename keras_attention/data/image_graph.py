@@ -13,6 +13,7 @@ from keras_attention.data.image_orientation import (
     graph_jpeg_orientation,
     graph_png_orientation,
 )
+from keras_attention.data.image_work import MAX_WORK, graph_jpeg_work, graph_png_work
 from keras_attention.data.placement import check_fit
 
 MAX_PIXELS = 50_000_000
@@ -57,8 +58,9 @@ def decode_image(image_bytes, size, fit="pad"):
         white, resized bilinearly without aliasing.
 
     Raises:
-        tf.errors.InvalidArgumentError: neither JPEG nor PNG, damaged, or of more than
-            50 million pixels, which is known before it is decoded.
+        tf.errors.InvalidArgumentError: neither JPEG nor PNG, or damaged; of more than
+            50 million pixels, too much work (see `image_work`), or too few bytes for
+            its pixels, all of which is known before it is decoded.
     """
     return decode_picture(image_bytes, size, fit)[0]
 
@@ -119,6 +121,8 @@ def _decode_jpeg(image_bytes):
 
     shape = tf.image.extract_jpeg_shape(image_bytes)
     with tf.control_dependencies([_not_too_large(shape[0], shape[1])]):
+        checks = _can_be_done(graph_jpeg_work(image_bytes))
+    with tf.control_dependencies(checks):
         # As Pillow does; TensorFlow leaves open what it does by default.
         image = tf.io.decode_jpeg(
             image_bytes, channels=3, dct_method="INTEGER_ACCURATE"
@@ -134,6 +138,8 @@ def _decode_png(image_bytes):
     sides = tf.reshape(header[:8], (2, 4)) * [1 << 24, 1 << 16, 1 << 8, 1]
     width, height = tf.unstack(tf.reduce_sum(sides, axis=1))
     with tf.control_dependencies([_not_too_large(height, width)]):
+        checks = _can_be_done(graph_png_work(image_bytes))
+    with tf.control_dependencies(checks):
         image = tf.io.decode_png(image_bytes, channels=4)
     colours, opacity = image[..., :3], image[..., 3:]
     # To samples of less than 8 bits TensorFlow adds a lesser number for opaque.
@@ -183,6 +189,31 @@ def _not_too_large(height, width):
             width,
         ],
     )
+
+
+def _can_be_done(work):
+    """What is to be awaited before a picture is decoded; the first problem counts."""
+    import tensorflow as tf
+
+    done = []
+    for is_right, what in (
+        (work.is_known, ["a JPEG must be baseline or progressive; received another"]),
+        (
+            work.amount <= MAX_WORK,
+            [
+                f"a picture may take {MAX_WORK:,} steps to decode, pixels times scans "
+                "and texts in it counted; received one that takes",
+                work.amount,
+            ],
+        ),
+        (
+            work.is_complete,
+            ["a picture must be whole; received fewer bytes than its pixels take"],
+        ),
+    ):
+        with tf.control_dependencies(done):
+            done = [tf.debugging.Assert(is_right, what)]
+    return done
 
 
 def _square(image, size, fit):

@@ -1,6 +1,7 @@
 """Small pictures as files, good and bad, for tests."""
 
 import io
+import re
 import struct
 import zlib
 
@@ -83,15 +84,66 @@ def interlaced_png(array):
     return png(width, height, rows, interlaced=1)
 
 
-def large_jpeg():
-    """A JPEG whose header has been made to promise 60,000 × 60,000."""
-    content = encoded(picture(), "JPEG")
-    place = content.index(b"\xff\xc0") + 5
-    return content[:place] + struct.pack(">HH", 60_000, 60_000) + content[place + 4 :]
+def sized(content, width, height):
+    """A JPEG whose header has been made to promise other sides."""
+    place = re.search(b"\xff[\xc0\xc2]", content).end() + 3
+    return content[:place] + struct.pack(">HH", height, width) + content[place + 4 :]
+
+
+def with_scans(content, count):
+    """A JPEG whose last scan comes so many times more."""
+    last = content.rindex(b"\xff\xda")
+    return content[:-2] + content[last:-2] * count + content[-2:]
+
+
+def with_texts(content, count, name=b"zTXt"):
+    """A PNG with texts that unpack to some 8 million bytes each."""
+    text = b"\0\1\0\0\0" if name == b"iTXt" else b"\0\0"
+    text = chunk(name, b"a" + text + zlib.compress(bytes(7_900_000), 9))
+    return content[:33] + count * text + content[33:]
+
+
+def plain(width, height, **options):
+    return encoded(Image.new("RGB", (width, height), (200, 9, 9)), "JPEG", **options)
 
 
 # Name: content, reason, what Python says, what a graph says.
 BAD = {
+    "a jpeg of many scans": (
+        with_scans(plain(1500, 1000, progressive=True), 660),
+        images.TOO_MUCH_WORK,
+        "would take 1,005,000,000 steps to decode",
+        "may take 1,000,000,000 steps to decode",
+    ),
+    "a jpeg of many segments": (
+        encoded(picture(), "JPEG").replace(
+            b"\xff\xc0", 1100 * b"\xff\xfe\0\3x" + b"\xff\xc0", 1
+        ),
+        images.TOO_MUCH_WORK,
+        "would take 1,000,000,001 steps to decode",
+        "may take 1,000,000,000 steps to decode",
+    ),
+    "a png of many texts": (
+        with_texts(encoded(picture()), 130),
+        images.TOO_MUCH_WORK,
+        "1,000,000,000 at most",
+        "may take 1,000,000,000 steps to decode",
+    ),
+    **{
+        f"a {kind} jpeg that promises too much": (
+            sized(encoded(picture(300, 300), "JPEG", progressive=more), 7000, 7000),
+            images.TRUNCATED,
+            r"the 7000 × 7000 pixels .* are too few",
+            "fewer bytes than its pixels take",
+        )
+        for kind, more in (("sequential", False), ("progressive", True))
+    },
+    "an arithmetic jpeg": (
+        encoded(picture(), "JPEG").replace(b"\xff\xc0", b"\xff\xc9", 1),
+        images.NOT_AN_IMAGE,
+        "of a rare kind, arithmetic",
+        "must be baseline or progressive",
+    ),
     "text": (b"hello", images.NOT_AN_IMAGE, "begin with b'hello'", "JPEG or PNG"),
     "nothing": (b"", images.EMPTY, "is empty", "JPEG or PNG"),
     "the beginning of a jpeg": (
@@ -119,7 +171,7 @@ BAD = {
         "Invalid PNG",
     ),
     "an enormous jpeg": (
-        large_jpeg(),
+        sized(encoded(picture(), "JPEG"), 60_000, 60_000),
         images.TOO_LARGE,
         "50,000,000 at most",
         "50,000,000 pixels at most",

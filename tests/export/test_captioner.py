@@ -13,6 +13,7 @@ from keras_attention.serving.errors import Code, ServingError
 from keras_attention.serving.models.warmup import read_warmup
 from keras_attention.serving.server import Server
 from tests.captioners import OPTIONS, make_captioner, picture_bytes, pictures
+from tests.data.pictures import BAD as PICTURES
 
 tf = pytest.importorskip("tensorflow")
 support = pytest.importorskip("tests.export.support")
@@ -187,6 +188,14 @@ BAD = {
     "a bomb": (
         b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\1\0\0\0\1\0\0\x08\2\0\0\0" + bytes(40),
         "pixels at most",
+    ),
+    "a JPEG of many scans": (
+        PICTURES["a jpeg of many scans"][0],
+        "may take 1,000,000,000 steps to decode",
+    ),
+    "a JPEG that promises too much": (
+        PICTURES["a progressive jpeg that promises too much"][0],
+        "fewer bytes than its pixels take",
     ),
 }
 
