@@ -202,8 +202,8 @@ def _check_work(image, content, name):
         width, height = image.size
         raise _damaged(
             name,
-            f"for the {width} × {height} pixels that its header promises, "
-            f"{len(content):,} bytes are too few",
+            f"it has no end, or for the {width} × {height} pixels that its header "
+            f"promises {len(content):,} bytes are too few",
         )
 
 

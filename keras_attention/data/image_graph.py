@@ -208,7 +208,10 @@ def _can_be_done(work):
         ),
         (
             work.is_complete,
-            ["a picture must be whole; received fewer bytes than its pixels take"],
+            [
+                "a picture must be whole; received one that has no end, or fewer bytes "
+                "than its pixels take"
+            ],
         ),
     ):
         with tf.control_dependencies(done):

@@ -50,7 +50,7 @@ class Work(NamedTuple):
     is_known: Any
     """Whether it is coded in a way of which this can be said."""
     is_complete: Any
-    """Whether there are as many bytes as its pixels take at least."""
+    """Whether it has an end, and as many bytes as its pixels take at least."""
 
 
 def picture_work(content):
@@ -63,12 +63,13 @@ def picture_work(content):
 
 
 def _jpeg_work(content):
-    place, segments, scans, coded = 2, 0, 0, 0
+    place, segments, scans, coded, has_end = 2, 0, 0, 0, False
     kind, frame = 0, bytes(FRAME_BYTES)
     while found := MARKER.search(content, place):
         marker, place = found[0][1], found.end()
         segments += 1
-        if marker == END or segments > MOST_SEGMENTS:
+        has_end = marker == END or segments > MOST_SEGMENTS
+        if has_end:
             break
         head = content[place : place + FRAME_BYTES].ljust(FRAME_BYTES, b"\0")
         if not kind and 0xC0 <= marker <= 0xCF and marker not in NO_FRAMES:
@@ -89,7 +90,7 @@ def _jpeg_work(content):
     return Work(
         scans * pixels if segments <= MOST_SEGMENTS else MAX_WORK + 1,
         kind in KINDS,
-        8 * coded >= BITS[kind == PROGRESSIVE] * blocks,
+        has_end and 8 * coded >= BITS[kind == PROGRESSIVE] * blocks,
     )
 
 
@@ -145,7 +146,7 @@ def graph_jpeg_work(image_bytes):
         *(zero, zero, zero, zero, tf.zeros(FRAME_BYTES, tf.int64)),
         *(tf.constant(False), tf.constant(False)),
     )
-    _, segments, scans, coded, kind, frame, _, _ = tf.while_loop(
+    _, segments, scans, coded, kind, frame, _, has_end = tf.while_loop(
         lambda place, *state: ~state[-1] & (place < length), step, start
     )
     sampling = tf.reshape(frame[8:], (4, 3))[:, 1]
@@ -158,7 +159,8 @@ def graph_jpeg_work(image_bytes):
     return Work(
         tf.where(segments <= MOST_SEGMENTS, scans * pixels, MAX_WORK + 1),
         tf.reduce_any(tf.equal(kind, KINDS)),
-        8 * tf.cast(coded, tf.float64) >= tf.cast(bits, tf.float64) * blocks,
+        has_end
+        & (8 * tf.cast(coded, tf.float64) >= tf.cast(bits, tf.float64) * blocks),
     )
 
 

@@ -134,7 +134,7 @@ BAD = {
             sized(encoded(picture(300, 300), "JPEG", progressive=more), 7000, 7000),
             images.TRUNCATED,
             r"the 7000 × 7000 pixels .* are too few",
-            "fewer bytes than its pixels take",
+            "or fewer bytes than its pixels take",
         )
         for kind, more in (("sequential", False), ("progressive", True))
     },
@@ -158,12 +158,15 @@ BAD = {
         "is not a picture",
         "Invalid PNG",
     ),
-    "a jpeg without its end": (
-        encoded(picture(300, 300), "JPEG")[:-800],
-        images.TRUNCATED,
-        "is truncated or damaged",
-        "Invalid JPEG",
-    ),
+    **{
+        f"a jpeg without its last {count} bytes": (
+            encoded(picture(300, 300), "JPEG")[:-count],
+            images.TRUNCATED,
+            "is truncated or damaged",
+            "must be whole; received one that has no end",
+        )
+        for count in (1, 2, 800)
+    },
     "a png without its end": (
         encoded(picture())[:200],
         images.TRUNCATED,
