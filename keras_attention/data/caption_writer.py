@@ -14,6 +14,7 @@ from keras_attention.data.caption_split_writer import CaptionSplitWriter
 from keras_attention.data.caption_store import FORMAT, PreparedCaptions
 from keras_attention.data.reopening import earlier_corpus, input_fingerprint
 from keras_attention.data.report import SkipReport
+from keras_attention.data.shared_captions import SharedCaptions
 from keras_attention.data.splits import TEST_SHARE, VALID_SHARE, check_shares, split_of
 from keras_attention.data.store import META, SPLITS, token_dtype
 from keras_attention.data.tokenizer import Tokenizer
@@ -95,7 +96,9 @@ def prepare_captions(
     again.
 
     A picture that cannot be read is skipped, named, and counted by reason; so is a
-    caption that is empty or too long, and a picture left without any.
+    caption that is empty or too long, and a picture left without any. A caption of a
+    training picture that one of another split has too is noted in the report;
+    `SplitByCaption(examples, …)` keeps such pictures together.
 
     Args:
         examples: iterable of `CaptionedImage`; or a function of `report` that returns
@@ -150,9 +153,12 @@ def prepare_captions(
         }
         pool = stack.enter_context(ThreadPoolExecutor(os.cpu_count() or 1))
         stream = iter(examples(report=report) if callable(examples) else examples)
+        # Composed pictures say the same of different things, and that is no leak.
+        composed = getattr(examples, "composed", False)
+        shared = None if composed else SharedCaptions(report)
         num_read, problems = 0, []
         while chunk := list(islice(stream, CHUNK)):
-            _append(chunk, writers, tokenizer, options, report, pool, problems)
+            _append(chunk, writers, tokenizer, options, report, pool, problems, shared)
             num_read += len(chunk)
             if progress is not None:
                 progress(num_read)
@@ -174,9 +180,9 @@ def prepare_captions(
     return PreparedCaptions.open(folder)
 
 
-def _append(chunk, writers, tokenizer, options, report, pool, problems):
+def _append(chunk, writers, tokenizer, options, report, pool, problems, shared):
     """Writes the good pictures of a chunk, in their order; of the bad ones, the first
-    goes to `problems`."""
+    goes to `problems`. `shared`, optional, looks at the captions."""
     captions = [_clean(example, report) for example in chunk]
     flat = tokenizer.encode([text for texts in captions for text in texts])
     all_ids, usable = iter(flat), []
@@ -204,6 +210,8 @@ def _append(chunk, writers, tokenizer, options, report, pool, problems):
             continue
         split = _split(example, options["valid_share"], options["test_share"])
         writers[split].append(*found, example, *rest)
+        if shared is not None:
+            shared.add(example.name, split, rest[0], example.split is None)
 
 
 def _clean(example, report):

@@ -19,6 +19,8 @@ OTHER_SPLIT = "another split than the picture had before"
 NO_SPLIT = "in no split's list of pictures"
 # A note, not a skip: the pair is used.
 EXTRA_COLUMNS = "more than two columns (the first two were used)"
+SHARED = "caption of a training picture and of one in another split"
+SHARED_BY_HASH = f'{SHARED} (data.split_by = "caption" keeps such pictures together)'
 
 MAX_NAMED = 20
 

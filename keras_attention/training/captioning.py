@@ -16,6 +16,7 @@ from keras_attention.data.captions import CaptionFiles
 from keras_attention.data.features import compute_caption_features
 from keras_attention.data.report import SkipReport
 from keras_attention.data.scenes import Scenes
+from keras_attention.data.shared_captions import SplitByCaption
 from keras_attention.data.splits import say_sample
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.decoding.search import compiled
@@ -70,6 +71,11 @@ class CaptioningTraining:
         """Raises ValueError for what can be found wrong before anything is written."""
         if self.is_of_scenes:
             self.examples(128)
+            if self.recipe.data.split_by != "image":
+                raise ValueError(
+                    "data.split_by is of files, and scenes have splits of their own; "
+                    f'received "{self.recipe.data.split_by}". Leave it out'
+                )
             return
         for key in ("corpus", "images"):
             name = getattr(self.recipe.data, key)
@@ -98,11 +104,14 @@ class CaptioningTraining:
         """
         data = self.recipe.data
         if not self.is_of_scenes:
-            return CaptionFiles(
+            files = CaptionFiles(
                 data.corpus,
                 images=data.images or None,
                 captions_format=data.format,
             )
+            if data.split_by == "caption":
+                return SplitByCaption(files, data.valid_share, data.test_share)
+            return files
         scenes = {
             "count": data.scenes_count,
             "seed": self.recipe.training.seed,

@@ -11,6 +11,7 @@ from keras_attention.data.captions import FORMATS
 from keras_attention.data.direction import check_direction
 from keras_attention.data.placement import FITS
 from keras_attention.data.scenes.drawing import ARTIST_CHOICES
+from keras_attention.data.shared_captions import SPLIT_BY
 from keras_attention.data.tokenizer import MODEL_TYPES
 from keras_attention.data.toy import TASKS
 from keras_attention.decoding.options import DecodingOptions
@@ -78,6 +79,7 @@ def choices(task):
         known |= {
             "data.fit": FITS,
             "data.format": FORMATS,
+            "data.split_by": SPLIT_BY,
             "data.scenes_artist": ARTIST_CHOICES,
         }
     return known

@@ -69,6 +69,9 @@ class CaptionDataConfig:
     """Share of pictures held out for validation, by hash, where none are named."""
     test_share: float = 0.02
     """Share of pictures held out for the final score, likewise."""
+    split_by: str = "image"
+    """What the hash is of. With "caption", pictures that share one are on the same
+    side."""
     max_target_length: int = 40
     """Captions with more tokens are skipped, and counted."""
     features: bool = True

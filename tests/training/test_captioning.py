@@ -172,6 +172,8 @@ def test_a_transformer_is_trained_alike(tmp_path):
         ),
         ({"language": "it"}, "language of scenes must be one of"),
         ({"scenes_things": 2}, "scenes have from 4"),
+        ({"split_by": "caption"}, "scenes have splits of their own"),
+        ({"split_by": "captions"}, "split_by .*caption"),
     ],
 )
 def test_wrong_data_are_found_out_before_anything_is_written(

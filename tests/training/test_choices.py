@@ -12,7 +12,13 @@ from keras_attention.data.scenes import Scenes
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.layers.scheduled_sampling import ScheduledSampling
 from keras_attention.models.families import FAMILIES
-from keras_attention.training.recipe import METRICS, choices
+from keras_attention.training.captioning import CaptioningTraining
+from keras_attention.training.recipe import (
+    METRICS,
+    CaptionDataConfig,
+    Recipe,
+    choices,
+)
 from keras_attention.training.schedules import WarmupSchedule
 from keras_attention.training.trainer import Trainer
 from tests.training.support import quiet, tiny_recipe
@@ -98,6 +104,14 @@ def check_format(word, folder):
     assert (found.name, found.captions) == ("a.png", ["a cat"])
 
 
+def check_split_by(word, folder):
+    (folder / "captions.csv").write_text(TABLE)
+    data = CaptionDataConfig(corpus=str(folder / "captions.csv"), split_by=word)
+    recipe = Recipe(task="captioning", data=data)
+    (found,) = CaptioningTraining(recipe, quiet()).examples(32)()
+    assert (found.split is None) == (word == "image")
+
+
 def check_artist(word, folder):
     assert Scenes(1, artist=word)[0].image.shape[-1] == 3
 
@@ -114,6 +128,7 @@ CHECKS = {
     "training.encoder_weights": check_encoder_weights,
     "data.fit": check_fit,
     "data.format": check_format,
+    "data.split_by": check_split_by,
     "data.scenes_artist": check_artist,
 }
 WORDS = {

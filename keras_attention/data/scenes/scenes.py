@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from typing import ClassVar
 
 import numpy as np
 
@@ -59,6 +60,9 @@ class Scenes:
     """Different captions of a scene, where so many can be found."""
     num_things: int | None = None
     """Different things; all by default. Those that differ most come first."""
+
+    composed: ClassVar = True
+    """Many say the same, and are no copies of each other."""
 
     def __post_init__(self):
         for name, known in (
