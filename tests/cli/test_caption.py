@@ -8,6 +8,7 @@ import pytest
 from keras_attention.cli import main
 from tests.captioners import picture_bytes, pictures
 from tests.cli.support import run, type_in
+from tests.data.pictures import BAD
 
 
 @pytest.fixture
@@ -76,13 +77,16 @@ def test_bad_pictures_are_named_and_the_others_captioned(
 ):
     (folder / "half.jpg").write_bytes(picture_bytes("JPEG")[:-300])
     (folder / "empty.png").write_bytes(b"")
+    (folder / "scans.jpg").write_bytes(BAD["a jpeg of many scans"][0])
     names = ["none.jpg", "half.jpg", "a.png", "notes.txt", "empty.png", "*.gif"]
+    names.append("scans.jpg")
     argv = [str(folder / name) for name in names]
     code, out, err = run(["caption", "bundle", *argv, "--batch-size", "2"], capsys)
     assert code == 1
     assert [line.split("\t")[0] for line in out.splitlines()] == [argv[2]]
     lines = err.splitlines()
-    assert len(lines) == 5
+    assert len(lines) == 6
+    assert "would take 1,005,000,000 steps to decode" in lines[-1]
     for line, name in zip(lines, [*argv[:2], *argv[3:]], strict=True):
         assert line.startswith("error: ")
         assert name in line

@@ -120,6 +120,18 @@ def test_padding_is_not_looked_at(family):
     ]
 
 
+def test_the_coverage_penalty_is_of_cells_with_picture():
+    captioner = make_captioner()
+    scores = []
+    for coverage_penalty in (0.0, 0.5):
+        captioner.options = OPTIONS.replace(coverage_penalty=coverage_penalty)
+        scores.append(captioner.force_decode(PANORAMAS, ["a dog"] * 3))
+    for plain, punished, padding in zip(*scores, padding_of(), strict=True):
+        seen = punished.attention.sum(axis=0)[~padding]
+        expected = 0.5 * np.log(np.minimum(seen, 1)).sum()
+        assert punished.score - plain.score == pytest.approx(expected, rel=1e-3)
+
+
 def test_inputs_that_do_not_belong_together_are_refused(captioner):
     images, windows = load_pictures(PANORAMAS, 32)
     features = np.zeros((3, 4, 4, 96), "float16")

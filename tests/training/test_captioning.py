@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_attention.data.captions import PreparedCaptions
 from keras_attention.data.scenes import Scenes
 from keras_attention.decoding.options import DecodingOptions
 from keras_attention.tasks.captioning import Captioner
@@ -122,28 +123,51 @@ def test_an_encoder_that_is_not_trained_runs_once(tmp_path, monkeypatch):
 
 
 @slow_on_jax
-@pytest.mark.parametrize("attention", ["none", "soft"])
-def test_pictures_of_ones_own(tmp_path, attention):
-    """A table of captions and a folder of files, of which one is no picture."""
+@pytest.mark.parametrize(
+    ("model", "data", "training"),
+    [
+        (
+            {"attention": "none", "train_encoder": False},
+            {},
+            {"encoder_weights": "random"},
+        ),
+        ({"attention": "soft"}, {"shift": 0.1}, {"doubly_stochastic": 0.5}),
+    ],
+    ids=["pooled, of kept features", "soft, augmented"],
+)
+def test_pictures_of_ones_own(tmp_path, model, data, training):
+    """A table of captions and a folder of files, of which one is no picture, and half
+    are panoramas, of which training knows where they are."""
     scenes = Scenes(60, num_things=5, image_size=48)
     lines = ["image,caption"]
-    for scene in scenes:
-        Image.fromarray(scene.image).save(tmp_path / f"{scene.name}.png")
+    for number, scene in enumerate(scenes):
+        image = Image.fromarray(scene.image[: 48 - 30 * (number % 2)])
+        image.save(tmp_path / f"{scene.name}.png")
         lines += [f"{scene.name}.png,{caption}" for caption in scene.captions]
     (tmp_path / "bad.png").write_text("no picture")
     lines.append("bad.png,a dog")
     (tmp_path / "captions.csv").write_text("\n".join(lines) + "\n")
     recipe = caption_recipe(
-        {"attention": attention},
-        {"corpus": str(tmp_path / "captions.csv"), "valid_share": 0.2},
+        model,
+        {"corpus": str(tmp_path / "captions.csv"), "valid_share": 0.2, **data},
         max_steps=2,
         validate_every=2,
+        **training,
     )
     console = quiet()
     captioner = Trainer(recipe, tmp_path / "run", console).run()
     assert "bad.png" in console.file.getvalue()
     assert "object_f1" not in captioner.metrics["model"]
-    assert len(captioner.caption(tmp_path / "scene-0-0.png", n_best=2, beam=2)) == 1
+    windows = PreparedCaptions.open(tmp_path / "run/data/corpus").train.windows
+    assert {tuple(window) for window in windows.tolist()} == {
+        (0, 0, 32, 32),
+        (0, 10, 32, 22),
+    }
+    first = tmp_path / f"{scenes[1].name}.png"
+    (caption,) = captioner.caption(first, n_best=2, beam=2, return_attention=True)
+    assert len(caption.hypotheses) == 2 and caption.window == (0, 10, 32, 22)
+    if captioner.model.attends:
+        assert not caption.attention[:, [0, 3]].any()
 
 
 @slow_on_jax
