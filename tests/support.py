@@ -45,6 +45,7 @@ def check_layer(layer_class, config, options=None, **inputs):
     check_symbolic(layer_class, config, calls, inputs, expected)
     check_shapes(layer_class, config, inputs, options)
     check_precision(layer, calls, inputs, expected)
+    check_overflow(layer, calls, inputs)
     check_functional(layer, calls, inputs, expected)
 
 
@@ -164,6 +165,24 @@ def check_precision(layer, calls, inputs, expected):
             assert np.all(np.isfinite(numbers))
             atol = tolerance * max(1.0, np.abs(reference).max())
             np.testing.assert_allclose(numbers, reference, rtol=tolerance, atol=atol)
+
+
+def check_overflow(layer, calls, inputs):
+    """Scores of large features pass float16's range, and are weighed all the same."""
+    if not any("return_attention_scores" in call for call in calls):
+        return
+    for policy in ("mixed_float16", "float16"):
+        lower = type(layer).from_config({**layer.get_config(), "dtype": policy})
+        large = {
+            name: array * np.float32(2000) if array.dtype == "float32" else array
+            for name, array in inputs.items()
+        }
+        results(lower, calls, {name: symbol(name, x) for name, x in inputs.items()})
+        lower.set_weights(layer.get_weights())
+        outputs = run(lower, calls, large)
+        assert all(np.isfinite(output).all() for output in outputs)
+        shares = outputs[-1].sum(axis=-1)
+        assert np.all((np.abs(shares - 1) < 1e-2) | (shares == 0))
 
 
 def check_functional(layer, calls, inputs, expected):

@@ -49,7 +49,7 @@ class Attention(KeepsQuantization, keras.layers.Layer):
         return value
 
     def compare(self, query, key):
-        """Scores each key for each query, `(B, T, S)`."""
+        """Scores each key for each query, `(B, T, S)`, in float32 or as they are."""
         raise NotImplementedError
 
     def call(
@@ -65,6 +65,7 @@ class Attention(KeepsQuantization, keras.layers.Layer):
         mask = None if value_mask is None else value_mask[:, None, :]
         scores = self.compare(regroup(query, value), key)
         attention_scores = masked_softmax(scores, mask)  # (B, K·T, S)
+        attention_scores = ops.cast(attention_scores, self.compute_dtype)
         context = ops.matmul(attention_scores, value)  # (B, K·T, value_dim)
         steps = ops.shape(query)[1]
         context = regroup(context, query, steps)  # (B·K, T, value_dim)

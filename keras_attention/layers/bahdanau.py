@@ -87,6 +87,7 @@ class BahdanauAttention(Attention):
 
 def additive_score(query, key, score_dense):
     """Compares `(B, T, units)` with `(B, S, units)` in a tanh layer; `(B, T, S)`."""
+    # A sum beyond float16's range is infinite, and its tanh is right all the same.
     hidden = ops.tanh(query[:, :, None, :] + key[:, None, :, :])  # (B, T, S, units)
     # Two axes, since Keras 3.12 multiplies four by broadcasting, and TensorFlow
     # 2.21 then writes past its memory on CPUs if T = 1 (tensorflow issue 117700).

@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from keras_attention.layers.masking import combine_masks, masked_softmax
+from keras_attention.layers.masking import combine_masks, masked_softmax, scoring
 from keras_attention.layers.quantization import KeepsQuantization
 
 
@@ -103,9 +103,9 @@ class MultiHeadAttention(KeepsQuantization, keras.layers.Layer):
         return ops.transpose(heads, (0, 2, 1, 3)), scores
 
     def _attend_transposed(self, query, key, value, mask, training=False):
-        # The query is scaled before the product, which float16 could not hold.
+        query, key = scoring(query, key)
         scores = ops.matmul(query * self._scale(), key)  # (B, H, T, S)
-        attention_scores = masked_softmax(scores, mask)
+        attention_scores = ops.cast(masked_softmax(scores, mask), value.dtype)
         weights = self.dropout_layer(attention_scores, training=training)
         return ops.matmul(weights, value), attention_scores
 
@@ -157,9 +157,11 @@ def _fits_kernel(key, value):
     """Whether the backend has a fused kernel for such keys and values."""
     if value.shape[-1] != key.shape[-1]:
         return False
-    if keras.backend.backend() != "jax" or key.dtype != "float16":
+    if keras.backend.standardize_dtype(key.dtype) != "float16":
         return True
-    # It multiplies float16 with float32 sums, which XLA does not compile for CPUs.
+    if keras.backend.backend() != "jax":
+        return False  # TensorFlow's sums float16 in float16, which may not hold it.
+    # JAX multiplies float16 with float32 sums, which XLA does not compile for CPUs.
     devices = keras.distribution.list_devices()
     return not all(device.startswith("cpu") for device in devices)
 

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_attention.layers.attention import Attention
 from keras_attention.layers.bahdanau import additive_score
+from keras_attention.layers.masking import scoring
 
 
 class DotScore(keras.layers.Layer):
@@ -30,6 +31,7 @@ class DotScore(keras.layers.Layer):
         return value
 
     def compare(self, query, key):
+        query, key = scoring(query, key)
         return ops.matmul(query, ops.swapaxes(key, -1, -2))
 
 

@@ -8,6 +8,20 @@ from keras import ops
 MASKED_SCORE = -1e30
 
 
+def scoring(*tensors):
+    """Tensors to be multiplied to scores: float16 as float32, others as they are.
+
+    A product of two vectors passes 65,504, where float16 ends, when their entries are
+    in the hundreds. bfloat16 has the range of float32.
+    """
+    return tuple(
+        ops.cast(tensor, "float32")
+        if keras.backend.standardize_dtype(tensor.dtype) == "float16"
+        else tensor
+        for tensor in tensors
+    )
+
+
 def masked_softmax(scores, mask=None):
     """Softmax over the last axis, in which masked positions weigh exactly zero.
 

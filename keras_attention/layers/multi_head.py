@@ -10,7 +10,12 @@ from keras_attention.layers.heads import (
     by_head,
     mask_for_heads,
 )
-from keras_attention.layers.masking import causal_mask, combine_masks, masked_softmax
+from keras_attention.layers.masking import (
+    causal_mask,
+    combine_masks,
+    masked_softmax,
+    scoring,
+)
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -115,7 +120,7 @@ class MultiHeadSelfAttention(MultiHeadAttention):
         if visible is None:
             visible = (ops.arange(ops.shape(cache[0])[1]) <= index)[None, None]
         entries, value_dim = ops.shape(visible)[-1], cache[1].shape[-1]
-        query = by_head(self.query_dense(value), self.num_heads, beams) * self._scale()
+        query = by_head(self.query_dense(value), self.num_heads, beams)
         key = by_head(self.key_dense(value), self.num_heads, beams)
         projected = by_head(self.value_dense(value), self.num_heads, beams)
 
@@ -127,9 +132,12 @@ class MultiHeadSelfAttention(MultiHeadAttention):
 
         flat_keys = ops.reshape(keys, (-1, entries, self.key_dim))
         flat_values = ops.reshape(values, (-1, entries, value_dim))
+        query, flat_keys = scoring(query, flat_keys)
+        query = query * self._scale()
         scores = ops.matmul(query, ops.swapaxes(flat_keys, 1, 2))
         scores = ops.reshape(scores, (-1, self.num_heads, beams, entries))
         weights = masked_softmax(scores, visible[:, None])
+        weights = ops.cast(weights, flat_values.dtype)
         weights = ops.reshape(weights, (-1, beams, entries))
         heads = by_beam(ops.matmul(weights, flat_values), self.num_heads)
         return self.output_dense(heads), (keys, values)

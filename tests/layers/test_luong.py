@@ -103,3 +103,17 @@ def test_dot_of_unequal_widths_is_an_error_that_names_both():
 def test_units_without_a_hidden_layer_are_an_error(score):
     with pytest.raises(ValueError, match="units=8"):
         LuongAttention(score=score, units=8)
+
+
+@pytest.mark.parametrize("dtype", ["mixed_float16", "float16"])
+@pytest.mark.parametrize("score", ["dot", "general"])
+def test_scores_beyond_float16_are_weighed(score, dtype):
+    """A dot product of 65,600 is no infinity, and one of 65,601 is more."""
+    query = np.full((1, 1, 4), 256.0, "float32")
+    value = np.array([[[64.0, 64, 64, 64], [64, 64, 64, 65], [-256] * 4]], "float32")
+    attention = LuongAttention(score, dtype=dtype)
+    attention.build(query.shape, value.shape)
+    if score == "general":
+        attention.set_weights([np.eye(4)])
+    _, scores = attention(query, value, return_attention_scores=True)
+    np.testing.assert_array_equal(to_numpy(scores), [[[0, 1, 0]]])

@@ -304,3 +304,20 @@ def test_large_scores_stay_finite_in_float16():
 def test_no_heads_or_no_width_is_an_error(config):
     with pytest.raises(ValueError, match="positive"):
         MultiHeadSelfAttention(**{**CONFIG, **config})
+
+
+@pytest.mark.parametrize("dtype", ["mixed_float16", "float16"])
+def test_steps_do_not_overflow_either(dtype):
+    features = 2000 * np.random.default_rng(0).normal(size=(2, 6)).astype("float32")
+    attention = MultiHeadSelfAttention(2, 4, dtype=dtype)
+    attention.build((None, None, 6))
+    context, cache = attention.step(features, attention.make_cache(2, 3), 0)
+    context, _ = attention.step(-features, cache, 1)
+    assert np.isfinite(to_numpy(context)).all()
+
+    attention = MultiHeadCrossAttention(2, 4, dtype=dtype)
+    attention.build((None, None, 6), (None, None, 6))
+    source = attention.project_source(np.stack([features, -features], axis=1))
+    context, scores = attention.step(features, source)
+    assert np.isfinite(to_numpy(context)).all()
+    np.testing.assert_allclose(to_numpy(scores).sum(axis=-1), 1, rtol=1e-2)
