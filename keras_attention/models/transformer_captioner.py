@@ -8,7 +8,7 @@ target_ids ─ embed + position ─ decoder blocks ◄─┘
 
 import keras
 
-from keras_attention.models.image_regions import ImageRegions
+from keras_attention.models.image_regions import WINDOWS, ImageRegions
 from keras_attention.models.transformer_writer import TransformerWriter
 
 PRESETS = {
@@ -145,8 +145,10 @@ class TransformerCaptioner(TransformerWriter):
         features = self.regions(inputs, training=training)
         mask = self.source_mask(inputs)
         features = self.dropout_layer(features, training=training)
+        # Where all is picture, no mask keeps kernels from being fused.
+        value_mask = mask if WINDOWS in inputs else None
         for block in self.encoder_blocks:
-            features = block(features, value_mask=mask, training=training)
+            features = block(features, value_mask=value_mask, training=training)
         return self.encoder_norm(features), mask
 
     def source_length(self, input_shape):

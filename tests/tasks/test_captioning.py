@@ -120,6 +120,7 @@ def test_padding_is_not_looked_at(family):
     ]
 
 
+@slow_on_jax
 def test_the_coverage_penalty_is_of_cells_with_picture():
     captioner = make_captioner()
     scores = []
