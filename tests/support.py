@@ -1,13 +1,16 @@
 """The contracts that all layers share, checked on whatever backend runs."""
 
+import contextlib
 import inspect
 import tempfile
+import threading
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+from keras_attention.locks import locked
 from tests.shape_support import KNOWN_AXES, check_shapes
 
 # Largest difference to float32, in units of the largest number: a few roundings of
@@ -227,3 +230,23 @@ def check_gradients(model, inputs, outputs):
     after = [to_numpy(weight) for weight in model.trainable_variables]
     assert all(np.all(np.isfinite(weight)) for weight in after)
     assert any(np.any(a != b) for a, b in zip(after, before, strict=True))
+
+
+@contextlib.contextmanager
+def held_elsewhere(folder):
+    """Somebody else writes into a folder while the block runs."""
+    has_it, may_go = threading.Event(), threading.Event()
+
+    def hold():
+        with locked(folder, "training"):
+            has_it.set()
+            may_go.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    has_it.wait()
+    try:
+        yield
+    finally:
+        may_go.set()
+        thread.join()

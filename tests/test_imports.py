@@ -22,6 +22,7 @@ ARROWS = {
     "checks": [],
     "byte_pieces": [],
     "choices": [],
+    "locks": [],
     "layers": [],
     "models": ["layers"],
     "decoding": ["models"],
@@ -58,6 +59,7 @@ def reachable(part):
         "checks",
         "byte_pieces",
         "choices",
+        "locks",
     }
     if part == "serving":
         return {part}

@@ -49,6 +49,7 @@ def features(
     from keras_attention.data.features import compute_features
     from keras_attention.decoding.search import compiled
     from keras_attention.files import write_whole
+    from keras_attention.locks import locked
     from keras_attention.training.console import plain_console
 
     network, fit = _encoder(encoder, **sizes)
@@ -58,10 +59,14 @@ def features(
         raise ValueError("there is no picture left to encode; see the lines above")
     run = compiled(network, network)
     console = plain_console()
+    names = "".join(f"{name}\n" for name in pictures.names)
     fingerprint = {"encoder": _weights(network), "pictures": pictures.fingerprint()}
-    with Progress(
-        console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
+    with (
+        locked(folder, "computing features"),
+        Progress(
+            console=console, transient=True, disable=not console.is_terminal
+        ) as bar,
+    ):
         task = bar.add_task("encoding", total=len(pictures))
         try:
             store = compute_features(
@@ -77,8 +82,7 @@ def features(
         except ValueError as error:
             message = str(error).replace("pass overwrite=True", "say --force")
             raise ValueError(message) from None
-    lines = "".join(f"{name}\n" for name in pictures.names)
-    write_whole(folder / NAMES, lines)
+        write_whole(folder / NAMES, names)
     count, *grid = store.features.shape
     print(f"{folder}: {count} pictures, {' × '.join(map(str, grid))} each")
     print(f"names, in the same order: {folder / NAMES}")

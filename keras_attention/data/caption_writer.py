@@ -19,6 +19,7 @@ from keras_attention.data.splits import TEST_SHARE, VALID_SHARE, check_shares, s
 from keras_attention.data.store import META, SPLITS, token_dtype
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.files import whole_folder
+from keras_attention.locks import locked
 
 CHUNK = 128
 MAX_TARGET_LENGTH = 40
@@ -146,7 +147,11 @@ def prepare_captions(
 
     report.used = "caption"
     dtype = token_dtype(tokenizer.vocabulary_size)
-    with whole_folder(folder, overwrite=True) as unfinished, ExitStack() as stack:
+    with (
+        locked(folder, "preparing pictures"),
+        whole_folder(folder, overwrite=True) as unfinished,
+        ExitStack() as stack,
+    ):
         writers = {
             split: stack.enter_context(CaptionSplitWriter(unfinished / split, dtype))
             for split in SPLITS

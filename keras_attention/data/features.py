@@ -18,6 +18,7 @@ import numpy as np
 from keras_attention.checks import whole_number
 from keras_attention.data.store import SPLITS, opening
 from keras_attention.files import read_json, write_whole
+from keras_attention.locks import locked
 
 FEATURES = "features.bin"
 FEATURES_META = "features.json"
@@ -114,7 +115,31 @@ def compute_features(
     if not len(images):
         raise ValueError("expected pictures to encode; received none")
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder, "computing features"):
+        folder.mkdir(parents=True, exist_ok=True)
+        _encode_all(
+            encode_function,
+            images,
+            folder,
+            fingerprint,
+            batch_size,
+            progress,
+            overwrite,
+            windows,
+        )
+    return FeatureStore.open(folder)
+
+
+def _encode_all(
+    encode_function,
+    images,
+    folder,
+    fingerprint,
+    batch_size,
+    progress,
+    overwrite,
+    windows,
+):
     meta = _continued(folder, fingerprint, len(images), overwrite)
     (folder / WINDOWS).unlink(missing_ok=True)
     if windows is not None:
@@ -149,7 +174,6 @@ def compute_features(
             write_whole(folder / FEATURES_META, json.dumps(meta, indent=1) + "\n")
             if progress is not None:
                 progress(done)
-    return FeatureStore.open(folder)
 
 
 def compute_caption_features(

@@ -35,6 +35,7 @@ from keras_attention.data.store import (
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.data.writer import SplitWriter
 from keras_attention.files import whole_folder
+from keras_attention.locks import locked
 
 __all__ = [
     "Pair",
@@ -174,7 +175,11 @@ def prepare(
     dtypes = [token_dtype(tokenizer.vocabulary_size) for tokenizer in tokenizers]
     if alignments is not None:
         dtypes.append(token_dtype(max(max_source_length, max_target_length)))
-    with whole_folder(folder, overwrite=True) as unfinished, ExitStack() as stack:
+    with (
+        locked(folder, "preparing a corpus"),
+        whole_folder(folder, overwrite=True) as unfinished,
+        ExitStack() as stack,
+    ):
         writers = {
             split: stack.enter_context(
                 SplitWriter(unfinished / split, dtypes, keep_texts=split != "train")

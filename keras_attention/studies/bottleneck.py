@@ -15,6 +15,7 @@ from pathlib import Path
 from keras_attention.data.corpora import shipped_corpora
 from keras_attention.data.toy import TASKS
 from keras_attention.files import write_whole
+from keras_attention.locks import locked
 from keras_attention.studies.bottleneck_report import Result, verdict, write_report
 from keras_attention.studies.lengths import (
     Bleu,
@@ -65,6 +66,11 @@ def run_bottleneck(
             f"sets are {', '.join(studied)}"
         )
     variants = {dataset: variants_of(recipe) for dataset, recipe in studied.items()}
+    with locked(folder, "studying"):
+        return _studied(studied, variants, folder, boundaries, resume, command, console)
+
+
+def _studied(studied, variants, folder, boundaries, resume, command, console):
     check_folder(folder, resume)
     runs = [
         _Run(folder / "runs", dataset, variant, recipe)

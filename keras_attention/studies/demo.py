@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_attention.locks import locked
 from keras_attention.training.console import plain_console
 
 SENTENCES = (
@@ -32,7 +33,12 @@ def run_demo(folder, minutes, resume=False, force=False):
         RuntimeError: if REST, gRPC and this process do not give the same.
     """
     folder, console = Path(folder), plain_console(stderr=False)
-    _claim(folder, resume, force)
+    with locked(folder, "running the demo"):
+        _claim(folder, resume, force)
+        _run(folder, minutes, console)
+
+
+def _run(folder, minutes, console):
     say = _Chapters(console)
 
     say("Training a small Transformer, English to German")

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from keras_attention.evaluation.captioning import caption_split
 from keras_attention.files import write_whole
+from keras_attention.locks import locked
 from keras_attention.studies.caption_files import kept_captions
 from keras_attention.studies.name_errors import NamesSaid, say_names
 from keras_attention.studies.region_measures import Pictures, measure
@@ -57,6 +58,11 @@ def run_regions(recipe, folder, resume=False, command="", console=None):
     """
     folder, console = Path(folder), console or plain_console()
     check_recipe(recipe)
+    with locked(folder, "studying"):
+        return _studied(recipe, folder, resume, command, console)
+
+
+def _studied(recipe, folder, resume, command, console):
     check_folder(folder, resume)
     runs = [RegionRun(folder / "runs", variant, recipe) for variant in VARIANTS]
     for run in runs:

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from keras_attention.layers.scheduled_sampling import ScheduledSampling
+from keras_attention.locks import locked
 from keras_attention.models.families import FAMILIES
 from keras_attention.models.options import check_options
 from keras_attention.training.callbacks import Bar, History, Pace, Saver
@@ -67,7 +68,11 @@ class Trainer:
         """
         options = self._model_options()
         self.work.check()
-        claim_folder(self.folder, self.recipe, resume, force)
+        with locked(self.folder, "training"):
+            claim_folder(self.folder, self.recipe, resume, force)
+            return self._trained(options)
+
+    def _trained(self, options):
         keras.utils.set_random_seed(self.recipe.training.seed)
         corpus = self.work.prepare(self.folder / "data", options)
         model = self._built_model(corpus, options)
@@ -99,7 +104,8 @@ class Trainer:
         """
         options = self._model_options()
         self.work.check()
-        return self.work.describe(self.work.prepare(self.folder, options))
+        with locked(self.folder, "preparing a corpus"):
+            return self.work.describe(self.work.prepare(self.folder, options))
 
     def _model_options(self):
         """What the recipe says of the model, checked before anything slow begins."""

@@ -12,6 +12,7 @@ from keras_attention.training.folder import claim_folder
 from keras_attention.training.recipe import ModelConfig
 from keras_attention.training.trainer import Trainer
 from tests.studies.support import studied_recipe
+from tests.support import held_elsewhere
 from tests.training.support import quiet
 
 
@@ -31,6 +32,13 @@ def test_somebody_elses_folder_is_left_alone(tmp_path):
         message = "it is not a study's: choose another folder"
         refused(message, [studied_recipe()], tmp_path, resume=resume)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_study_of_a_live_process_is_left_alone(tmp_path):
+    with held_elsewhere(tmp_path / "study"):
+        with pytest.raises(ValueError, match="study is in use by process"):
+            run_bottleneck([studied_recipe()], tmp_path / "study", console=quiet())
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_study_is_not_run_over(tmp_path):

@@ -12,6 +12,7 @@ from keras_attention.data.corpora import corpus_path
 from keras_attention.studies import demo
 from keras_attention.tasks.translation import Translator
 from keras_attention.training.recipe import TokenizerConfig
+from tests.support import held_elsewhere
 from tests.training.support import tiny_recipe
 from tests.translators import OPTIONS
 
@@ -34,6 +35,13 @@ def begun(folder):
     (folder / "attention.png").write_bytes(b"")
     (folder / "notes.txt").write_text("mine")
     return folder
+
+
+def test_a_demo_of_a_live_process_is_left_alone(tmp_path):
+    with held_elsewhere(tmp_path / "demo"):
+        with pytest.raises(ValueError, match="demo is in use by process"):
+            demo.run_demo(tmp_path / "demo", 1, force=True)
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_demo_is_not_run_over(tmp_path):

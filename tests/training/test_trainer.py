@@ -21,6 +21,7 @@ from keras_attention.training.state import save_state
 from keras_attention.training.trainer import Trainer
 from keras_attention.training.translation import TranslationScores, TranslationTraining
 from keras_attention.training.validation import load_weights
+from tests.support import held_elsewhere
 from tests.training.support import assert_equal_weights, quiet, tiny_recipe, weights
 
 # With all that a state must remember: dropout's seeds, moving averages, rounds.
@@ -289,6 +290,20 @@ def test_a_missing_corpus_is_found_out_before_anything_is_written(
     with pytest.raises(ValueError, match=message):
         Trainer(dataclasses.replace(recipe, data=data), tmp_path / "run").run()
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_of_a_live_process_is_left_alone(run, tmp_path):
+    shutil.copytree(run[1], tmp_path / "run")
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*")}
+    trainer = Trainer(tiny_recipe(**EXACT), tmp_path / "run", quiet())
+    with held_elsewhere(tmp_path / "run"):
+        for how in ({}, {"resume": True}, {"force": True}):
+            with pytest.raises(ValueError, match="run is in use by process"):
+                trainer.run(**how)
+        with pytest.raises(ValueError, match="run is in use by process"):
+            trainer.prepare()
+    after = {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*")}
+    assert after == before
 
 
 def test_a_wrong_preset_is_refused(tmp_path):
