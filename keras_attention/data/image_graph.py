@@ -65,8 +65,13 @@ def decode_image(image_bytes, size, fit="pad"):
     return decode_picture(image_bytes, size, fit)[0]
 
 
-def decode_picture(image_bytes, size, fit="pad"):
+def decode_picture(image_bytes, size, fit="pad", judged=False):
     """`decode_image`, and where in the square the picture is.
+
+    Args:
+        judged: bool. Whether `picture_work` was asked before, which takes Python less
+            time than a graph.
+        others: of `decode_image`.
 
     Returns:
         `(pixels, window)`: uint8 `(S, S, 3)`, and int32 `(4,)`, the edges
@@ -75,23 +80,23 @@ def decode_picture(image_bytes, size, fit="pad"):
     import tensorflow as tf
 
     if tf.inside_function():
-        return graph_decode(image_bytes, size, fit)
-    return _compiled(size, fit)(tf.convert_to_tensor(image_bytes))
+        return graph_decode(image_bytes, size, fit, judged)
+    return _compiled(size, fit, judged)(tf.convert_to_tensor(image_bytes))
 
 
 @functools.lru_cache(maxsize=16)
-def _compiled(size, fit):
+def _compiled(size, fit, judged):
     import tensorflow as tf
 
     spec = tf.TensorSpec([], tf.string)
     return tf.function(
-        lambda one: graph_decode(one, size, fit),
+        lambda one: graph_decode(one, size, fit, judged),
         input_signature=[spec],
         autograph=False,
     )
 
 
-def graph_decode(image_bytes, size, fit):
+def graph_decode(image_bytes, size, fit, judged=False):
     """`decode_picture` inside a graph."""
     import tensorflow as tf
 
@@ -109,20 +114,21 @@ def graph_decode(image_bytes, size, fit):
         with tf.control_dependencies([known]):
             image = tf.cond(
                 is_jpeg,
-                lambda: _decode_jpeg(image_bytes),
-                lambda: _decode_png(image_bytes),
+                lambda: _decode_jpeg(image_bytes, judged),
+                lambda: _decode_png(image_bytes, judged),
             )
         image.set_shape((None, None, 3))
         return _square(image, size, fit)
 
 
-def _decode_jpeg(image_bytes):
+def _decode_jpeg(image_bytes, judged):
     import tensorflow as tf
 
     shape = tf.image.extract_jpeg_shape(image_bytes)
-    with tf.control_dependencies([_not_too_large(shape[0], shape[1])]):
-        checks = _can_be_done(graph_jpeg_work(image_bytes))
-    with tf.control_dependencies(checks):
+    small = [_not_too_large(shape[0], shape[1])]
+    with tf.control_dependencies(small):
+        checks = [] if judged else _can_be_done(graph_jpeg_work(image_bytes))
+    with tf.control_dependencies(small + checks):
         # As Pillow does; TensorFlow leaves open what it does by default.
         image = tf.io.decode_jpeg(
             image_bytes, channels=3, dct_method="INTEGER_ACCURATE"
@@ -130,16 +136,17 @@ def _decode_jpeg(image_bytes):
     return _turned(image, graph_jpeg_orientation(image_bytes))
 
 
-def _decode_png(image_bytes):
+def _decode_png(image_bytes, judged):
     import tensorflow as tf
 
     # Width and height, 4 bytes each, then the bits of a sample.
     header = bytes_at(image_bytes, 16, 9)
     sides = tf.reshape(header[:8], (2, 4)) * [1 << 24, 1 << 16, 1 << 8, 1]
     width, height = tf.unstack(tf.reduce_sum(sides, axis=1))
-    with tf.control_dependencies([_not_too_large(height, width)]):
-        checks = _can_be_done(graph_png_work(image_bytes))
-    with tf.control_dependencies(checks):
+    small = [_not_too_large(height, width)]
+    with tf.control_dependencies(small):
+        checks = [] if judged else _can_be_done(graph_png_work(image_bytes))
+    with tf.control_dependencies(small + checks):
         image = tf.io.decode_png(image_bytes, channels=4)
     colours, opacity = image[..., :3], image[..., 3:]
     # To samples of less than 8 bits TensorFlow adds a lesser number for opaque.

@@ -52,6 +52,11 @@ class Work(NamedTuple):
     is_complete: Any
     """Whether it has an end, and as many bytes as its pixels take at least."""
 
+    @property
+    def is_allowed(self):
+        """Whether the picture may be decoded; of numbers."""
+        return self.is_known and self.is_complete and self.amount <= MAX_WORK
+
 
 def picture_work(content):
     """The `Work` of bytes that are a JPEG or PNG; none of others."""

@@ -28,6 +28,7 @@ from keras_attention.data.image_graph import (
     decode_picture,
 )
 from keras_attention.data.image_orientation import JPEG, PNG, orientation
+from keras_attention.data.image_work import picture_work
 from keras_attention.data.placement import (
     Placement,
     placement,
@@ -179,8 +180,10 @@ def _decoded(source, size, fit):
     content, name = _content_of(source)
     if not content.startswith((JPEG, PNG)):
         content = as_png(loaded(content, name), name)
+    if not picture_work(content).is_allowed:
+        check_image(content, name)  # Which knows why.
     try:
-        return map(np.asarray, decode_picture(content, size, fit))
+        return map(np.asarray, decode_picture(content, size, fit, judged=True))
     except tf.errors.InvalidArgumentError as error:
         check_image(content, name)
         raise BadImage(

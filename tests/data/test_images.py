@@ -126,5 +126,5 @@ def test_what_is_no_picture_is_refused(source, message):
 
 
 def test_an_unknown_fit_is_refused():
-    with pytest.raises(ValueError, match='fit must be "pad", "crop" or "stretch"'):
+    with pytest.raises(ValueError, match="fit must be one of pad, crop, stretch"):
         load_pixels([picture()], 32, "squash")
