@@ -34,6 +34,11 @@ def recurrent_layer(cell, units, dtype, name):
     )
 
 
+def is_empty(features):
+    """Whether there are no rows or no positions, which Keras's recurrence refuses."""
+    return 0 in features.shape[:-1]
+
+
 class RecurrentStack(keras.layers.Layer):
     """What both stacks are made of: layers, norms, residual connections.
 
@@ -99,6 +104,9 @@ class RecurrentStack(keras.layers.Layer):
         for norm in self.norms:
             norm.build(shape)
 
+    def _nothing(self, *shape):
+        return ops.zeros((*shape, self.units), dtype=self.compute_dtype)
+
     def _finish(self, i, features, output):
         """What layer `i` hands on, of what it was given and what it made of that."""
         if self.layer_norm:
@@ -162,6 +170,10 @@ class RecurrentEncoder(RecurrentStack):
         self.dropout_layer.build((None, None, self.units))
 
     def call(self, features, value_mask, training=None):
+        if is_empty(features):
+            batch_size, length = ops.shape(features)[:2]
+            states = (self._nothing(batch_size),) * (2 if self.cell == "lstm" else 1)
+            return self._nothing(batch_size, length), (states,) * self.num_layers
         first = ops.equal(ops.arange(ops.shape(value_mask)[1]), 0)[None]
         # Fused kernels refuse an empty row: it reads one padding, and forgets it.
         mask = ops.logical_or(value_mask, first)
@@ -220,6 +232,8 @@ class RecurrentDecoder(RecurrentStack):
     """
 
     def call(self, features, initial_states, dropout_masks=None):
+        if is_empty(features):
+            return self._nothing(*ops.shape(features)[:2])
         for i, layer in enumerate(self.layers):
             output, *_ = layer(features, initial_state=list(initial_states[i]))
             features = self._finish(i, features, output)
@@ -229,6 +243,8 @@ class RecurrentDecoder(RecurrentStack):
 
     def step(self, features, states, dropout_masks=None):
         """Moves by one token: `(N, dim)` in, `((N, units), new states)` out."""
+        if is_empty(features):
+            return self._nothing(0), states
         new_states = []
         for i, layer in enumerate(self.layers):
             output, state = layer.cell(features, list(states[i]))

@@ -21,6 +21,21 @@ class Memory(NamedTuple):
     mask: Any  # (B, S), False at padding
 
 
+def ids_spec(name):
+    """Of ids `(B, length)`."""
+    return keras.InputSpec(shape=(None, None), dtype="int32", name=name)
+
+
+def padded(inputs):
+    """Inputs whose ragged rows of ids, which TensorFlow has, end with padding."""
+    return {
+        name: ops.convert_to_tensor(value, ragged=False)
+        if name.endswith("_ids")
+        else value
+        for name, value in inputs.items()
+    }
+
+
 class EncoderDecoder(KeepsQuantization, keras.Model):
     """An encoder that remembers and a decoder that steps.
 
@@ -55,6 +70,35 @@ class EncoderDecoder(KeepsQuantization, keras.Model):
         """As `keras.Model.quantize`, which is slow in a process of many objects."""
         with quick_collections():
             super().quantize(mode, config, **kwargs)
+
+    def source_signature(self):
+        """What a source is, a dict of `keras.InputSpec`."""
+        raise NotImplementedError
+
+    def export(
+        self,
+        filepath,
+        format="tf_saved_model",
+        verbose=None,
+        input_signature=None,
+        **kwargs,
+    ):
+        """As `keras.Model.export`, which would want the model called before.
+
+        The graph gives the logits of teacher forcing, for any number of rows and
+        tokens; `keras_attention.export` writes graphs that take strings and search.
+
+        Args:
+            input_signature: of what `call` takes, `[{"source_ids": …}]`; ids and
+                pixels as in training where None.
+            others: of `keras.Model.export`.
+        """
+        if not self.built:
+            self.build()
+        if input_signature is None:
+            target = {"target_ids": ids_spec("target_ids")}
+            input_signature = [{**self.source_signature(), **target}]
+        super().export(filepath, format, verbose, input_signature, **kwargs)
 
     def parameter_counts(self):
         """How many parameters each part has, a dict; numbered parts are one.

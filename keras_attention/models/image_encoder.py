@@ -77,8 +77,16 @@ class ImageEncoder(KeepsQuantization, keras.layers.Layer):
         pass  # The network came with its weights.
 
     def call(self, images, training=None):
+        if images.shape[0] == 0:  # Convolutions refuse an empty batch.
+            shape = self.compute_output_shape(images.shape)
+            return ops.zeros(shape, dtype=self.compute_dtype)
         images = self.preprocess(ops.cast(images, self.compute_dtype))
         return self.network(images, training=bool(training) and self.trainable)
+
+    def input_signature(self):
+        """`keras.InputSpec` of the pictures."""
+        shape = (None, self.image_size, self.image_size, 3)
+        return keras.InputSpec(shape=shape, dtype="uint8", name="images")
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.grid_size, self.grid_size, self.dim)

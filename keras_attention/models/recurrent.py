@@ -21,7 +21,7 @@ from keras_attention.layers.token_embedding import (
     embed,
     token_embedding,
 )
-from keras_attention.models.encoder_decoder import Memory
+from keras_attention.models.encoder_decoder import Memory, ids_spec
 from keras_attention.models.recurrent_decoders import (
     BahdanauDecoder,
     BlindDecoder,
@@ -279,6 +279,9 @@ class RecurrentSeq2Seq(RecurrentWriter):
         value = take_positions(value, packing.places)  # In the order of the ids.
         state = self.decoder.start(value, hidden)
         return Memory(value, self.decoder.project_key(value), mask), state
+
+    def source_signature(self):
+        return {"source_ids": ids_spec("source_ids")}
 
     def source_length(self, input_shape):
         return input_shape["source_ids"][1]

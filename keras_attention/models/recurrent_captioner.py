@@ -227,6 +227,9 @@ class RecurrentCaptioner(RecurrentWriter):
         key = self.decoder.project_key(value)
         return Memory(value, key, mask), self.decoder.start(value, mask)
 
+    def source_signature(self):
+        return {"images": self.image_encoder.input_signature()}
+
     def source_length(self, input_shape):
         return self.grid_size**2
 

@@ -9,7 +9,7 @@ from keras_attention.layers.token_embedding import (
     full_precision,
     tied_logits,
 )
-from keras_attention.models.encoder_decoder import EncoderDecoder
+from keras_attention.models.encoder_decoder import EncoderDecoder, padded
 from keras_attention.models.recurrent_decoders import DropoutMasks
 from keras_attention.special_tokens import PAD_ID
 
@@ -88,6 +88,7 @@ class RecurrentWriter(EncoderDecoder):
         return ops.cast(self.logits_dense(vector), "float32")
 
     def call(self, inputs, return_attention_scores=False, training=None):
+        inputs = padded(inputs)
         memory, state = self._encode(inputs, training)
         target_ids = inputs["target_ids"]
         masks = self._draw_masks(ops.shape(target_ids)[0], training)
@@ -141,7 +142,7 @@ class RecurrentWriter(EncoderDecoder):
         if not self.built:
             self.build()
             self.built = True
-        return self._encode(inputs)
+        return self._encode(padded(inputs))
 
     def step(self, token_ids, state, memory):
         tokens = self._embed(token_ids)

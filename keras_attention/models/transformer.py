@@ -13,6 +13,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.token_embedding import check_one_vocabulary, token_embedding
+from keras_attention.models.encoder_decoder import ids_spec, padded
 from keras_attention.models.transformer_writer import TransformerWriter
 from keras_attention.special_tokens import PAD_ID
 
@@ -157,6 +158,7 @@ class Transformer(TransformerWriter):
         Returns:
             list of `(B, num_heads, S, S)`, one of each encoder block, first to last.
         """
+        source_ids = padded({"source_ids": source_ids})["source_ids"]
         mask = ops.not_equal(source_ids, PAD_ID)
         features = self._embed(self.source_embedding, source_ids)
         all_scores = []
@@ -166,6 +168,9 @@ class Transformer(TransformerWriter):
             )
             all_scores.append(scores)
         return all_scores
+
+    def source_signature(self):
+        return {"source_ids": ids_spec("source_ids")}
 
     def source_length(self, input_shape):
         return input_shape["source_ids"][1]

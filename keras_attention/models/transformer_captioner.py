@@ -151,6 +151,9 @@ class TransformerCaptioner(TransformerWriter):
             features = block(features, value_mask=value_mask, training=training)
         return self.encoder_norm(features), mask
 
+    def source_signature(self):
+        return {"images": self.image_encoder.input_signature()}
+
     def source_length(self, input_shape):
         return self.grid_size**2
 

@@ -12,7 +12,7 @@ from keras_attention.layers.transformer import (
     TransformerDecoderBlock,
     TransformerEncoderBlock,
 )
-from keras_attention.models.encoder_decoder import EncoderDecoder, Memory
+from keras_attention.models.encoder_decoder import EncoderDecoder, Memory, padded
 
 
 class State(NamedTuple):
@@ -106,6 +106,7 @@ class TransformerWriter(EncoderDecoder):
         return tied_logits(self.target_embedding, self.decoder_norm(features))
 
     def call(self, inputs, return_attention_scores=False, training=None):
+        inputs = padded(inputs)
         value, mask = self._encode(inputs, training)
         features = self._embed(self.target_embedding, inputs["target_ids"], training)
         attention_scores = None
@@ -141,7 +142,7 @@ class TransformerWriter(EncoderDecoder):
             self.build()
             self.built = True
         num_steps = self.max_steps if num_steps is None else num_steps
-        value, mask = self._encode(inputs)
+        value, mask = self._encode(padded(inputs))
         keys = tuple(block.project_source(value) for block in self.decoder_blocks)
         batch_size = ops.shape(value)[0]
         state = State(
