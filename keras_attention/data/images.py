@@ -35,6 +35,7 @@ from keras_attention.data.placement import (
     whole_windows,
     window,
 )
+from keras_attention.graph_errors import plain_message
 
 __all__ = [
     "EMPTY",
@@ -186,8 +187,9 @@ def _decoded(source, size, fit):
         return map(np.asarray, decode_picture(content, size, fit, judged=True))
     except tf.errors.InvalidArgumentError as error:
         check_image(content, name)
+        why = plain_message(error.message)
         raise BadImage(
             TRUNCATED,
-            f"{name} is damaged, or of a rare kind ({error.message:.200}): save it "
-            "anew, or leave it out",
+            f"{name} is damaged, or of a rare kind ({why:.200}): save it anew, or "
+            "leave it out",
         ) from None

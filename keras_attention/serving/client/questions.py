@@ -1,9 +1,7 @@
 """What can be asked of a model server, whatever carries it."""
 
-import os
-from pathlib import Path
-
 from keras_attention.serving.client.answers import read_captions, read_translations
+from keras_attention.serving.client.pictures import pictures_of
 from keras_attention.serving.core import Target
 from keras_attention.serving.signatures import DEFAULT_SIGNATURE
 
@@ -251,20 +249,20 @@ class Questions:
         """Writes about pictures.
 
         Args:
-            images: list of paths or of bytes, or one of them: JPEG or PNG files.
+            images: list of paths, of the bytes of files, of Pillow's images or of
+                uint8 arrays, or one of them. JPEG and PNG files are sent as they are;
+                WebP, GIF, BMP and TIFF are made PNGs of first.
             model: str, an exported captioner.
             attention: bool. Ask for tokens and where they look too.
             signature_name, transport, version, label, timeout: as for `translate`.
 
         Returns:
             List of `ServedCaption`, one for each picture.
+
+        Raises:
+            ValueError: what is no picture.
         """
-        if isinstance(images, (bytes, str, os.PathLike)):
-            images = [images]
-        image_bytes = [
-            image if isinstance(image, bytes) else Path(image).read_bytes()
-            for image in images
-        ]
+        image_bytes = pictures_of(images)
         target = _target(model, version, label, _chosen(signature_name, attention))
         return self._ask(
             self._calls.read_all(

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import orjson
 
+from keras_attention.graph_errors import plain_message
 from keras_attention.serving import signatures
 from keras_attention.serving.client import answers
 from keras_attention.serving.client import features as client_examples
@@ -133,8 +134,8 @@ class RestProtocol:
         code = _CODES.get(answer.status, Code.UNKNOWN)
         seconds = answer.headers.get("retry-after", "")
         if seconds.isdecimal():
-            raise RetryLater(code, message, hint, float(seconds))
-        raise ServingError(code, message, hint)
+            raise RetryLater(code, plain_message(message), hint, float(seconds))
+        raise ServingError(code, plain_message(message), hint)
 
     def _guess(self, answer):
         """What may stand there instead of a model server."""

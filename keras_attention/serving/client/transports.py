@@ -9,6 +9,7 @@ import time
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+from keras_attention.graph_errors import plain_message
 from keras_attention.serving.client.tls import Tls
 from keras_attention.serving.errors import Code, ServingError
 
@@ -252,7 +253,8 @@ def _grpc_error(error, target):
         for part in _GRPC_HINTS:
             if part in details:
                 hint = _GRPC_HINTS[part]
-    return ServingError(code, details, f"{target}: {hint}" if hint else "")
+    hint = f"{target}: {hint}" if hint else ""
+    return ServingError(code, plain_message(details), hint)
 
 
 def check_url(url):

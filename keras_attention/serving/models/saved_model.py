@@ -13,6 +13,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 from tensorflow.python.client import pywrap_tf_session
 
+from keras_attention.graph_errors import plain_message
 from keras_attention.serving.errors import Code, ServingError, not_found
 from keras_attention.serving.models import memory
 from keras_attention.serving.models.served_model import ServedModel
@@ -151,7 +152,7 @@ def translated(error):
     if isinstance(error, ServingError):
         return error
     if isinstance(error, tf.errors.OpError):
-        return ServingError(error.error_code, error.message)
+        return ServingError(error.error_code, plain_message(error.message))
     if isinstance(error, UnicodeDecodeError):  # a message that repeats what was sent
         text = error.object.decode(errors="replace")
         return ServingError(Code.INVALID_ARGUMENT, text)
