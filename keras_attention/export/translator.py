@@ -5,6 +5,7 @@ text ─ SentencePiece ─ ids ─ encode ─ search ─ ids ─ SentencePiece �
 
 import numpy as np
 
+from keras_attention.data.blank import BLANK
 from keras_attention.export.copying import (
     CopyingTexts,
     attended_copies,
@@ -65,7 +66,10 @@ def served_translator(translator, options):
                 words = source_words(text, tokens, starts, ends)
             else:
                 tokens = self.source.tokenize(text)[:, :max_tokens]
-            is_empty = tf.equal(tokens.row_lengths(), 0)
+            is_empty = tf.logical_or(
+                tf.equal(tokens.row_lengths(), 0),
+                tf.strings.regex_full_match(text, BLANK),
+            )
             ends = tf.fill([tf.shape(text)[0], 1], END_ID)
             source_ids = tf.concat([tokens, ends], axis=1).to_tensor(PAD_ID)
             # Without rows there are no columns, but a search wants one.

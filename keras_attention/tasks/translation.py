@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_attention.checks import whole_number
 from keras_attention.data.alignments import piece_words
+from keras_attention.data.blank import is_blank
 from keras_attention.special_tokens import END_ID, PAD_ID
 from keras_attention.tasks.batches import num_rows, pad_to_bucket, strings
 from keras_attention.tasks.results import Hypothesis, Translation, read_hypotheses
@@ -115,7 +116,8 @@ class Translator(Task):
 
         Returns:
             list of `Translation`, in the order of `texts`. An empty text has an
-            empty translation.
+            empty translation, as has one of spaces, control or zero-width characters
+            alone.
         """
         texts = strings(texts, "texts")
         batch_size = whole_number("batch_size", batch_size, 1)
@@ -132,12 +134,15 @@ class Translator(Task):
         prefix_ids = prefixes and self.target_tokenizer.encode(prefixes)
         results = [None] * len(texts)
         order = sorted(range(len(texts)), key=lambda i: len(source_ids[i]))
-        # The end token alone is no sentence: nothing in, nothing out.
-        empty = [i for i in order if len(source_ids[i]) == 1]
+        # The end token alone is no sentence: nothing in, nothing out. Nor are spaces,
+        # of which some tokenizers make pieces.
+        empty = {i for i in order if len(source_ids[i]) == 1 or is_blank(texts[i])}
         for i in empty:
             nothing = Hypothesis("", 0.0, 0.0, [])
             results[i] = Translation(texts[i], [], [nothing])
-        order = order[len(empty) :]
+        order = [i for i in order if i not in empty]
+        if progress is not None and empty:
+            progress(len(empty))
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
             batch = [source_ids[i] for i in rows]
@@ -228,7 +233,7 @@ class Translator(Task):
                 "Transformer has"
             )
         ((ids,), _) = self._source_ids([text])
-        if len(ids) == 1:
+        if len(ids) == 1 or is_blank(text):
             raise ValueError("there is nothing to attend to in an empty text")
         scores = scores_of(np.array([ids], "int32"))
         scores = [keras.ops.convert_to_numpy(layer)[0] for layer in scores]

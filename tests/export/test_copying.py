@@ -22,6 +22,7 @@ SOURCES = [
     "狐",
     "Save (“🦊🦊”), 中文.",
     "   ",
+    "\u200d\ufe0f \x00",
     "The table\u3000holds 狐狸; choose one and press Enter " + 9 * "and 狐 ",
 ]
 TEXT = [text for text in TEXTS if "\ud800" not in text]

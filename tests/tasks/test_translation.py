@@ -8,6 +8,7 @@ import pytest
 from keras_attention.data.alignments import parse_alignment
 from keras_attention.decoding.options import DecodingOptions
 from keras_attention.tasks.translation import Translator, pad_to_bucket
+from tests.data.test_unknown_words import KINDS, train
 from tests.support import slow_on_jax
 from tests.translators import (
     OPTIONS,
@@ -209,6 +210,29 @@ def test_without_limits_a_text_ends_where_the_model_ends_it(translator):
         (free,) = translator.translate(text, **options, **changes)
         assert free.tokens == ended[0].tokens
         assert free.tokens[-1] == "</s>" and len(free.tokens) < 512
+
+
+NOTHING = ["", "  ", "\u200d", "\u2060\ufe0f", "\x00\x1f", "\u202e"]
+
+
+@pytest.mark.parametrize("kind", ["spaces", "identity", "unigram"])
+def test_what_nobody_can_read_is_not_translated(translator, kind):
+    tokenizer = train(**KINDS[kind])
+    task = make_recurrent_translator(tokenizer, "bahdanau")
+    found = task.translate(NOTHING)
+    assert [t.text for t in found] == [""] * len(NOTHING)
+    assert [t.source_tokens for t in found] == [[]] * len(NOTHING)
+    # Around words spaces stay what they are.
+    (spaced,) = task.translate("  open  the\u200d file  ", beam=1, max_length=4)
+    assert len(spaced.source_tokens) > 3
+
+
+def test_progress_counts_empty_texts_too(translator):
+    for texts in (["", ""], ["", "Save", " "], []):
+        done = []
+        translator.translate(texts, progress=done.append, batch_size=1)
+        assert done == sorted(done)
+        assert done[-1:] == ([len(texts)] if texts else [])
 
 
 @pytest.mark.parametrize(
