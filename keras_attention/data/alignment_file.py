@@ -5,7 +5,7 @@ import os
 
 from keras_attention.data import report as reasons
 from keras_attention.data.alignments import parse_alignment, piece_links, piece_words
-from keras_attention.data.readers import read_lines
+from keras_attention.data.text_lines import read_lines
 
 # Pairs whose pieces are found in their texts at one time, which takes memory.
 ALIGNED_AT_ONCE = 1000

@@ -5,9 +5,10 @@ import json
 from pathlib import Path
 
 from keras_attention.data import report as reasons
-from keras_attention.data.caption_records import Record, Skip, known_id, named_split
+from keras_attention.data.caption_records import Record, known_id, named_split
 from keras_attention.data.caption_tables import json_record
-from keras_attention.data.readers import GZIP_MAGIC
+from keras_attention.data.report import Skip
+from keras_attention.data.text_lines import GZIP_MAGIC
 
 
 def read_json(path):

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from keras_attention.data import report as reasons
 from keras_attention.data.captioned_image import CaptionedImage
+from keras_attention.data.report import Skip
 
 SPLIT_NAMES = {
     "train": "train",
@@ -29,10 +30,6 @@ class Record(NamedTuple):
     split: str | None = None
     truth: dict | None = None
     image_id: int | str | None = None
-
-
-class Skip(Exception):
-    """A line that gives no caption; the argument is the reason."""
 
 
 def named_split(name):

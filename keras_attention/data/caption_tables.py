@@ -1,12 +1,13 @@
 """Captions as tables: CSV, TSV, Kaggle's files, and JSON lines."""
 
-import csv
 import json
 from itertools import chain
 
 from keras_attention.data import report as reasons
-from keras_attention.data.caption_records import Record, Skip, known_id, named_split
-from keras_attention.data.readers import read_lines
+from keras_attention.data.caption_records import Record, known_id, named_split
+from keras_attention.data.csv_cells import quoted_cells, read_rows
+from keras_attention.data.report import Skip
+from keras_attention.data.text_lines import read_texts
 
 IMAGE_KEYS = ("image", "file_name", "filename", "image_name", "file", "path")
 CAPTION_KEYS = ("caption", "captions", "text", "comment", "sentence", "title")
@@ -16,9 +17,6 @@ TRUTH_KEY = "truth"
 SEPARATORS = ("\t", "|", ",")
 OTHER_SEPARATORS = {";": 'semicolons, ";"', ":": 'colons, ":"', " ": "spaces"}
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-# A quoted caption may run over several lines; a quote never closed must not swallow
-# the rest of the file.
-MAX_RECORD_LINES = 10
 
 
 def read_table(path, report):
@@ -29,12 +27,11 @@ def read_table(path, report):
     column is the picture, the second the caption. Commas of a caption that comes
     last need no quotes.
     """
-    lines = _text_lines(path, report)
+    lines = read_texts(path, report)
     first = next(lines, None)
     if first is None:
         return
     separator, header = _header(first[1])
-    quoted = separator == ","
     if header is None:
         name = first[1].split(separator)[0].strip(' "')
         if not name.lower().endswith(PICTURE_SUFFIXES):
@@ -44,9 +41,10 @@ def read_table(path, report):
                 + _other_separator(first[1])
             )
         lines, header = chain([first], lines), ["image", "caption"]
-    for number, text in _rows(lines, separator, quoted):
+    # Only commas are quoted.
+    for number, text in read_rows(lines, "," if separator == "," else None):
         try:
-            row = _row(_cells(text, separator, quoted), header, separator)
+            row = _row(_cells(text, separator), header, separator)
             split, image_id = named_split(row.get(SPLIT_KEY)), known_id(row.get(ID_KEY))
             captions = [row["caption"]]
             yield Record(number, row["image"], captions, split, image_id=image_id)
@@ -56,7 +54,7 @@ def read_table(path, report):
 
 def read_json_lines(path, report):
     """Yields the `Record`s of a file with one JSON object a line."""
-    for number, text in _text_lines(path, report):
+    for number, text in read_texts(path, report):
         if not text.strip():
             continue
         try:
@@ -84,64 +82,8 @@ def json_record(values, place):
     return Record(place, image, captions, split, truth, known_id(values.get(ID_KEY)))
 
 
-def text_of(line):
-    """A line of a file as text, or a `Skip` that says why it is none."""
-    if line is None:
-        raise Skip(reasons.TOO_LONG)
-    try:
-        return line.decode()
-    except UnicodeDecodeError:
-        raise Skip(reasons.BAD_UTF8) from None
-
-
-def _text_lines(path, report):
-    for number, line in enumerate(read_lines(path), start=1):
-        report.num_lines = number
-        try:
-            yield number, text_of(line)
-        except Skip as skip:
-            report.skip(skip.args[0], number)
-
-
-def _rows(lines, separator, quoted):
-    """Joins the lines of a quoted caption that runs over several."""
-    waiting: list = []
-    lines = iter(lines)
-    while item := (waiting.pop(0) if waiting else next(lines, None)):
-        number, text = item
-        if not text.strip():
-            continue
-        taken = 0
-        while quoted and not _closed(text) and taken < MAX_RECORD_LINES - 1:
-            while len(waiting) <= taken and (more := next(lines, None)):
-                waiting.append(more)
-            if len(waiting) <= taken:
-                break
-            text += "\n" + waiting[taken][1]
-            taken += 1
-        if quoted and not _closed(text):
-            yield item  # Which will be found bad alone.
-        else:
-            del waiting[:taken]
-            yield number, text
-
-
-def _closed(text):
-    try:
-        _cells(text, ",", True)
-    except Skip:
-        return False
-    return True
-
-
-def _cells(text, separator, quoted):
-    if not quoted:
-        return text.split(separator)
-    try:
-        lines = text.splitlines(keepends=True)
-        return next(csv.reader(lines, delimiter=separator, strict=True))
-    except (csv.Error, StopIteration):
-        raise Skip(reasons.BAD_QUOTES) from None
+def _cells(text, separator):
+    return quoted_cells(text, separator) if separator == "," else text.split(separator)
 
 
 def _header(line):

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 from keras_attention.data import report as reasons
-from keras_attention.data.caption_records import Record, Skip
-from keras_attention.data.caption_tables import text_of
-from keras_attention.data.readers import read_lines
+from keras_attention.data.caption_records import Record
+from keras_attention.data.report import Skip
+from keras_attention.data.text_lines import read_lines, text_of
 
 LINE = re.compile(r"([^\t]+)#\d+\t(.*)", re.DOTALL)
 # Flickr_8k.trainImages.txt comes with Flickr8k, train.txt with Flickr30k's entities.

@@ -33,8 +33,8 @@ from keras_attention.data.caption_writer import (
     train_caption_tokenizer,
 )
 from keras_attention.data.captioned_image import CaptionedImage
-from keras_attention.data.readers import read_lines
 from keras_attention.data.report import SkipReport
+from keras_attention.data.text_lines import read_lines
 
 __all__ = [
     "CaptionCorpus",

@@ -4,6 +4,8 @@ from collections import Counter
 
 NO_TAB = "no tab"
 BAD_UTF8 = "bad UTF-8"
+NUL_BYTES = "NUL bytes (is it text in UTF-8?)"
+BARE_CR = "carriage return within a line (did bare CRs end lines?)"
 EMPTY_SIDE = "empty side"
 TOO_LONG = "over-long sentence"
 BAD_JSON = "bad JSON"
@@ -13,16 +15,22 @@ ALIGNMENT_OUTSIDE = "alignment outside of the sentence"
 EMPTY_CAPTION = "empty caption"
 NO_CAPTION = "no caption"
 MISSING_COLUMN = "missing column"
+OTHER_COLUMNS = "not as many columns as most lines"
 BAD_QUOTES = "quotes that do not close"
 UNKNOWN_SPLIT = "unknown split"
 OTHER_SPLIT = "another split than the picture had before"
 NO_SPLIT = "in no split's list of pictures"
 # A note, not a skip: the pair is used.
+HEADER = "names of columns"
 EXTRA_COLUMNS = "more than two columns (the first two were used)"
 SHARED = "caption of a training picture and of one in another split"
 SHARED_BY_HASH = f'{SHARED} (data.split_by = "caption" keeps such pictures together)'
 
 MAX_NAMED = 20
+
+
+class Skip(Exception):
+    """A line that gives nothing to train on; the argument is the reason."""
 
 
 class SkipReport:

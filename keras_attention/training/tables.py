@@ -11,14 +11,14 @@ class DataConfig:
     """What to learn from."""
 
     corpus: str = ""
-    """A shipped corpus ("help-en-de"), a toy task, or the path of a TSV, JSON-lines
-    or source-side file, plain or gzip'd; "-" reads standard input."""
+    """A shipped corpus ("help-en-de"), a toy task, or the path of a TSV, CSV,
+    JSON-lines or source-side file, plain or gzip'd; "-" reads standard input."""
     target: str = ""
     """The target side, where source and target are paired files."""
     source_key: str = "source"
-    """Key of the source in JSON lines."""
+    """Key of the source in JSON lines, or name of its column in CSV and TSV."""
     target_key: str = "target"
-    """Key of the target in JSON lines."""
+    """Key of the target in JSON lines, or name of its column."""
     swap: bool = False
     """Translate from the second side to the first. A file of alignments serves both
     ways, unchanged."""

@@ -1,5 +1,6 @@
 """Every format gives the same pairs; every broken line is named by its number."""
 
+import csv
 import gzip
 import io
 import json
@@ -9,17 +10,24 @@ import types
 import pytest
 
 from keras_attention.data.pair_files import PairFiles
-from keras_attention.data.readers import MAX_LINE_BYTES, read_pairs
+from keras_attention.data.readers import read_pairs
 from keras_attention.data.report import (
     BAD_JSON,
+    BAD_QUOTES,
     BAD_UTF8,
+    BARE_CR,
     EMPTY_SIDE,
     EXTRA_COLUMNS,
+    HEADER,
+    MISSING_COLUMN,
     MISSING_KEY,
     NO_TAB,
+    NUL_BYTES,
+    OTHER_COLUMNS,
     TOO_LONG,
     SkipReport,
 )
+from keras_attention.data.text_lines import MAX_LINE_BYTES
 
 PAIRS = [("Hello.", "Grüß Gott."), ("two", "zwei\u2028Zeilen"), ("狐狸", "Fuchs")]
 
@@ -154,6 +162,111 @@ def test_broken_json_is_named(tmp_path):
     assert report.lines == {BAD_JSON: [2, 7], MISSING_KEY: [3, 4, 5], BAD_UTF8: [6]}
 
 
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize("separator", [",", ";"])
+@pytest.mark.parametrize("header", [("Source", "TARGET"), ("id", "target", "source")])
+def test_csv_whose_first_line_names_the_columns(tmp_path, header, separator, zipped):
+    pairs = [("one, two; three", 'a "word"'), ("two\nlines", "zwei"), ("x", "y")]
+    rows = io.StringIO()
+    writer = csv.writer(rows, delimiter=separator)
+    writer.writerow(header)
+    for source, target in pairs:
+        row = {"id": "7", "source": source, "target": target}
+        writer.writerow([row[name.lower()] for name in header])
+    path = write(tmp_path / "c.csv.gz", rows.getvalue().encode(), zipped)
+    report = SkipReport()
+    found = list(read_pairs(path, report=report))
+    assert found == [(2, *pairs[0]), (3, "two lines", "zwei"), (5, "x", "y")]
+    assert report.lines == {HEADER: [1]} and report.num_lines == 5
+
+
+def test_csv_without_names_has_source_and_target_in_this_order(tmp_path):
+    lines = ['"Hello, you.",Hallo.', "Yes, yes,Ja", '"never closed,x', "one", "a,b"]
+    report = SkipReport()
+    path = write(tmp_path / "c.csv", "\n".join(lines).encode())
+    assert list(read_pairs(path, report=report)) == [
+        (1, "Hello, you.", "Hallo."),
+        (5, "a", "b"),
+    ]
+    assert report.lines == {OTHER_COLUMNS: [2, 4], BAD_QUOTES: [3]}
+    # In a comma's stead, what all lines have.
+    path = write(tmp_path / "c.csv", b"Yes, yes;Ja\nNo;Nein\nOh, no;O nein")
+    assert texts(read_pairs(path)) == [
+        ("Yes, yes", "Ja"),
+        ("No", "Nein"),
+        ("Oh, no", "O nein"),
+    ]
+    report = SkipReport()
+    path = write(tmp_path / "c.csv", b"a,b,CC-BY\nc,d,CC-BY\n")
+    assert texts(read_pairs(path, report=report)) == [("a", "b"), ("c", "d")]
+    assert report.lines == {EXTRA_COLUMNS: [1, 2]}
+
+
+def test_csv_lacks_no_column_unsaid(tmp_path):
+    path = write(tmp_path / "c.csv", b"en,de\na,b\n")
+    keys = {"source_key": "en", "target_key": "fr"}
+    with pytest.raises(ValueError, match="columns named 'en' and 'fr' .*'en', 'de'"):
+        list(read_pairs(path, **keys))
+    one = write(tmp_path / "one.csv", b"a\nb\n")
+    with pytest.raises(ValueError, match="missing column: 2"):
+        list(read_pairs(one))
+    with pytest.raises(ValueError, match="not one good pair"):
+        list(read_pairs(write(tmp_path / "none.csv", b"\n \n")))
+
+
+def test_a_header_of_tsv_is_no_pair(tmp_path):
+    content = b"id\ttarget\tsource\n1\tzwei\ttwo\n2\tzu kurz\n"
+    report = SkipReport()
+    path = write(tmp_path / "c.tsv", content)
+    assert list(read_pairs(path, report=report)) == [(2, "two", "zwei")]
+    assert report.lines == {HEADER: [1], MISSING_COLUMN: [3]}
+
+
+def test_what_has_no_tab_may_be_something_else(tmp_path):
+    path = write(tmp_path / "c.txt", b"one,eins\ntwo,zwei\n")
+    with pytest.raises(ValueError, match=r"name the file \.csv; .*give both"):
+        list(read_pairs(path))
+
+
+@pytest.mark.parametrize("bad, reason", [(b"\0", NUL_BYTES), (b"\r", BARE_CR)])
+@pytest.mark.parametrize("name", ["c.tsv", "c.csv", "c.jsonl", "c.en"])
+def test_control_characters_that_are_no_text_cost_their_line(
+    tmp_path, name, bad, reason
+):
+    bad_lines = {
+        "c.tsv": [b"a\tb", b"a" + bad + b"\tb"],
+        "c.csv": [b"a,b", b"a,b" + bad + b"c"],
+        "c.jsonl": [
+            b'{"source":"a","target":"b"}',
+            bad + b'{"source":"a","target":"b"}',
+        ],
+        "c.en": [b"a", b"a" + bad + b"c"],
+    }[name]
+    path = write(tmp_path / name, b"\r\n".join(bad_lines))
+    target = write(tmp_path / "c.de", b"b\nb") if name == "c.en" else None
+    report = SkipReport()
+    assert list(read_pairs(path, target_path=target, report=report)) == [(1, "a", "b")]
+    assert report.lines == {reason: [2]}
+
+
+def test_json_can_spell_nul(tmp_path):
+    content = b'{"source":"a","target":"b"}\n{"source":"a\\u0000","target":"b"}'
+    report = SkipReport()
+    assert (
+        len(list(read_pairs(write(tmp_path / "c.jsonl", content), report=report))) == 1
+    )
+    assert report.lines == {NUL_BYTES: [2]}
+
+
+def test_a_file_whose_lines_end_with_carriage_returns_is_named(tmp_path):
+    path = write(tmp_path / "c.tsv", b"a\tb\rc\td\r")
+    with pytest.raises(ValueError, match="carriage return within a line .*1 .line 1."):
+        list(read_pairs(path))
+    path = write(tmp_path / "c.tsv", b"a\tb\r" * (MAX_LINE_BYTES // 4 + 1))
+    with pytest.raises(ValueError, match="end with a line feed.*convert them with tr"):
+        list(read_pairs(path))
+
+
 def test_a_bad_byte_in_one_of_two_files_keeps_the_others_aligned(tmp_path):
     source = write(tmp_path / "c.en", b"one\ntw\xffo\nthree\n")
     target = write(tmp_path / "c.de", b"eins\nzwei\ndrei")
@@ -198,7 +311,7 @@ def test_errors_say_what_to_do(tmp_path):
     with pytest.raises(ValueError, match="damaged after line"):
         list(read_pairs(cut))
     with pytest.raises(ValueError, match="format must be one of"):
-        list(read_pairs(utf16, format="csv"))
+        list(read_pairs(utf16, format="table"))
     with pytest.raises(ValueError, match="takes two files"):
         list(read_pairs(utf16, format="paired"))
     with pytest.raises(FileNotFoundError):
