@@ -231,6 +231,11 @@ def test_things_are_known_of_scenes_alone(tmp_path):
         caption_recipe(data={"corpus": "captions.csv"}, validation_metric="object_f1")
 
 
+def test_a_picture_has_no_words_to_copy():
+    with pytest.raises(ValueError, match="copy.* takes words of a source text"):
+        load_recipe("scenes-soft", ["decoding.unknown=copy"])
+
+
 def test_a_penalty_on_attention_needs_attention(tmp_path):
     recipe = caption_recipe({"attention": "none"}, doubly_stochastic=1.0)
     with pytest.raises(ValueError, match="doubly_stochastic spreads attention"):

@@ -145,13 +145,18 @@ def test_alignments_need_attention(tmp_path, attention):
     assert not (tmp_path / "run").exists()
 
 
-def test_coverage_needs_attention(tmp_path):
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"coverage_penalty": 0.2}, "coverage_penalty counts .* this model has no"),
+        ({"unknown": "copy"}, "unknown copies the source word .* model has no atten"),
+    ],
+)
+def test_what_only_attention_can_do_needs_it(tmp_path, option, message):
     recipe = recurrent_recipe({"attention": "none"}, guided_alignment=0.0)
-    decoding = recipe.decoding.replace(coverage_penalty=0.2)
+    decoding = recipe.decoding.replace(**option)
     recipe = dataclasses.replace(recipe, decoding=decoding)
-    with pytest.raises(
-        ValueError, match="coverage_penalty counts .* this model has no"
-    ):
+    with pytest.raises(ValueError, match=message):
         Trainer(recipe, tmp_path / "run").run()
     assert not (tmp_path / "run").exists()
 
