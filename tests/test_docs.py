@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from keras_attention.cli.app import app
+from keras_attention.training.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [
@@ -104,6 +105,20 @@ def test_generated_pages_are_fresh(name):
     pages = runpy.run_path(str(ROOT / "tools/write_docs.py"))["PAGES"]
     written = (ROOT / "docs" / name).read_text(encoding="utf-8")
     assert written == pages[name](), "run `make docs`, and commit what it writes"
+
+
+def test_the_files_that_are_said_to_hold_the_keys_of_recipes_do():
+    """docs/training.md sends readers to them."""
+    text = (ROOT / "docs/training.md").read_text(encoding="utf-8")
+    sentence = re.search(r"Every key with its meaning is in (.+?);", text, re.DOTALL)[1]
+    named = "".join(
+        (ROOT / path).read_text(encoding="utf-8")
+        for path in re.findall("`(keras_attention/.+?)`", sentence)
+    )
+    recipes = [load_recipe("demo"), load_recipe("scenes-soft")]
+    for table in (t for recipe in recipes for t in vars(recipe).values()):
+        for key in getattr(table, "__dataclass_fields__", {}):
+            assert re.search(rf"^    {key}: .+\n    \"\"\"", named, re.MULTILINE), key
 
 
 def test_every_page_is_linked_from_the_readme():

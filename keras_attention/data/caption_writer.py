@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import islice
@@ -66,13 +67,23 @@ def train_caption_tokenizer(
     """
     check_shares(valid_share, test_share)
     examples = examples() if callable(examples) else examples
-    captions = (
-        " ".join(text.split())
-        for example in examples
-        if _split(example, valid_share, test_share) == "train"
-        for text in example.captions
-    )
-    return Tokenizer.train(captions, vocabulary_size, **options)
+
+    def train_split():
+        splits: Counter = Counter()
+        for example in examples:
+            split = _split(example, valid_share, test_share)
+            splits[split] += 1
+            if split == "train":
+                yield from (" ".join(text.split()) for text in example.captions)
+        if not splits["train"]:
+            raise ValueError(
+                "expected pictures to train on; received "
+                f"{splits['valid']:,} for validation, {splits['test']:,} for the test "
+                "and none for training: say another split, give more or make shares "
+                "smaller"
+            )
+
+    return Tokenizer.train(train_split(), vocabulary_size, **options)
 
 
 def prepare_captions(

@@ -61,9 +61,15 @@ def say_sample(count, num_all, what):
     return f"{count:,} of {num_all:,} {what}, chosen by hash"
 
 
+def same_source(text):
+    """A source as it is compared: spaces around it, and how many are within, do not
+    count."""
+    return " ".join(text.split())
+
+
 def _hash(text, purpose=b""):
-    """An int of 64 bits; spaces around a text, and how many are within, are ignored."""
-    text = " ".join(text.split()).encode("utf-8", "surrogatepass")
+    """An int of 64 bits."""
+    text = same_source(text).encode("utf-8", "surrogatepass")
     digest = hashlib.blake2b(text, digest_size=8, person=purpose).digest()
     return int.from_bytes(digest, "big")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from keras_attention.data import report as reasons
 from keras_attention.data.alignment_file import AlignmentFile, usable_links
+from keras_attention.data.distinct import DistinctSources, few_sources
 from keras_attention.data.pair_files import PairFiles
 from keras_attention.data.readers import Pair, read_pairs
 from keras_attention.data.reopening import earlier_corpus, input_fingerprint
@@ -79,9 +80,17 @@ def train_tokenizers(
     check_shares(valid_share, test_share)
 
     def train_split():
+        sources, num_pairs = DistinctSources(), 0
         for _, source, target in _numbered(_read_again(pairs)):
+            sources.add(source)
             if split_of(source, valid_share, test_share) == "train":
+                num_pairs += 1
                 yield source, target
+        if not num_pairs:
+            raise ValueError(
+                f"expected pairs to train on; received {sources.num_pairs:,}, of which "
+                f"none is in the train split. {_more(sources)}"
+            )
 
     if shared:
         if target_vocabulary_size not in (None, vocabulary_size):
@@ -190,9 +199,9 @@ def prepare(
         stream = iter(_numbered(pairs(report=report) if callable(pairs) else pairs))
         if isinstance(alignments, AlignmentFile):
             stream = alignments.beside(stream, report)
-        num_read = 0
+        num_read, sources = 0, DistinctSources()
         while chunk := list(islice(stream, CHUNK)):
-            _append(chunk, writers, tokenizers, alignments, options, report)
+            _append(chunk, writers, tokenizers, alignments, options, report, sources)
             num_read += len(chunk)
             if progress is not None:
                 progress(num_read)
@@ -201,7 +210,7 @@ def prepare(
             raise ValueError(
                 f"expected pairs to train on; received {num_read:,} pairs of which "
                 f"none is left in the train split. {report.summary()}\n"
-                "Give more data, greater max lengths or smaller shares."
+                f"{_more(sources)}"
             )
         stack.close()  # All is on disk before meta.json says so.
         meta = {
@@ -209,6 +218,7 @@ def prepare(
             "source_vocabulary_size": source_tokenizer.vocabulary_size,
             "target_vocabulary_size": target_tokenizer.vocabulary_size,
             "num_pairs": {name: w.num_pairs for name, w in writers.items()},
+            "num_sources": len(sources),
             "num_tokens": {name: w.num_tokens[:2] for name, w in writers.items()},
             "alignment_dtype": None if alignments is None else dtypes[2].name,
             "options": options,
@@ -218,7 +228,13 @@ def prepare(
     return PreparedCorpus.open(folder)
 
 
-def _append(chunk, writers, tokenizers, alignments, options, report):
+def _more(sources):
+    """What to do where nothing is left to train on."""
+    few = few_sources(sources.num_pairs, len(sources))
+    return few or "Give more data, greater max lengths or smaller shares."
+
+
+def _append(chunk, writers, tokenizers, alignments, options, report, sources):
     lines: tuple = ()
     if isinstance(alignments, AlignmentFile):
         chunk, lines = zip(*chunk, strict=True)
@@ -246,6 +262,7 @@ def _append(chunk, writers, tokenizers, alignments, options, report):
     shares = options["valid_share"], options["test_share"]
     members = {split: [] for split in SPLITS}
     for i in good:
+        sources.add(chunk[i][1])
         members[split_of(chunk[i][1], *shares)].append(i)
     for split, rows in members.items():
         writers[split].append(

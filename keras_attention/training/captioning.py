@@ -22,7 +22,7 @@ from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.decoding.search import compiled
 from keras_attention.evaluation.captioning import captions_line, evaluate_captions
 from keras_attention.tasks.captioning import Captioner
-from keras_attention.training.corpus import counter
+from keras_attention.training.corpus import counter, warn_without_test
 from keras_attention.training.recipe import AUGMENTATIONS, METRICS
 
 
@@ -155,10 +155,14 @@ class CaptioningTraining:
         if report.num_skipped or report.notes:
             self.console.print(report.summary())
         if not len(corpus.valid):
+            together = data.split_by == "caption" and not self.is_of_scenes
             raise ValueError(
-                "no picture for validation among those that can be used; raise "
-                "data.valid_share, or give more data"
+                f"no picture for validation among the {corpus.train.num_images:,} for "
+                "training"
+                + (": those that share a caption are on one side" if together else "")
+                + "; raise data.valid_share, or give more data"
             )
+        warn_without_test(len(corpus.test), self.console)
         return CaptionedCorpus(corpus, tokenizer)
 
     def _tokenizer(self, path, examples):

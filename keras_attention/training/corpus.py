@@ -10,6 +10,7 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from keras_attention.data.alignment_file import AlignmentFile
 from keras_attention.data.alignments import piece_words, word_links
 from keras_attention.data.corpora import corpus_path, shipped_corpora
+from keras_attention.data.distinct import few_sources
 from keras_attention.data.report import SkipReport
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.data.toy import TASKS, toy_alignment, toy_pairs
@@ -97,13 +98,27 @@ def prepare_corpus(recipe, folder, console):
     if report.num_skipped or report.notes:
         console.print(report.summary())
     if not len(corpus.valid):
+        # Corpora that were prepared earlier may not know.
+        few = few_sources(report.num_good, corpus.meta.get("num_sources"))
+        few = few if recipe.data.valid_share else ""
         raise ValueError(
-            f"no validation pair among {report.num_good} good ones; raise "
-            "data.valid_share, or give more data"
+            f"no validation pair among {report.num_good:,} good ones"
+            + (f". {few}" if few else "; raise data.valid_share, or give more data")
         )
+    warn_without_test(len(corpus.test), console)
     return TrainingCorpus(
         corpus.train, corpus.valid, corpus.test, source_tokenizer, target_tokenizer
     )
+
+
+def warn_without_test(count, console):
+    """Says beforehand that the final scores will be of what chose the weights."""
+    if not count:
+        console.print(
+            "warning: nothing is left to test on; the final scores will be of the "
+            "validation split, which chooses the weights too and flatters them. Raise "
+            "data.test_share, or give more data",
+        )
 
 
 def gold_alignments(recipe, corpus):

@@ -208,6 +208,8 @@ def test_the_wrong_folder_of_pictures_says_where_it_looked(tmp_path):
 def test_nothing_to_train_on_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="none is left in the train split"):
         prepare([pictures(4)[3]], tmp_path / "prepared")
+    with pytest.raises(ValueError, match="0 for validation, 1 for the test and none"):
+        train_caption_tokenizer([pictures(1)[0]._replace(split="test")], 300)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -265,6 +265,20 @@ def test_nothing_to_train_on_is_an_error(tmp_path, tokenizers):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_many_pairs_of_one_source_are_why_a_split_is_empty(tmp_path, tokenizers):
+    shares = {"valid_share": 0.2, "test_share": 0.2}
+    source = next(f"s{i}" for i in range(99) if split_of(f"s{i}", 0.2, 0.2) == "valid")
+    pairs = [(f" {source} ", f"word {i}") for i in range(4000)]
+    reason = "4,000 pairs have 1 distinct source .* give pairs of more sources"
+    with pytest.raises(ValueError, match=reason):
+        train_tokenizers(pairs, 60, byte_fallback=False, **shares)
+    with pytest.raises(ValueError, match=reason):
+        run(pairs, tmp_path / "c", tokenizers, **shares)
+    three = [(f"t{i % 3}", "x") for i in range(30)]
+    corpus = run(three, tmp_path / "d", tokenizers, valid_share=0, test_share=0)
+    assert corpus.meta["num_sources"] == 3
+
+
 def test_tokenizers_learn_from_the_train_split_alone():
     pairs = [(f"word{i}", f"wort{i}") for i in range(200)]
     options = {"model_type": "word", **SHARES}

@@ -170,6 +170,25 @@ def test_pictures_of_ones_own(tmp_path, model, data, training):
         assert not caption.attention[:, [0, 3]].any()
 
 
+def test_empty_splits_are_spoken_of(tmp_path):
+    lines = ["image,caption,split"]
+    for number in range(8):
+        Image.new("RGB", (32, 32), (9 * number, 0, 0)).save(tmp_path / f"{number}.png")
+        lines.append(f"{number}.png,the cat,{'' if number else 'valid'}")
+    table = tmp_path / "captions.csv"
+    table.write_text("\n".join(lines))
+    recipe = caption_recipe(data={"corpus": str(table), "test_share": 0.0})
+    console = quiet()
+    told = Trainer(recipe, tmp_path / "prepared", console).prepare()
+    assert told.endswith("1 validation, 0 test")
+    assert "warning: nothing is left to test on" in console.file.getvalue()
+
+    table.write_text("\n".join(lines).replace(",valid", ","))
+    recipe = caption_recipe(data={"corpus": str(table), "split_by": "caption"})
+    with pytest.raises(ValueError, match="among the 8 .*share a caption are on one"):
+        Trainer(recipe, tmp_path / "again", quiet()).prepare()
+
+
 @slow_on_jax
 def test_a_transformer_is_trained_alike(tmp_path):
     sizes = {"num_layers": 1, "model_dim": 16, "num_heads": 2, "feed_forward_dim": 16}

@@ -88,6 +88,25 @@ def test_a_file_that_is_not_there_is_named(tmp_path, file_recipe):
         )
 
 
+@pytest.mark.parametrize("num_sources", [1, 3])
+def test_few_sources_are_why_there_is_nothing_to_validate_on(tmp_path, num_sources):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("".join(f"s{i % num_sources}\tx {i}\n" for i in range(400)))
+    recipe = recipe_with(corpus=str(path), valid_share=1e-6)
+    for _ in range(2):  # The second opens what the first prepared.
+        with pytest.raises(ValueError, match=f"400 pairs have {num_sources} .*source"):
+            prepare_corpus(recipe, tmp_path / "data", quiet())
+
+
+@pytest.mark.parametrize("test_share, warned", [(0.1, False), (1e-6, True)])
+def test_a_corpus_that_leaves_nothing_to_test_on_warns(tmp_path, test_share, warned):
+    console = quiet()
+    recipe = recipe_with(corpus="copy", test_share=test_share)
+    prepare_corpus(recipe, tmp_path, console)
+    said = console.file.getvalue()
+    assert ("warning: nothing is left to test on" in said) == warned
+
+
 def test_a_corpus_without_alignments_has_no_gold(tmp_path, file_recipe):
     data = dataclasses.replace(file_recipe.data, alignments="")
     recipe = dataclasses.replace(file_recipe, data=data)
