@@ -4,8 +4,15 @@ A recipe is checked before Keras is imported, which takes long, so that these st
 and not beside their implementations, which read them. All other words do stand there.
 """
 
-# `models.families.FAMILIES` has the classes, of each task.
-FAMILIES = ("transformer", "recurrent")
+# Of each task the families of models, with the names of their classes, which
+# `models.families` takes from `keras_attention.models`.
+FAMILIES = {
+    "translation": {"transformer": "Transformer", "recurrent": "RecurrentSeq2Seq"},
+    "captioning": {
+        "transformer": "TransformerCaptioner",
+        "recurrent": "RecurrentCaptioner",
+    },
+}
 # `training.schedules.WarmupSchedule` draws the curves.
 DECAYS = ("inverse_sqrt", "cosine", "linear", "constant")
 # `layers.scheduled_sampling.ScheduledSampling` does; a recipe may also say "none".

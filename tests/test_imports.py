@@ -136,7 +136,7 @@ from keras_attention.cli import main
 assert main(["--help"]) == 0
 """
     )
-    assert not {"tensorflow", "keras", "jax", "matplotlib"} & packages
+    assert not {"tensorflow", "keras", "jax", "matplotlib", "numpy", "PIL"} & packages
     assert "translate" in text
 
 

@@ -185,6 +185,8 @@ def _known_words(where):
             known.setdefault(words, []).append(task)
     if len(known) == 1:
         return [("", *known)]
+    if not known and where in recipe.choices("captioning", of_scenes=True):
+        return [(" for scenes", recipe.choices("captioning", of_scenes=True)[where])]
     return [(f" in {' and '.join(tasks)}", words) for words, tasks in known.items()]
 
 

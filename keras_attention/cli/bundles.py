@@ -6,6 +6,7 @@ import warnings
 import typer
 
 from keras_attention.cli.quiet import load_backend
+from keras_attention.decoding.options import UNKNOWN_WORDS
 
 Bundle = typer.Argument(..., help="A bundle's folder, as train leaves it.")
 Beam = typer.Option(None, "--beam", min=1, help="Hypotheses kept; 1 is greedy.")
@@ -21,7 +22,8 @@ TopP = typer.Option(None, "--top-p", help="Sample from this much probability.")
 Unknown = typer.Option(
     None,
     "--unknown",
-    help="Words that the vocabulary lacks: forbid, allow, or copy the source word.",
+    help=f"Words that the vocabulary lacks: {', '.join(UNKNOWN_WORDS)}; copy takes the "
+    "source word.",
 )
 Seed = typer.Option(0, "--seed", help="Of sampling.")
 

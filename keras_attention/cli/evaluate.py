@@ -8,6 +8,9 @@ import typer
 
 from keras_attention.cli import bundles, lines
 from keras_attention.cli.evaluate_captions import evaluate_captioner
+from keras_attention.data.scenes import SCENES
+from keras_attention.data.scenes.things import ARTIST_CHOICES
+from keras_attention.data.splits import SPLITS
 from keras_attention.files import write_whole
 
 
@@ -16,7 +19,7 @@ def evaluate(
     corpus: str = typer.Argument(
         ...,
         help='Pairs: TSV, JSON lines or the source side; "-" is standard input (TSV). '
-        'Of a captioner: captions in any format that training reads, or "scenes".',
+        f'Of a captioner: captions in any format that training reads, or "{SCENES}".',
     ),
     target: Path = typer.Argument(None, help="The target side, for paired files."),
     beam: int = bundles.Beam,
@@ -37,13 +40,14 @@ def evaluate(
     split: str = typer.Option(
         None,
         "--split",
-        help="Which pictures: train, valid or test; the last if not given, or all "
+        help=f"Which pictures: {', '.join(SPLITS)}; the last if not given, or all "
         "where captions do not say.",
     ),
     artist: str = typer.Option(
         None,
         "--artist",
-        help="Who draws the scenes: noto, fluent or both; as in training if not given.",
+        help=f"Who draws the scenes: {', '.join(ARTIST_CHOICES)}; as in training if "
+        "not given.",
     ),
     count: int = typer.Option(
         None, "--count", min=1, help="So many pictures, chosen by hash."

@@ -6,11 +6,10 @@ import tempfile
 from pathlib import Path
 
 from keras_attention.cli import bundles
-from keras_attention.data.splits import sample, say_sample
+from keras_attention.data.scenes import SCENES, is_scenes
+from keras_attention.data.scenes.things import ARTIST_CHOICES
+from keras_attention.data.splits import SPLITS, sample, say_sample
 from keras_attention.files import write_whole
-
-SCENES = "scenes"
-SPLITS = ("train", "valid", "test")
 
 
 def evaluate_captioner(
@@ -41,7 +40,7 @@ def evaluate_captioner(
     from keras_attention.evaluation.meteor import check_meteor
     from keras_attention.training.console import plain_console
 
-    of_scenes = corpus == SCENES and not Path(corpus).exists()
+    of_scenes = is_scenes(corpus)
     _check(of_scenes, corpus, images, split, artist)
     if meteor:
         check_meteor()
@@ -100,6 +99,10 @@ def _check(of_scenes, corpus, images, split, artist):
         raise ValueError(
             f'--artist is of scenes, and {corpus} is a file or folder: say "{SCENES}", '
             "or leave it out"
+        )
+    if artist not in (None, *ARTIST_CHOICES):
+        raise ValueError(
+            f"--artist must be one of {', '.join(ARTIST_CHOICES)}; received {artist!r}"
         )
     for path in (None if of_scenes else corpus, images):
         if path is not None and not Path(path).exists():

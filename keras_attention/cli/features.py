@@ -8,6 +8,7 @@ import typer
 
 from keras_attention.cli import bundles
 from keras_attention.cli.pictures import PICTURES_HELP, named, picture_sources
+from keras_attention.data.fit import FITS, check_fit
 
 NAMES = "names.txt"
 
@@ -28,7 +29,9 @@ def features(
         None, min=1, help="Regions along each side: 7. A bundle has its own."
     ),
     fit: str = typer.Option(
-        None, help="pad (if not given), crop or stretch. A bundle has its own."
+        None,
+        help=f"How pictures become squares: {', '.join(FITS)}; the first if not given. "
+        "A bundle has its own.",
     ),
     batch_size: int = typer.Option(32, min=1, help="Pictures encoded at once."),
     force: bool = typer.Option(
@@ -42,6 +45,8 @@ def features(
             f"{encoder} is a bundle, which has its own sizes: leave out "
             f"--{'; --'.join(sizes).replace('_', '-')}"
         )
+    if fit is not None:
+        check_fit(fit)
     bundles.load_backend()
     import numpy as np
     from rich.progress import Progress

@@ -6,6 +6,7 @@ from itertools import chain
 from keras_attention.data import report as reasons
 from keras_attention.data.caption_records import Record, known_id, named_split
 from keras_attention.data.csv_cells import quoted_cells, read_rows
+from keras_attention.data.image_files import SUFFIXES
 from keras_attention.data.report import Skip
 from keras_attention.data.text_lines import read_texts
 
@@ -16,7 +17,6 @@ ID_KEY = "image_id"
 TRUTH_KEY = "truth"
 SEPARATORS = ("\t", "|", ",")
 OTHER_SEPARATORS = {";": 'semicolons, ";"', ":": 'colons, ":"', " ": "spaces"}
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 
 def read_table(path, report):
@@ -34,7 +34,7 @@ def read_table(path, report):
     separator, header = _header(first[1])
     if header is None:
         name = first[1].split(separator)[0].strip(' "')
-        if not name.lower().endswith(PICTURE_SUFFIXES):
+        if not name.lower().endswith(SUFFIXES):
             raise ValueError(
                 f"{path}: expected a header with image and caption (and perhaps "
                 f"split), or a picture in the first column; received {first[1]!r:.80}"
@@ -104,7 +104,7 @@ def _other_separator(line):
     for mark, name in OTHER_SEPARATORS.items():
         first, *rest = [cell.strip(' "').lower() for cell in line.split(mark)]
         if rest and (
-            first.endswith(PICTURE_SUFFIXES)
+            first.endswith(SUFFIXES)
             or ({first, *rest} & {*IMAGE_KEYS} and {first, *rest} & {*CAPTION_KEYS})
         ):
             return (

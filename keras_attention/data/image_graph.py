@@ -6,6 +6,7 @@ a model sees the same pixels wherever it runs. TensorFlow Serving links all its 
 
 import functools
 
+from keras_attention.data.fit import check_fit
 from keras_attention.data.image_orientation import (
     JPEG,
     PNG,
@@ -14,7 +15,6 @@ from keras_attention.data.image_orientation import (
     graph_png_orientation,
 )
 from keras_attention.data.image_work import MAX_WORK, graph_jpeg_work, graph_png_work
-from keras_attention.data.placement import check_fit
 
 MAX_PIXELS = 50_000_000
 GREY = 127  # of what is added to make a square

@@ -4,8 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-# How a picture becomes a square: all of it, with grey bars; its middle; distorted.
-FITS = ("pad", "crop", "stretch")
+from keras_attention.data.fit import check_fit
 
 
 class Placement(NamedTuple):
@@ -88,9 +87,3 @@ def placement(width, height, size, fit="pad"):
         float((size - new_height) // 2),
         size,
     )
-
-
-def check_fit(fit):
-    """Raises ValueError for what is no way to make a picture a square."""
-    if fit not in FITS:
-        raise ValueError(f"fit must be one of {', '.join(FITS)}; received {fit!r}")

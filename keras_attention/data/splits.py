@@ -3,6 +3,7 @@ which of these where a few must do."""
 
 import hashlib
 
+SPLITS = ("train", "valid", "test")
 VALID_SHARE = 0.02
 TEST_SHARE = 0.02
 

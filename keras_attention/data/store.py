@@ -19,10 +19,10 @@ import numpy as np
 from keras_attention.data.alignments import piece_links, piece_words
 from keras_attention.data.links import Links
 from keras_attention.data.report import SkipReport
+from keras_attention.data.splits import SPLITS
 from keras_attention.files import read_json
 from keras_attention.special_tokens import END_ID
 
-SPLITS = ("train", "valid", "test")
 SIDES = ("source", "target")
 ALIGNMENT = "alignment"
 META = "meta.json"

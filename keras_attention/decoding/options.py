@@ -3,8 +3,6 @@
 import dataclasses
 import difflib
 
-import numpy as np
-
 from keras_attention.checks import real_number, whole_number
 from keras_attention.special_tokens import PAD_ID
 
@@ -190,6 +188,8 @@ class DecodingOptions:
             return self.max_length
         length = ops.shape(inputs["source_ids"])[1]
         if isinstance(length, int):
+            import numpy as np
+
             # Rounded as the tensors of `_limit` are.
             limit = np.float32(self.max_length_ratio) * np.float32(length)
             limit = int(min(limit, MOST_STEPS)) + self.max_length_offset

@@ -1,26 +1,17 @@
 """The families of models that a recipe may name, each with its sizes."""
 
-from keras_attention.models.recurrent import PRESETS as RECURRENT_PRESETS
-from keras_attention.models.recurrent import RecurrentSeq2Seq
-from keras_attention.models.recurrent_captioner import (
-    PRESETS as RECURRENT_CAPTIONER_PRESETS,
-)
-from keras_attention.models.recurrent_captioner import RecurrentCaptioner
-from keras_attention.models.transformer import PRESETS as TRANSFORMER_PRESETS
-from keras_attention.models.transformer import Transformer
-from keras_attention.models.transformer_captioner import (
-    PRESETS as TRANSFORMER_CAPTIONER_PRESETS,
-)
-from keras_attention.models.transformer_captioner import TransformerCaptioner
+from importlib import import_module
 
-# Of each task, by the name of the family.
+from keras_attention import choices, models
+
+
+def _class_and_presets(name):
+    module = import_module(f"{models.__name__}.{models.HOMES[name]}")
+    return getattr(module, name), module.PRESETS
+
+
+# Of each task, by the name of the family, the model's class and its presets.
 FAMILIES = {
-    "translation": {
-        "transformer": (Transformer, TRANSFORMER_PRESETS),
-        "recurrent": (RecurrentSeq2Seq, RECURRENT_PRESETS),
-    },
-    "captioning": {
-        "recurrent": (RecurrentCaptioner, RECURRENT_CAPTIONER_PRESETS),
-        "transformer": (TransformerCaptioner, TRANSFORMER_CAPTIONER_PRESETS),
-    },
+    task: {family: _class_and_presets(name) for family, name in families.items()}
+    for task, families in choices.FAMILIES.items()
 }

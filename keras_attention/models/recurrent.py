@@ -183,8 +183,8 @@ class RecurrentSeq2Seq(RecurrentWriter):
     def _check(self):
         if self.attention not in ATTENTIONS:
             raise ValueError(
-                'attention must be "bahdanau", "luong" or None ("none" in a recipe); '
-                f"received attention={self.attention!r}"
+                f"attention must be one of {', '.join(map(repr, ATTENTIONS))} "
+                f'("none" in a recipe); received attention={self.attention!r}'
             )
         if self.attention != "luong" and self.input_feeding:
             raise ValueError(

@@ -171,12 +171,13 @@ class RecurrentCaptioner(RecurrentWriter):
     def _check(self):
         if self.attention not in ATTENTIONS:
             raise ValueError(
-                'attention must be "soft" or None ("none" in a recipe); received '
-                f"attention={self.attention!r}"
+                f"attention must be one of {', '.join(map(repr, ATTENTIONS))} "
+                f'("none" in a recipe); received attention={self.attention!r}'
             )
         if self.inject not in (None, *INJECTIONS):
             raise ValueError(
-                f'inject must be "first" or "every"; received inject={self.inject!r}'
+                f"inject must be one of {', '.join(map(repr, INJECTIONS))}; received "
+                f"inject={self.inject!r}"
             )
         if self.inject is not None and self.attention is not None:
             raise ValueError(

@@ -10,6 +10,7 @@ soft-sampling     attention, and in training also words of its own (Bengio et al
 import dataclasses
 from typing import Any, NamedTuple
 
+from keras_attention.data.scenes import SCENES, is_scenes
 from keras_attention.studies.variants import model_options
 
 NEEDS_ATTENTION = ("attention_units", "gate")
@@ -68,10 +69,10 @@ def check_recipe(recipe):
             f'model.family="{recipe.model.family}". Take another recipe, such as '
             "scenes-soft"
         )
-    if recipe.data.corpus != "scenes":
+    if not is_scenes(recipe.data.corpus):
         raise ValueError(
             f"{where}: the study counts things and looks into their boxes, which are "
-            'known of data.corpus="scenes" alone; received '
+            f'known of data.corpus="{SCENES}" alone; received '
             f'data.corpus="{recipe.data.corpus}"'
         )
     attention = model_options(recipe).get("attention", "soft")

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from keras_attention.checks import whole_number
+from keras_attention.data.fit import check_fit
 from keras_attention.data.images import load_pictures
-from keras_attention.data.placement import placement
 from keras_attention.special_tokens import PAD_ID
 from keras_attention.tasks.batches import num_rows, pad_rows, pad_to_bucket, strings
 from keras_attention.tasks.captions import (
@@ -53,7 +53,7 @@ class Captioner(Task):
         metrics=None,
     ):
         super().__init__(model, options, training, metrics)
-        placement(1, 1, 1, fit)  # which refuses what is no fit
+        check_fit(fit)
         self.tokenizer = tokenizer
         self.fit = fit
         self.language = language

@@ -15,7 +15,7 @@ from keras_attention.data.caption_writer import (
 from keras_attention.data.captions import CaptionFiles
 from keras_attention.data.features import compute_caption_features
 from keras_attention.data.report import SkipReport
-from keras_attention.data.scenes import Scenes
+from keras_attention.data.scenes import SCENES, Scenes, is_scenes
 from keras_attention.data.shared_captions import SplitByCaption
 from keras_attention.data.splits import say_sample
 from keras_attention.data.tokenizer import Tokenizer
@@ -64,8 +64,7 @@ class CaptioningTraining:
     @property
     def is_of_scenes(self):
         """Whether pictures are composed, and not somebody's."""
-        name = self.recipe.data.corpus
-        return name == "scenes" and not Path(name).exists()
+        return is_scenes(self.recipe.data.corpus)
 
     def check(self):
         """Raises ValueError for what can be found wrong before anything is written."""
@@ -80,7 +79,7 @@ class CaptioningTraining:
         for key in ("corpus", "images"):
             name = getattr(self.recipe.data, key)
             if name and not Path(name).exists():
-                hint = ' (or take the shipped "scenes")' if key == "corpus" else ""
+                hint = f' (or take the shipped "{SCENES}")' if key == "corpus" else ""
                 raise ValueError(
                     f"data.{key}: there is no file or folder {name} (from "
                     f"{Path.cwd()}){hint}"

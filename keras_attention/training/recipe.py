@@ -9,8 +9,9 @@ from keras_attention.checks import check_model_name, real_number, whole_number
 from keras_attention.data.augmentation import Augmentation
 from keras_attention.data.captions import FORMATS
 from keras_attention.data.direction import check_direction
-from keras_attention.data.placement import FITS
-from keras_attention.data.scenes.drawing import ARTIST_CHOICES
+from keras_attention.data.fit import FITS
+from keras_attention.data.scenes import SCENES, is_scenes
+from keras_attention.data.scenes.things import ARTIST_CHOICES, LANGUAGES
 from keras_attention.data.shared_captions import SPLIT_BY
 from keras_attention.data.tokenizer import MODEL_TYPES
 from keras_attention.data.toy import TASKS
@@ -31,7 +32,7 @@ else:
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 DATA_TABLES = {"translation": DataConfig, "captioning": CaptionDataConfig}
-AUGMENTATIONS = ("flip", "shift", "zoom", "brightness", "contrast", "saturation")
+AUGMENTATIONS = tuple(field.name for field in dataclasses.fields(Augmentation))
 # What may decide the best checkpoint; the first, unless something else is said.
 METRICS = {
     "translation": ("bleu", "chrf", "exact"),
@@ -59,13 +60,17 @@ _LEAST = {
 }
 
 
-def choices(task):
+def choices(task, of_scenes=False):
     """The words that keys of a recipe may hold, a dict from "table.key" to tuples.
 
     The lists stand beside what implements them; this says only where they are used.
+
+    Args:
+        task: str.
+        of_scenes: bool. Whether the pictures are scenes, not somebody's.
     """
     known = {
-        "model.family": words.FAMILIES,
+        "model.family": tuple(words.FAMILIES[task]),
         "tokenizer.type": MODEL_TYPES,
         "training.optimizer": words.OPTIMIZERS,
         "training.schedule": words.DECAYS,
@@ -82,6 +87,8 @@ def choices(task):
             "data.split_by": SPLIT_BY,
             "data.scenes_artist": ARTIST_CHOICES,
         }
+    if of_scenes:
+        known["data.language"] = LANGUAGES
     return known
 
 
@@ -103,7 +110,8 @@ class Recipe:
         if self.task not in DATA_TABLES:
             known = tuple(DATA_TABLES)
             raise ValueError(unknown(f"task {self.task!r}", self.task, known))
-        for where, known in choices(self.task).items():
+        of_scenes = self.task == "captioning" and is_scenes(self.data.corpus)
+        for where, known in choices(self.task, of_scenes).items():
             table, key = where.split(".")
             value = getattr(getattr(self, table), key)
             if value not in known:
@@ -175,11 +183,10 @@ class Recipe:
             Augmentation(**{key: getattr(data, key) for key in AUGMENTATIONS})
         except ValueError as error:
             raise ValueError(f"data: {error}") from None
-        scenes = data.corpus == "scenes" and not Path("scenes").exists()
-        if self.validation_metric == "object_f1" and not scenes:
+        if self.validation_metric == "object_f1" and not is_scenes(data.corpus):
             raise ValueError(
                 'training.validation_metric="object_f1" needs to know which things '
-                'are in a picture, as data.corpus="scenes" does; take "cider"'
+                f'are in a picture, as data.corpus="{SCENES}" does; take "cider"'
             )
 
     @classmethod

@@ -61,7 +61,7 @@ class CaptionDataConfig:
     format: str = "auto"
     """What the file is; "auto" finds out. "csv" is a table with any separator."""
     language: str = "en"
-    """ISO code of the captions; for scenes "en", "de", "fr", "es" or "zh"."""
+    """ISO code of the captions."""
     fit: str = "pad"
     """How a picture becomes a square: "pad" keeps all of it, "crop" takes the middle,
     "stretch" distorts."""
@@ -124,7 +124,7 @@ class ModelConfig:
     family: str = "transformer"
     """Kind of model."""
     preset: str = "small"
-    """Named sizes of the family: "tiny", "small", "base", "big"."""
+    """Named sizes of the family, which follow below."""
     options: dict = dataclasses.field(default_factory=dict)
     """What overrides the preset."""
 
@@ -187,7 +187,7 @@ class TrainingConfig:
     """λ of the loss that wants all regions of a picture looked at (Xu et al., 2015);
     0 is off."""
     encoder_weights: str = "pretrained"
-    """"pretrained", where an image encoder has such weights, or "random"."""
+    """How an image encoder begins; one that has no pretrained weights is "random"."""
     scheduled_sampling: str = "none"
     """How fast a recurrent model is made to go on from its own words in training
     (Bengio et al., 2015); "none" is never."""

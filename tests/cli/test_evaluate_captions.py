@@ -216,7 +216,7 @@ def test_scenes_are_those_that_were_held_out(load, capsys):
         (["captions.csv", "--split", "valid"], "names no picture for --split valid"),
         (["captions.csv", "--alignments", "x"], "--alignments says nothing about capt"),
         (["captions.csv", "b.txt"], "the target side says nothing about captions"),
-        (["scenes", "--artist", "me"], "artist of scenes must be one of noto, fluent"),
+        (["scenes", "--artist", "me"], "--artist must be one of noto, fluent, both"),
     ],
 )
 def test_what_cannot_be_is_refused(

@@ -15,7 +15,7 @@ from keras_attention.data.alignments import (
     word_links,
     words_at,
 )
-from keras_attention.data.tokenizer import Tokenizer
+from keras_attention.data.tokenizer import MODEL_TYPES, Tokenizer
 from keras_attention.evaluation.attention import alignment_error_rate
 
 SENTENCES = [
@@ -23,7 +23,6 @@ SENTENCES = [
     "the dialogue box opens when the file is saved",
     "menus can be closed with the escape key",
 ]
-MODEL_TYPES = ("unigram", "bpe", "char", "word")
 # What normalisation makes longer, shorter, or into a space; what no piece knows.
 TEXTS = [
     "the file",

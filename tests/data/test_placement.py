@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_attention.data.fit import FITS
 from keras_attention.data.image_graph import decode_picture
 from keras_attention.data.images import load_pictures, placement, window
 from tests.data.pictures import encoded, pixels
 
 pytest.importorskip("tensorflow")
-
-FITS = ["pad", "crop", "stretch"]
 
 
 def edges_of(found):

@@ -316,9 +316,12 @@ def test_an_encoder_that_is_not_trained_stays_as_it_is():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"attention": "hard"}, 'attention must be "soft" or None'),
+        ({"attention": "hard"}, "attention must be one of 'soft', None"),
         ({"inject": "every"}, "inject says when a decoder without attention"),
-        ({"attention": None, "inject": "last"}, 'inject must be "first" or "every"'),
+        (
+            {"attention": None, "inject": "last"},
+            "inject must be one of 'first', 'every'",
+        ),
         ({"readout": "softmax"}, "readout must be one of 'linear', 'tanh', 'maxout'"),
         ({"dropout": 1.0}, "dropout must be at least 0 and below 1"),
         ({"cell": "qrnn"}, "cell must be one of"),

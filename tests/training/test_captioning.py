@@ -213,7 +213,7 @@ def test_a_transformer_is_trained_alike(tmp_path):
             {"images": "nowhere", "corpus": "."},
             "data.images: there is no file or folder",
         ),
-        ({"language": "it"}, "language of scenes must be one of"),
+        ({"language": "it"}, "unknown data.language .it.; known are: en, de"),
         ({"scenes_things": 2}, "scenes have from 4"),
         ({"split_by": "caption"}, "scenes have splits of their own"),
         ({"split_by": "captions"}, "split_by .*caption"),

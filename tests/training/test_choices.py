@@ -5,9 +5,11 @@ import json
 import keras
 import pytest
 
+from keras_attention import choices as words
 from keras_attention.choices import DECAYS, SAMPLING_SCHEDULES
 from keras_attention.data.captions import FORMATS, read_captions
-from keras_attention.data.placement import FITS, placement
+from keras_attention.data.fit import FITS
+from keras_attention.data.placement import placement
 from keras_attention.data.scenes import Scenes
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.layers.scheduled_sampling import ScheduledSampling
@@ -52,7 +54,10 @@ def compiled_model(folder, **training):
 
 
 def check_family(word, folder):
-    assert all(word in families for families in FAMILIES.values())
+    for task, families in FAMILIES.items():
+        model_class, presets = families[word]
+        assert model_class.__name__ == words.FAMILIES[task][word]
+        assert "tiny" in presets
 
 
 def check_tokenizer(word, folder):
@@ -112,6 +117,10 @@ def check_split_by(word, folder):
     assert (found.split is None) == (word == "image")
 
 
+def check_language(word, folder):
+    assert Scenes(1, language=word)[0].captions
+
+
 def check_artist(word, folder):
     assert Scenes(1, artist=word)[0].image.shape[-1] == 3
 
@@ -130,12 +139,13 @@ CHECKS = {
     "data.format": check_format,
     "data.split_by": check_split_by,
     "data.scenes_artist": check_artist,
+    "data.language": check_language,
 }
 WORDS = {
     (where, word): None
     for task in ("translation", "captioning")
-    for where, words in choices(task).items()
-    for word in words
+    for where, known in choices(task, of_scenes=task == "captioning").items()
+    for word in known
 }
 
 

@@ -1,15 +1,27 @@
 """Scenes: composed pictures of which everything is known, with captions in five
 languages; see docs/scenes.md."""
 
-from keras_attention.data.scenes.language import Statement, describe, read_caption
-from keras_attention.data.scenes.scenes import Scenes
-from keras_attention.data.scenes.things import LANGUAGES, load_things
+from pathlib import Path
 
-__all__ = [
-    "LANGUAGES",
-    "Scenes",
-    "Statement",
-    "describe",
-    "load_things",
-    "read_caption",
-]
+from keras_attention.lazy import lazy_names
+
+HOMES = {
+    "LANGUAGES": "things",
+    "Scenes": "scenes",
+    "Statement": "language",
+    "describe": "language",
+    "load_things": "things",
+    "read_caption": "language",
+}
+
+__all__ = [*HOMES]
+__getattr__, __dir__ = lazy_names(__name__, HOMES)
+
+# What a recipe and the command line call them.
+SCENES = "scenes"
+
+
+def is_scenes(corpus):
+    """Whether a corpus of this name is of scenes: they are, unless there is such a file
+    or folder."""
+    return str(corpus) == SCENES and not Path(SCENES).exists()

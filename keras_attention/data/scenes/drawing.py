@@ -11,9 +11,6 @@ SIDE = 64  # of a sprite
 COLUMNS = 16
 OPAQUE = 32  # alpha from which a pixel belongs to the thing
 ANGLES = 5  # degrees between the turns that are kept
-ARTISTS = ("noto", "fluent")
-# "both" take turns, at random.
-ARTIST_CHOICES = (*ARTISTS, "both")
 
 
 @functools.cache

@@ -7,10 +7,12 @@ from typing import ClassVar
 import numpy as np
 
 from keras_attention.data.captioned_image import CaptionedImage
-from keras_attention.data.scenes.drawing import ARTIST_CHOICES, ARTISTS, draw
+from keras_attention.data.scenes.drawing import draw
 from keras_attention.data.scenes.language import describe
 from keras_attention.data.scenes.layout import draw_plan, place, relations_of
 from keras_attention.data.scenes.things import (
+    ARTIST_CHOICES,
+    ARTISTS,
     LANGUAGES,
     files_digest,
     load_things,

@@ -8,6 +8,10 @@ from typing import NamedTuple
 
 HERE = Path(__file__).parent
 LANGUAGES = ("en", "de", "fr", "es", "zh")
+# Each has a sheet of sprites.
+ARTISTS = ("noto", "fluent")
+# Of scenes; with "both" each is by one of them.
+ARTIST_CHOICES = (*ARTISTS, "both")
 MOST = 4  # of one thing in a scene
 NUMBERS = {
     "en": ("two", "three", "four"),
@@ -108,7 +112,7 @@ def load_things(count=None):
 def files_digest():
     """A hash of the table and of both sheets: what is kept of others is stale."""
     digest = hashlib.blake2b(digest_size=8)
-    for name in ("things.tsv", "noto.png", "fluent.png"):
+    for name in ("things.tsv", *(f"{artist}.png" for artist in ARTISTS)):
         digest.update((HERE / name).read_bytes())
     return digest.hexdigest()
 
