@@ -17,6 +17,7 @@ from keras_attention.data.tokenizer import MODEL_TYPES
 from keras_attention.data.toy import TASKS
 from keras_attention.decoding.options import DecodingOptions
 from keras_attention.training.config import checked_table, from_table, to_toml, unknown
+from keras_attention.training.recipe_names import meant
 from keras_attention.training.tables import (
     CaptionDataConfig,
     DataConfig,
@@ -257,9 +258,10 @@ def load_recipe(name, overrides=()):
     if path.suffix != ".toml":
         path = RECIPES / f"{name}.toml"
         if not path.exists():
+            shipped = {other: _languages(other) for other in shipped_recipes()}
             raise ValueError(
-                unknown(f"recipe {str(name)!r}", str(name), shipped_recipes())
-                + "; or give the path of a .toml file"
+                f"unknown recipe {str(name)!r}; {meant(str(name), shipped)}known are: "
+                f"{', '.join(shipped)}; or give the path of a .toml file"
             )
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -271,6 +273,11 @@ def load_recipe(name, overrides=()):
     for override in overrides:
         _apply(tables, override)
     return Recipe.from_tables(tables)
+
+
+def _languages(name):
+    data = load_recipe(name).data
+    return data.languages() if isinstance(data, DataConfig) else ("", "")
 
 
 def _apply(tables, override):

@@ -148,7 +148,7 @@ def test_languages_that_are_not_given_come_from_the_corpus():
 
 
 def test_a_recipe_that_is_not_there(tmp_path):
-    with pytest.raises(ValueError, match=r"'revers'; did you mean 'reverse'\?.*\.toml"):
+    with pytest.raises(ValueError, match=r"'revers'; did you mean 'reverse'.*\.toml"):
         load_recipe("revers")
     with pytest.raises(ValueError, match="there is no recipe file .*none.toml"):
         load_recipe(tmp_path / "none.toml")
