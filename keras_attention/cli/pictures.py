@@ -116,10 +116,11 @@ def window_of(image_bytes, size, fit):
 
 
 def whole_picture(image_bytes, longest=640):
-    """The picture itself, uint8 `(H, W, 3)`, the longer side being `longest`."""
+    """The picture itself, uint8 `(H, W, 3)`, the longer side at most `longest`."""
     from keras_attention.data.images import load_pixels, picture_size, placement
 
     width, height = picture_size(image_bytes)
+    longest = min(longest, max(width, height))
     place = placement(width, height, longest)
     box = place.to_square([0, 0, width, height]).round().astype(int)
     left, top, right, bottom = box.tolist()

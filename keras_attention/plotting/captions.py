@@ -4,7 +4,6 @@ The panels are those of figures 2 and 3 of Xu et al. (2015); what is not looked 
 dark here and keeps some of its colour, so that it can be told what it is.
 """
 
-import math
 import re
 
 import numpy as np
@@ -22,14 +21,24 @@ from keras_attention.plotting.overlay import (
     overlay,
     peak_place,
 )
+from keras_attention.plotting.panels import (
+    DOTS,
+    GAP_INCHES,
+    legend,
+    panel_inches,
+    rows_and_columns,
+)
 from keras_attention.plotting.saving import save_figure
-from keras_attention.plotting.sheet import Sheet, line_height, shrink, wrap
+from keras_attention.plotting.sheet import (
+    Sheet,
+    line_height,
+    shrink,
+    wrap,
+    wrap_spans,
+)
 
 END = "</s>"
-PANEL_INCHES = 1.45  # the longer side
 NARROWEST_INCHES = 0.7  # room for a word
-GAP_INCHES = 0.12
-MOST_COLUMNS = 6
 WORD_POINTS, SMALLEST_POINTS, WEIGHT_POINTS, TITLE_POINTS = 10, 7, 7, 10
 RIGHT, WRONG = "#2ca02c", "#d62728"
 WHOLE = (0.0, 0.0, 1.0, 1.0)
@@ -53,7 +62,8 @@ def plot_caption(
 ):
     """Draws where each word of a caption was looked up.
 
-    Below each panel stands the weight of the cell that was looked at most.
+    Below each panel stands the weight of the cell that was looked at most; below all,
+    what that and the boxes mean. Photographs get larger panels than small pictures.
 
     Args:
         picture: uint8 `(H, W, 3)`.
@@ -89,15 +99,23 @@ def plot_caption(
     maps = check_maps(attention, len(tokens))
     boxes = _check_boxes_of_tokens(boxes, len(tokens))
     words = words_of(tokens, maps, boxes, join_words)
-    families = font_families("".join([*(word for word, _, _ in words), title or ""]))
+    # Of each panel: whether the peak is in a box; None where there is none.
+    inside = [
+        any(holds(box, peak_in(weights, picture, window)) for box in things)
+        if len(things)
+        else None
+        for _, weights, things in words
+    ]
+    explained = legend(inside, RIGHT, WRONG) if words else []
+    texts = [*(word for word, _, _ in words), title or "", *(t for t, _ in explained)]
+    families = font_families("".join(texts))
 
-    height, width = (
-        PANEL_INCHES * s / max(picture.shape[:2]) for s in picture.shape[:2]
-    )
+    inches = panel_inches(picture.shape, 1 + len(words))
+    side = round(inches * DOTS)
+    height, width = (inches * s / max(picture.shape[:2]) for s in picture.shape[:2])
     width, height = max(width, 0.02), max(height, 0.02)  # a line of pixels is seen too
     column = max(width, NARROWEST_INCHES) + GAP_INCHES
-    rows = math.ceil((1 + len(words)) / MOST_COLUMNS)
-    columns = math.ceil((1 + len(words)) / rows)
+    rows, columns = rows_and_columns(column - GAP_INCHES, 1 + len(words))
     titles = [_fit_word(word, column - 0.08, families) for word, _, _ in words]
     heading = wrap(title or "", columns * column - GAP_INCHES, families, TITLE_POINTS)
     top = len(heading) * line_height(TITLE_POINTS) + 0.05
@@ -106,10 +124,15 @@ def plot_caption(
         for row in _rows_of([(0, []), *titles], columns)
     ]
     below = 0.08 + line_height(WEIGHT_POINTS)
+    bottom = top + sum(above) + rows * (height + below)
+    notes = [
+        (text, span, color)
+        for text, color in explained
+        for span in wrap_spans(text, columns * column, families, WEIGHT_POINTS)
+    ]
+    line = line_height(WEIGHT_POINTS)
 
-    sheet = Sheet(
-        columns * column, top + sum(above) + rows * (height + below), families
-    )
+    sheet = Sheet(columns * column, bottom + 0.06 + len(notes) * line, families)
     sheet.write(heading, columns * column / 2, 0, TITLE_POINTS, align="center")
 
     def place(panel):
@@ -117,17 +140,22 @@ def plot_caption(
         y = top + sum(above[: row + 1]) + row * (height + below)
         return across * column + (column - width) / 2, y, width, height
 
-    sheet.show(fit_panel(picture), *place(0))
+    sheet.show(fit_panel(picture, side), *place(0))
     for number, (_, weights, things) in enumerate(words):
-        axes = sheet.show(overlay(picture, weights, window), *place(number + 1))
+        panel = overlay(picture, weights, window, side)
+        axes = sheet.show(panel, *place(number + 1))
         points, lines = titles[number]
         sheet.title(axes, lines, points)
         axes.set_xlabel(
             f"{100 * weights.max():.0f} %", fontsize=WEIGHT_POINTS, labelpad=2
         )
-        inside = any(holds(box, peak_in(weights, picture, window)) for box in things)
         for box in things:
-            draw_box(axes, box, picture, RIGHT if inside else WRONG)
+            draw_box(axes, box, picture, RIGHT if inside[number] else WRONG)
+    for number, (text, span, color) in enumerate(notes):
+        y, marked = bottom + 0.06 + number * line, (0, 1 if color else 0)
+        sheet.write_marked(
+            text, [span], GAP_INCHES / 2, y, WEIGHT_POINTS, marked, color
+        )
     if path is not None:
         save_figure(sheet.figure, path)
     return sheet.figure

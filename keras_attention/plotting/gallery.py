@@ -3,7 +3,6 @@
 from typing import Any, NamedTuple
 
 from keras_attention.plotting.captions import (
-    GAP_INCHES,
     WHOLE,
     WRONG,
     draw_box,
@@ -19,6 +18,7 @@ from keras_attention.plotting.overlay import (
     fit_panel,
     overlay,
 )
+from keras_attention.plotting.panels import GAP_INCHES
 from keras_attention.plotting.saving import save_figure
 from keras_attention.plotting.sheet import Sheet, line_height, wrap, wrap_spans
 

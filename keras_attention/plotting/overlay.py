@@ -54,18 +54,19 @@ def _spline(cells, pixels, start, end, window=None):
     return (shares * inside[:, None]).astype("float32")
 
 
-def overlay(picture, attention, window=(0.0, 0.0, 1.0, 1.0)):
+def overlay(picture, attention, window=(0.0, 0.0, 1.0, 1.0), side=SIDE):
     """The picture where it was looked at, dark and pale elsewhere.
 
     Args:
         picture: uint8 `(H, W, 3)`.
         attention: float `(N, N)`.
         window: see `smooth_map`.
+        side: int. Pixels of the longer side.
 
     Returns:
-        uint8 `(h, w, 3)`, made smaller or larger to `SIDE` pixels.
+        uint8 `(h, w, 3)`, made smaller or larger to `side` pixels.
     """
-    picture = fit_panel(picture)
+    picture = fit_panel(picture, side)
     light = smooth_map(attention, picture.shape[1::-1], window)[..., None]
     pixels = picture.astype("float32")
     grey = (pixels @ LUMA)[..., None]
@@ -73,10 +74,10 @@ def overlay(picture, attention, window=(0.0, 0.0, 1.0, 1.0)):
     return np.round(dark + (pixels - dark) * light).astype("uint8")
 
 
-def fit_panel(picture):
-    """uint8 `(H, W, 3)`, its longer side `SIDE` pixels."""
+def fit_panel(picture, side=SIDE):
+    """uint8 `(H, W, 3)`, its longer side `side` pixels."""
     height, width = picture.shape[:2]
-    scale = SIDE / max(height, width)
+    scale = side / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     image = Image.fromarray(np.ascontiguousarray(picture))
     return np.asarray(image.resize(size, Image.Resampling.LANCZOS))

@@ -53,7 +53,7 @@ def test_the_map_lies_where_the_model_saw_the_picture(
     code, out, _ = run(argv, capsys)
     assert code == 0
     np.testing.assert_allclose(drawn["window"], window, atol=1e-6)
-    assert drawn["picture"].shape == (640, 400, 3)
+    assert drawn["picture"].shape == (64, 40, 3)
     assert json.loads(out)["square"] == square
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.text import Text
 from PIL import Image
 
 from keras_attention.plotting.captions import RIGHT, WRONG, plot_caption, words_of
@@ -94,6 +95,61 @@ def test_boxes_say_whether_the_peak_is_inside(box, color):
     assert to_hex(drawn.get_edgecolor()) == color
 
 
+def texts(figure):
+    """What stands beside the panels: title and legend."""
+    found = [one for one in figure.findobj(Text) if one.axes is None]
+    return [one for one in found if one.get_text() and "00 %" not in one.get_text()]
+
+
+def written(figure):
+    return [one.get_text() for one in texts(figure)]
+
+
+HIT, MISS = [(0, 0, 15, 10)], [(20, 20, 60, 40)]
+PERCENT = "% of attention in the region that is looked at most"
+INSIDE, OUTSIDE = (
+    ["□", f" what is named, with that region {where}"]
+    for where in ("inside", "outside")
+)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "expected"),
+    [
+        (None, [PERCENT]),
+        ([[], HIT, HIT], [PERCENT, *INSIDE]),
+        ([[], MISS, []], [PERCENT, *OUTSIDE]),
+        ([[], MISS, HIT], [PERCENT, *INSIDE, *OUTSIDE]),
+    ],
+)
+def test_a_legend_says_what_boxes_and_percentages_mean(boxes, expected):
+    weights = np.zeros((3, 4, 4))
+    weights[:, 0, 0] = 1
+    figure = plot_caption(PICTURE, ["▁a", "▁dog", "▁cat"], weights, boxes=boxes)
+    assert sorted(written(figure)) == sorted(expected)
+    labels = extents(figure, [axes.xaxis.label for axes in figure.axes[1:]])
+    highest = max(note.y1 for note in extents(figure, texts(figure)))
+    assert highest < min(label.y0 for label in labels)
+
+
+def test_without_words_there_is_no_legend():
+    assert written(plot_caption(PICTURE, [], np.zeros((0, 4, 4)))) == []
+
+
+@pytest.mark.parametrize(
+    ("shape", "words", "inches"),
+    [((60, 40), 3, 1.45), ((480, 640), 3, 2.7), ((640, 480), 40, 1.44)],
+)
+def test_photographs_have_panels_that_are_large_enough_to_see(shape, words, inches):
+    picture = np.zeros((*shape, 3), "uint8")
+    figure = plot_caption(picture, [f"▁w{i}" for i in range(words)], maps(words))
+    panel = figure.axes[1].get_window_extent()
+    longest = max(panel.width, panel.height) / figure.dpi
+    assert longest >= inches - 0.01
+    assert max(figure.axes[1].images[0].get_array().shape) / longest > 130
+    assert figure.get_figwidth() < 15
+
+
 def test_boxes_and_maps_of_a_letterboxed_picture_meet():
     """The picture is the middle half of the square: row 1 of 4 is its upper half."""
     weights = np.zeros((1, 4, 4))
@@ -121,7 +177,7 @@ def test_long_captions_wrap_into_rows():
     figure = plot_caption(PICTURE, words, maps(14), title="two $ signs $")
     assert len(figure.axes) == 15
     assert len({round(axes.get_position().y0, 3) for axes in figure.axes}) == 3
-    assert [text.get_text() for text in figure.texts] == ["two $ signs $"]
+    assert "two $ signs $" in written(figure)
 
 
 def test_long_words_keep_to_their_panels():
@@ -131,7 +187,7 @@ def test_long_words_keep_to_their_panels():
     titles = extents(figure, [axes.title for axes in figure.axes[1:]])
     for left, right in zip(titles, titles[1:], strict=False):
         assert left.x1 < right.x0
-    heading = extents(figure, figure.texts)
+    heading = extents(figure, [t for t in figure.texts if "a b" in t.get_text()])
     assert len(heading) > 1
     assert min(line.y0 for line in heading) > max(title.y1 for title in titles)
     assert max(line.x1 for line in heading) <= figure.bbox.x1
