@@ -17,6 +17,7 @@ from keras_attention.data.augmentation import Augmentation
 from keras_attention.data.fit import FITS
 from keras_attention.data.image_files import SUFFIXES
 from keras_attention.data.readers import FORMATS as PAIR_FORMATS
+from keras_attention.data.readers import read_pairs
 from keras_attention.data.scenes.things import ARTIST_CHOICES
 from keras_attention.data.splits import SPLITS
 from keras_attention.decoding.options import UNKNOWN_WORDS
@@ -65,6 +66,31 @@ def test_a_list_of_words_is_written_once():
     for each in known:
         if len(each) > 2:  # two words may well be something else
             assert len(places.get(frozenset(each), [])) <= 1, each
+
+
+# A pair in every format that is known.
+PAIRS = {
+    "auto": "a\tb\n",
+    "tsv": "a\tb\n",
+    "csv": "a,b\n",
+    "paired": "a\n",
+    "jsonl": '{"source": "a", "target": "b"}\n',
+}
+
+
+@pytest.mark.parametrize("word", PAIR_FORMATS)
+def test_a_format_of_pairs_that_is_known_is_read(tmp_path, word):
+    path, target_path = tmp_path / "source", tmp_path / "target"
+    path.write_text(PAIRS[word])
+    target_path.write_text("b\n")
+    target = target_path if word == "paired" else None
+    (pair,) = read_pairs(path, target_path=target, format=word)
+    assert (pair.source, pair.target) == ("a", "b")
+
+
+def test_another_format_of_pairs_is_refused_with_all_that_are_known(tmp_path):
+    with pytest.raises(ValueError, match="one of auto, tsv, csv, paired, jsonl; rec"):
+        list(read_pairs(tmp_path / "source", format="table"))
 
 
 COMMANDS = typer.main.get_command(app).commands

@@ -103,7 +103,9 @@ def read_pairs(
 
 def _resolve_format(path, target_path, format):
     if format not in FORMATS:
-        raise ValueError(f"format must be one of {FORMATS}; received {format!r}")
+        raise ValueError(
+            f"format must be one of {', '.join(FORMATS)}; received {format!r}"
+        )
     if format == "auto":
         name = str(path).lower().removesuffix(".gz")
         format = "csv" if name.endswith(".csv") else "tsv"
