@@ -4,8 +4,8 @@
     python tools/score_by_length.py --ends 15 35 --runs studies/bottleneck/runs/*
 
 For each run: BLEU of sources of 1 to 5 words, 6 to 10, 11 to 15, 16 to 20 and over 20,
-or up to other ends; of all; and of all against the references of *other* sentences, whose
-references have as many words: what comes of fluency and length alone.
+or up to other ends; of all; and of all against the references of *other* sentences,
+whose references have as many words: what comes of fluency and length alone.
 """
 
 import argparse
