@@ -8,6 +8,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from keras_attention.os_errors import writing
+
 
 @contextlib.contextmanager
 def whole_folder(path, overwrite=False, option=""):
@@ -28,12 +30,16 @@ def whole_folder(path, overwrite=False, option=""):
             f"{path} exists already and is left as it is; choose another place{option}"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    # A leading dot: whoever watches the parent folder passes it by.
-    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        # A leading dot: whoever watches the parent folder passes it by.
+        scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     try:
         new, old = scratch / "new", scratch / "old"
-        new.mkdir()
-        yield new
+        with writing(path):
+            new.mkdir()
+            yield new
         if path.exists():
             path.rename(old)
         try:
@@ -46,6 +52,27 @@ def whole_folder(path, overwrite=False, option=""):
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def whole_file(path):
+    """Yields a temporary path beside `path` that becomes it if the block succeeds.
+
+    Args:
+        path: of the file; one that is there is replaced.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with writing(path):
+            yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        if error.filename is None or Path(error.filename) != temporary:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def write_whole(path, text):
     """Writes a text file so that readers see the old text or the new.
 
@@ -54,11 +81,11 @@ def write_whole(path, text):
     """
     path = Path(path)
     if path.exists() and not path.is_file():
-        path.write_text(text, encoding="utf-8", errors="surrogateescape")
+        with writing(path):
+            path.write_text(text, encoding="utf-8", errors="surrogateescape")
         return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
-    temporary.replace(path)
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def read_json(path):

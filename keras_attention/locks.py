@@ -45,11 +45,10 @@ def locked(folder, doing):
         yield
         return
     try:
-        since = time.strftime("%Y-%m-%d %H:%M:%S")
-        file.write(
-            f"process {os.getpid()} on {socket.gethostname()}, {doing} since {since}\n"
-        )
-        file.flush()
+        whose = f"process {os.getpid()} on {socket.gethostname()}"
+        holder = f"{whose}, {doing} since {time.strftime('%Y-%m-%d %H:%M:%S')}"
+        with contextlib.suppress(OSError):  # A full disk is for the block to find.
+            os.write(file.fileno(), f"{holder}\n".encode())
         _held[path] = (file, threading.get_ident())
         yield
     finally:

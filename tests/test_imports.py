@@ -24,6 +24,7 @@ ARROWS = {
     "graph_errors": [],
     "choices": [],
     "locks": [],
+    "os_errors": [],
     "layers": [],
     "models": ["layers"],
     "decoding": ["models"],
@@ -67,6 +68,7 @@ def reachable(part):
         "byte_pieces",
         "choices",
         "locks",
+        "os_errors",
         "graph_errors",
     }
     if part == "serving":

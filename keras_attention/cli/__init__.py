@@ -7,6 +7,7 @@ import os
 import sys
 
 from keras_attention.cli.utf8 import in_utf8_mode, write_utf8
+from keras_attention.os_errors import STANDARD_OUTPUT, say, writing
 
 
 def main(argv=None):
@@ -19,13 +20,19 @@ def main(argv=None):
         in_utf8_mode()
     write_utf8()
     try:
-        code = _run(argv)
-        # Short output is written only now.
-        sys.stdout.flush()
+        with writing(STANDARD_OUTPUT):
+            code = _run(argv)
+            # Short output is written only now.
+            sys.stdout.flush()
         return code
     except BrokenPipeError:
-        # Whoever reads has had enough, as in `| head`; Python would flush once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever reads has had enough, as in `| head`.
+        _write_no_more()
+        return 1
+    except OSError as error:
+        print(f"error: {say(error)}", file=sys.stderr)
+        if error.filename == STANDARD_OUTPUT:
+            _write_no_more()
         return 1
 
 
@@ -36,9 +43,12 @@ def _run(argv):
         app(args=argv, prog_name="keras-attention")
     except SystemExit as end:  # how a command line's own errors and help end
         return end.code if isinstance(end.code, int) else 1
-    except BrokenPipeError:
-        raise
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _write_no_more():
+    """At its end, Python would try once more to write what is left."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

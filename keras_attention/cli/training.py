@@ -22,7 +22,8 @@ def recipes(
 
     if name:
         load_recipe(name)
-        print((RECIPES / f"{name}.toml").read_text(encoding="utf-8"), end="")
+        path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
+        print(path.read_text(encoding="utf-8"), end="")
         return
     for recipe in shipped_recipes():
         text = (RECIPES / f"{recipe}.toml").read_text(encoding="utf-8")

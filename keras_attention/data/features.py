@@ -19,6 +19,7 @@ from keras_attention.checks import whole_number
 from keras_attention.data.store import SPLITS, opening
 from keras_attention.files import read_json, write_whole
 from keras_attention.locks import locked
+from keras_attention.os_errors import writing
 
 FEATURES = "features.bin"
 FEATURES_META = "features.json"
@@ -115,7 +116,7 @@ def compute_features(
     if not len(images):
         raise ValueError("expected pictures to encode; received none")
     folder = Path(folder)
-    with locked(folder, "computing features"):
+    with writing(folder), locked(folder, "computing features"):
         folder.mkdir(parents=True, exist_ok=True)
         _encode_all(
             encode_function,

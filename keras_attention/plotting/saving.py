@@ -1,9 +1,10 @@
 """Pictures on disk, whole or not at all."""
 
 import io
-import os
 import warnings
 from pathlib import Path
+
+from keras_attention.files import whole_file
 
 DOTS_PER_INCH = 150
 
@@ -28,9 +29,5 @@ def save_figure(figure, path):
             bbox_inches="tight",
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with whole_file(path) as temporary:
         temporary.write_bytes(picture.getvalue())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

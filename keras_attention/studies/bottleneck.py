@@ -16,6 +16,7 @@ from keras_attention.data.corpora import shipped_corpora
 from keras_attention.data.toy import TASKS
 from keras_attention.files import write_whole
 from keras_attention.locks import locked
+from keras_attention.os_errors import writing
 from keras_attention.studies.bottleneck_report import Result, verdict, write_report
 from keras_attention.studies.lengths import (
     Bleu,
@@ -66,7 +67,7 @@ def run_bottleneck(
             f"sets are {', '.join(studied)}"
         )
     variants = {dataset: variants_of(recipe) for dataset, recipe in studied.items()}
-    with locked(folder, "studying"):
+    with writing(folder), locked(folder, "studying"):
         return _studied(studied, variants, folder, boundaries, resume, command, console)
 
 

@@ -5,12 +5,11 @@ captions.npz      attention of all tokens, end to end, float16 `(tokens, N, N)`
 """
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 
-from keras_attention.files import write_whole
+from keras_attention.files import whole_file, write_whole
 from keras_attention.tasks.captioning import Caption, CaptionHypothesis
 
 
@@ -35,11 +34,9 @@ def write_captions(path, captions):
     path = Path(path)
     grids = [each.attention for each in captions if each.attention is not None]
     if grids:
-        temporary = path.with_name(f".{path.stem}.{os.getpid()}.npz")
-        np.savez_compressed(
-            temporary, attention=np.concatenate(grids).astype("float16")
-        )
-        temporary.replace(path.with_suffix(".npz"))
+        arrays = {"attention": np.concatenate(grids).astype("float16")}
+        with whole_file(path.with_suffix(".npz")) as new, new.open("wb") as file:
+            np.savez_compressed(file, **arrays)
     lines = (
         json.dumps(
             {

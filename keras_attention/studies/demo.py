@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_attention.locks import locked
+from keras_attention.os_errors import writing
 from keras_attention.training.console import plain_console
 
 SENTENCES = (
@@ -33,7 +34,7 @@ def run_demo(folder, minutes, resume=False, force=False):
         RuntimeError: if REST, gRPC and this process do not give the same.
     """
     folder, console = Path(folder), plain_console(stderr=False)
-    with locked(folder, "running the demo"):
+    with writing(folder), locked(folder, "running the demo"):
         _claim(folder, resume, force)
         _run(folder, minutes, console)
 

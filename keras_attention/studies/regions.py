@@ -20,6 +20,7 @@ from pathlib import Path
 from keras_attention.evaluation.captioning import caption_split
 from keras_attention.files import write_whole
 from keras_attention.locks import locked
+from keras_attention.os_errors import writing
 from keras_attention.studies.caption_files import kept_captions
 from keras_attention.studies.name_errors import NamesSaid, say_names
 from keras_attention.studies.region_measures import Pictures, measure
@@ -58,7 +59,7 @@ def run_regions(recipe, folder, resume=False, command="", console=None):
     """
     folder, console = Path(folder), console or plain_console()
     check_recipe(recipe)
-    with locked(folder, "studying"):
+    with writing(folder), locked(folder, "studying"):
         return _studied(recipe, folder, resume, command, console)
 
 

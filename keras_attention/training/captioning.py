@@ -21,6 +21,7 @@ from keras_attention.data.splits import say_sample
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.decoding.search import compiled
 from keras_attention.evaluation.captioning import captions_line, evaluate_captions
+from keras_attention.files import whole_file
 from keras_attention.tasks.captioning import Captioner
 from keras_attention.training.corpus import counter, warn_without_test
 from keras_attention.training.recipe import AUGMENTATIONS, METRICS
@@ -178,9 +179,8 @@ class CaptioningTraining:
                     character_coverage=config.character_coverage,
                     byte_fallback=config.byte_fallback,
                 )
-            temporary = path.with_suffix(".part")
-            tokenizer.save(temporary)
-            temporary.replace(path)
+            with whole_file(path) as temporary:
+                tokenizer.save(temporary)
         return Tokenizer.load(path)
 
     def wrap(self, model, corpus, folder):

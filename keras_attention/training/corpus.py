@@ -16,6 +16,7 @@ from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.data.toy import TASKS, toy_alignment, toy_pairs
 from keras_attention.data.translations import PairFiles, prepare, train_tokenizers
 from keras_attention.evaluation.alignments import toy_gold
+from keras_attention.files import whole_file
 from keras_attention.training.config import unknown
 
 
@@ -176,9 +177,12 @@ def check_corpus(data):
         )
     for key in ("corpus", "target", "alignments"):
         name = getattr(data, key)
-        missing = name and not Path(name).exists()
-        if missing and not (key == "corpus" and named):
+        if not name or (key == "corpus" and named):
+            continue
+        if not Path(name).exists():
             raise ValueError(f"data.{key}: there is no file {name} (from {Path.cwd()})")
+        if Path(name).is_dir():
+            raise ValueError(f"data.{key}: {name} is a folder; give a file in it")
 
 
 def _pairs(data, folder, seed):
@@ -201,11 +205,9 @@ def _pairs(data, folder, seed):
 def _keep_standard_input(path):
     """Standard input comes once; tokenizer and corpus read it twice."""
     if not path.exists():
-        temporary = path.with_suffix(".part")
-        with temporary.open("wb") as file:
+        with whole_file(path) as temporary, temporary.open("wb") as file:
             while block := sys.stdin.buffer.read(1 << 20):
                 file.write(block)
-        temporary.replace(path)
     return path
 
 
@@ -228,9 +230,8 @@ def _tokenizers(recipe, pairs, folder, console):
                 byte_fallback=config.byte_fallback,
             )
         for tokenizer, path in zip(tokenizers, paths, strict=True):
-            temporary = path.with_suffix(".part")
-            tokenizer.save(temporary)
-            temporary.replace(path)
+            with whole_file(path) as temporary:
+                tokenizer.save(temporary)
     source = Tokenizer.load(paths[0])
     return source, source if paths[1] == paths[0] else Tokenizer.load(paths[1])
 

@@ -12,6 +12,7 @@ from keras_attention.layers.scheduled_sampling import ScheduledSampling
 from keras_attention.locks import locked
 from keras_attention.models.families import FAMILIES
 from keras_attention.models.options import check_options
+from keras_attention.os_errors import writing
 from keras_attention.training.callbacks import Bar, History, Pace, Saver
 from keras_attention.training.captioning import CaptioningTraining
 from keras_attention.training.config import unknown
@@ -68,7 +69,7 @@ class Trainer:
         """
         options = self._model_options()
         self.work.check()
-        with locked(self.folder, "training"):
+        with writing(self.folder), locked(self.folder, "training"):
             claim_folder(self.folder, self.recipe, resume, force)
             return self._trained(options)
 
@@ -104,7 +105,7 @@ class Trainer:
         """
         options = self._model_options()
         self.work.check()
-        with locked(self.folder, "preparing a corpus"):
+        with writing(self.folder), locked(self.folder, "preparing a corpus"):
             return self.work.describe(self.work.prepare(self.folder, options))
 
     def _model_options(self):

@@ -5,7 +5,7 @@ import time
 import keras
 import numpy as np
 
-from keras_attention.files import read_arrays
+from keras_attention.files import read_arrays, whole_file
 
 
 class FreeRunningValidation(keras.callbacks.Callback):
@@ -86,10 +86,8 @@ class FreeRunningValidation(keras.callbacks.Callback):
 def save_weights(model, path):
     """Writes a model's trainable weights, whole or not at all."""
     arrays = {f"{i:04d}": np.asarray(w) for i, w in enumerate(model.weights)}
-    temporary = path.with_name(f".{path.name}")
-    with temporary.open("wb") as file:
+    with whole_file(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)
-    temporary.replace(path)
 
 
 def load_weights(model, *paths):

@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,17 @@ def test_version(capsys):
         (["train", "none.toml"], 1, "there is no recipe file none.toml"),
         (["attend", "nowhere", "  "], 1, "nothing to attend to in an empty text"),
         (["evaluate", "nowhere", "none.tsv"], 1, "there is no bundle at nowhere"),
+        (["recipes", "x/y.toml"], 1, "there is no recipe file x/y.toml"),
+        (
+            ["prepare", "copy", "--out", "/dev/null/x"],
+            1,
+            "/dev/null is there already, and is no folder",
+        ),
+        (
+            ["train", "help-en-de-small", "--set", "data.corpus=/tmp"],
+            1,
+            "data.corpus: /tmp is a folder; give a file in it",
+        ),
         (["caption", "nowhere", "none.jpg"], 1, "there is no bundle at nowhere"),
         (["features", "efficientnet-lite1", "a.jpg", "--out", "x"], 1, "did you mean"),
     ],
@@ -89,6 +101,12 @@ def test_recipes_are_listed_with_their_titles(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == shipped_recipes()
     assert all(line.endswith(".") for line in lines)
+
+
+def test_a_recipe_of_a_file_is_printed_too(capsys, tmp_path):
+    (tmp_path / "my.toml").write_text('[data]\ncorpus = "copy"\n')
+    assert main(["recipes", str(tmp_path / "my.toml")]) == 0
+    assert capsys.readouterr().out == '[data]\ncorpus = "copy"\n'
 
 
 def test_a_recipe_is_printed_as_it_is(capsys):
@@ -126,6 +144,20 @@ def test_a_reader_who_has_had_enough_is_no_error():
     os.close(writing)
     assert result.stderr == ""
     assert result.returncode in (0, 1)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_standard_output_that_is_full_is_an_error_in_one_line():
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "keras_attention", "recipes", "copy"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert result.stderr.startswith("error: standard output: there is no space left")
+    assert result.stderr.count("\n") == 1
+    assert result.returncode == 1
 
 
 IN_LOCALE_C = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0"}
