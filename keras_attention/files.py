@@ -41,6 +41,11 @@ def whole_folder(path, overwrite=False, option=""):
             new.mkdir()
             yield new
         if path.exists():
+            if not overwrite:  # Somebody was faster.
+                raise FileExistsError(
+                    f"{path} was written meanwhile, and is left as it is; choose "
+                    f"another place{option}"
+                )
             path.rename(old)
         try:
             new.rename(path)

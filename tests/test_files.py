@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_attention.files import read_arrays, read_json
+from keras_attention.files import read_arrays, read_json, whole_folder
 
 
 @pytest.fixture
@@ -34,3 +34,13 @@ def test_what_is_no_object_is_named(tmp_path, text):
     (tmp_path / "a.json").write_text(text)
     with pytest.raises(ValueError, match="a.json is damaged: "):
         read_json(tmp_path / "a.json")
+
+
+def test_a_folder_that_another_process_wrote_meanwhile_stays(tmp_path):
+    path = tmp_path / "1"
+    with pytest.raises(FileExistsError, match="was written meanwhile"):
+        with whole_folder(path) as ours, whole_folder(path) as theirs:
+            (ours / "a").write_text("ours")
+            (theirs / "a").write_text("theirs")
+    assert (path / "a").read_text() == "theirs"
+    assert list(tmp_path.iterdir()) == [path]

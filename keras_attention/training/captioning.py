@@ -77,6 +77,9 @@ class CaptioningTraining:
                     f'received "{self.recipe.data.split_by}". Leave it out'
                 )
             return
+        images = self.recipe.data.images
+        if Path(images).is_file():
+            raise ValueError(f"data.images: {images} is a file; give its folder")
         for key in ("corpus", "images"):
             name = getattr(self.recipe.data, key)
             if name and not Path(name).exists():

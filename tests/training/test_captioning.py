@@ -209,6 +209,7 @@ def test_a_transformer_is_trained_alike(tmp_path):
             {"corpus": "scene"},
             'data.corpus: there is no file or folder scene .*"scenes"',
         ),
+        ({"images": __file__, "corpus": "."}, "test_captioning.py is a file; give its"),
         (
             {"images": "nowhere", "corpus": "."},
             "data.images: there is no file or folder",
