@@ -1,6 +1,7 @@
 """One process at a time writes into a folder; anybody may import this."""
 
 import contextlib
+import errno
 import os
 import socket
 import threading
@@ -36,7 +37,9 @@ def locked(folder, doing):
             …
     """
     folder = Path(folder).absolute()
-    path = folder.with_name(f".{folder.name}.lock")
+    # By whatever name, it is one folder.
+    place = folder.resolve()
+    path = place.with_name(f".{place.name}.lock")
     if _held.get(path, (None, None))[1] == threading.get_ident():
         yield
         return
@@ -69,8 +72,10 @@ def _take(path, folder):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             file = path.open("a+", encoding="utf-8")
-        except PermissionError:
-            return None
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+                return None
+            raise
         try:
             portalocker.lock(file, flags)
         except portalocker.AlreadyLocked:

@@ -1,5 +1,6 @@
 """A folder is one process's at a time, and nobody's when that process is dead."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -76,6 +77,25 @@ def test_a_block_inside_of_a_block_is_one(tmp_path):
     assert not in_another_thread(take, tmp_path / "a")
 
 
+def test_a_link_to_a_folder_is_the_folder(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "link").symlink_to("a")
+    with locked(tmp_path / "a", "training"):
+        assert "link is in use by" in in_another_thread(take, tmp_path / "link")
+
+
+def test_a_full_disk_takes_no_lock_away(tmp_path, monkeypatch):
+    """It is only not said who has it."""
+
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.write", full)
+    with locked(tmp_path / "a", "training"):
+        assert "another process" in in_another_thread(take, tmp_path / "a")
+    assert not [*tmp_path.iterdir()]
+
+
 def test_an_error_gives_the_folder_back(tmp_path):
     with pytest.raises(KeyboardInterrupt), locked(tmp_path / "a", "training"):
         raise KeyboardInterrupt
@@ -111,9 +131,10 @@ def test_a_forked_worker_holds_nothing(tmp_path):
         os.close(end)
 
 
-def test_a_parent_that_may_not_be_written_locks_nothing(tmp_path, monkeypatch):
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_a_parent_that_may_not_be_written_locks_nothing(tmp_path, monkeypatch, number):
     def refuse(*args, **kwargs):
-        raise PermissionError
+        raise OSError(number, "refused")
 
     monkeypatch.setattr("pathlib.Path.open", refuse)
     take(tmp_path / "a")
