@@ -3,15 +3,20 @@
 from keras import ops
 
 
-def alignment_loss(alignments, attention_scores):
-    """Cross-entropy of attention against given alignments.
+def alignment_loss(alignments, attention_scores, target_weights=None):
+    """Cross-entropy of attention against given alignments, per target token.
 
-        loss = −1/n Σ_t Σ_s a_ts ln α_ts,    over the n target tokens that are aligned
+        loss = −1/n Σ_t w_t Σ_s a_ts ln α_ts        n = Σ_t w_t
+
+    Tokens that nothing is known of add nothing to the sum, and count in n, as in both
+    papers: a batch with few links pulls little at attention.
 
     Args:
         alignments: float `(B, T, S)`. Each row sums to one, or is all zero where
             nothing is known.
         attention_scores: float `(B, T, S)`.
+        target_weights: float `(B, T)`, optional: w, what each token counts. By default
+            1 of those that are aligned, 0 of all others.
 
     Returns:
         A float32 scalar; 0 if nothing is aligned.
@@ -23,5 +28,9 @@ def alignment_loss(alignments, attention_scores):
     alignments = ops.cast(alignments, "float32")
     scores = ops.cast(attention_scores, "float32")
     # A weight of zero where one is wanted costs much, but not infinity.
-    total = -ops.sum(alignments * ops.log(scores + 1e-9))
-    return total / ops.maximum(ops.sum(alignments), 1.0)
+    losses = -ops.sum(alignments * ops.log(scores + 1e-9), axis=-1)  # (B, T)
+    if target_weights is None:
+        target_weights = ops.sum(alignments, axis=-1)
+        return ops.divide_no_nan(ops.sum(losses), ops.sum(target_weights))
+    weights = ops.cast(target_weights, "float32")
+    return ops.divide_no_nan(ops.sum(weights * losses), ops.sum(weights))

@@ -10,6 +10,7 @@ from keras import ops, tree
 from keras_attention.layers.alignment_loss import alignment_loss
 from keras_attention.layers.quantization import KeepsQuantization, quick_collections
 from keras_attention.layers.soft_image import doubly_stochastic_penalty
+from keras_attention.models.token_weights import TokenWeighted
 from keras_attention.special_tokens import PAD_ID
 
 
@@ -36,7 +37,7 @@ def padded(inputs):
     }
 
 
-class EncoderDecoder(KeepsQuantization, keras.Model):
+class EncoderDecoder(KeepsQuantization, TokenWeighted):
     """An encoder that remembers and a decoder that steps.
 
     Calling the model runs teacher forcing and returns logits, `(B, T, vocabulary)`,
@@ -113,6 +114,10 @@ class EncoderDecoder(KeepsQuantization, keras.Model):
                 counts[part] = counts.get(part, 0) + count
         return counts
 
+    @property
+    def adds_losses(self):
+        return bool(self.guided_alignment or self.doubly_stochastic)
+
     def is_guided(self, inputs):
         """Whether `guide` has something to say of attention in this batch."""
         aligned = self.guided_alignment and "alignments" in inputs
@@ -123,18 +128,26 @@ class EncoderDecoder(KeepsQuantization, keras.Model):
         `value_mask` `(B, S)` is the memory's.
 
         For `call` in training; see `alignment_loss` and `doubly_stochastic_penalty`.
+        Both are per token of the batch, as cross-entropy is: to that the papers' λ
+        compare them, and so do batches add up to larger ones. A token counts by
+        `target_weights` `(B, T)`, where `train_step` has put it, else by being real.
         """
+        if not self.is_guided(inputs):
+            return
+        real = ops.cast(ops.not_equal(inputs["target_ids"], PAD_ID), "float32")
+        weights = inputs.get("target_weights", real)  # (B, T)
+        num_tokens = ops.sum(weights)
         if self.guided_alignment and "alignments" in inputs:
-            loss = alignment_loss(inputs["alignments"], attention_scores)
+            loss = alignment_loss(inputs["alignments"], attention_scores, weights)
             self.add_loss(self.guided_alignment * loss)
-        if self.doubly_stochastic and self.attends:
-            mask = ops.not_equal(inputs["target_ids"], PAD_ID)
-            penalty = ops.sum(
-                doubly_stochastic_penalty(attention_scores, mask, value_mask)
-            )
-            # By tokens, as cross-entropy is, to which the paper's λ compares it.
-            num_tokens = ops.maximum(ops.sum(ops.cast(mask, "float32")), 1.0)
-            self.add_loss(self.doubly_stochastic * penalty / num_tokens)
+        if self.doubly_stochastic:
+            penalties = doubly_stochastic_penalty(
+                attention_scores, real, value_mask
+            )  # (B,)
+            # A row that fills up the batch is no sentence that failed to look.
+            row_weights = ops.divide_no_nan(ops.sum(weights, 1), ops.sum(real, 1))
+            penalty = ops.divide_no_nan(ops.sum(row_weights * penalties), num_tokens)
+            self.add_loss(self.doubly_stochastic * penalty)
 
     def source_length(self, input_shape):
         """The positions of the source, None if unknown, of a dict of inputs' shapes."""

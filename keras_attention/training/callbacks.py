@@ -1,6 +1,7 @@
 """Callbacks that count, show, stop and save."""
 
 import csv
+import io
 import time
 
 import keras
@@ -91,12 +92,15 @@ class Saver(keras.callbacks.Callback):
 
 
 class History(keras.callbacks.Callback):
-    """Appends the logs of each round to a CSV file, whose columns stay fixed.
+    """Appends the logs of each round to a CSV file.
+
+    Its first columns are always the same. What else is logged gets a column of its own,
+    which rounds before leave empty.
 
     Args:
         path: path of the file.
         pace: `Pace`.
-        metrics: names of the scores of validation.
+        metrics: names of the usual scores of validation.
     """
 
     def __init__(self, path, pace, metrics):
@@ -111,23 +115,40 @@ class History(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Drops the rounds that a kill has undone: they will be told again."""
-        rows = [self.columns]
-        if self.path.exists():
-            with self.path.open(newline="", encoding="utf-8") as file:
-                rows += [row for row in csv.reader(file) if self._stands(row)]
-        write_whole(self.path, "".join(",".join(row) + "\r\n" for row in rows))
+        rows = [row for row in self._rows() if int(row["step"]) <= self.pace.step]
+        self._write(rows)
 
-    def _stands(self, row):
-        whole = len(row) == len(self.columns) and row[0].isdecimal()
-        return whole and int(row[0]) <= self.pace.step
+    def _rows(self):
+        """The rows of the file that are whole, each a dict."""
+        if not self.path.exists():
+            return []
+        with self.path.open(newline="", encoding="utf-8") as file:
+            header, *rows = [*csv.reader(file)] or [[]]
+        self.columns += [name for name in header if name not in self.columns]
+        return [
+            dict(zip(header, row, strict=True))
+            for row in rows
+            if len(row) == len(header) and row[0].isdecimal()
+        ]
+
+    def _write(self, rows):
+        text = io.StringIO()
+        writer = csv.DictWriter(text, self.columns)
+        writer.writeheader()
+        writer.writerows(rows)
+        write_whole(self.path, text.getvalue())
 
     def on_epoch_end(self, epoch, logs=None):
         row = {key: _number(value) for key, value in (logs or {}).items()}
         row["step"] = str(self.pace.step)
         row["learning_rate"] = _number(self.model.optimizer.learning_rate)
+        new = [name for name in row if name not in self.columns]
+        if new:
+            rows = self._rows()
+            self.columns += new
+            self._write(rows)
         with self.path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self.columns, extrasaction="ignore")
-            writer.writerow(row)
+            csv.DictWriter(file, self.columns).writerow(row)
 
 
 def _number(value):
@@ -139,7 +160,7 @@ class Bar(keras.callbacks.Callback):
 
     Args:
         pace: `Pace`.
-        metrics: names of the scores of validation.
+        metrics: names of the scores of validation that come first; others follow.
         console: `rich.console.Console`; where no terminal is, only lines are written.
     """
 
@@ -182,7 +203,9 @@ class Bar(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         logs = logs or {}
-        names = ("loss", "val_loss", *(f"val_{metric}" for metric in self.metrics))
+        names = ["loss", "val_loss", *(f"val_{metric}" for metric in self.metrics)]
+        scores = [name for name in logs if name.startswith("val_")]
+        names += [name for name in scores if name not in (*names, "val_accuracy")]
         figures = "  ".join(
             f"{name} {float(logs[name]):.2f}" for name in names if name in logs
         )

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_attention.models.token_weights import per_token
+
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class LabelSmoothedCrossEntropy(keras.losses.Loss):
@@ -20,7 +22,7 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
     Call arguments:
         y_true: int `(B, T)`.
         y_pred: float logits `(B, T, V)`.
-        sample_weight: float `(B, T)`.
+        sample_weight: float `(B, T)`, or `(B,)`, of rows.
 
     References:
         [Szegedy et al., 2016](https://arxiv.org/abs/1512.00567), section 7;
@@ -40,6 +42,12 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
                 f"label_smoothing must be in [0, 1); received {label_smoothing}"
             )
         self.label_smoothing = label_smoothing
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        if sample_weight is not None:
+            # Keras would divide by the sum of B weights, not of B·T.
+            sample_weight = per_token(sample_weight, y_true)
+        return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true, y_pred):
         y_pred = ops.cast(y_pred, "float32")

@@ -139,6 +139,14 @@ class Recipe:
             value = getattr(self.training, name)
             whole = TrainingConfig.__annotations__[name] in (int, "int")
             (whole_number if whole else real_number)(f"training.{name}", value, least)
+        if not real_number("training.epsilon", self.training.epsilon, 0):
+            raise ValueError("training.epsilon must be above 0; received 0.0")
+        if self.training.max_steps < self.training.accumulation_steps:
+            raise ValueError(
+                "training.max_steps counts batches, of which the first update takes "
+                f"accumulation_steps={self.training.accumulation_steps}; received "
+                f"max_steps={self.training.max_steps}"
+            )
         below_one = "label_smoothing ema_momentum beta_1 beta_2 sampling_least"
         for name in below_one.split():
             value = getattr(self.training, name)

@@ -134,7 +134,7 @@ class TrainingConfig:
     """How `compile` and `fit` are called."""
 
     max_steps: int = 10000
-    """Batches to train on."""
+    """Batches to train on; updates, times accumulation_steps."""
     max_minutes: float = 0.0
     """Stop after so much time, tokenising not counted; 0, or inf, is no limit."""
     batch_tokens: int = 4096
@@ -153,6 +153,8 @@ class TrainingConfig:
     """Of Adam."""
     beta_2: float = 0.98
     """Of Adam."""
+    epsilon: float = 1e-8
+    """Of Adam: Keras's, which is ε̂ of Kingma & Ba, 2015, section 2."""
     weight_decay: float = 0.0
     """Of AdamW."""
     label_smoothing: float = 0.1
@@ -160,7 +162,8 @@ class TrainingConfig:
     clip_norm: float = 1.0
     """Largest global norm of a gradient; 0, or inf, is no limit."""
     accumulation_steps: int = 1
-    """Batches whose gradients are added up into one update."""
+    """Batches whose gradients make one update, each token counting the same. Updates
+    go on over validations; batches short of one at the end of training are left out."""
     precision: str = "float32"
     """Keras dtype policy."""
     ema_momentum: float = 0.0

@@ -13,12 +13,14 @@ from keras_attention.locks import locked
 from keras_attention.models.families import FAMILIES
 from keras_attention.models.options import check_options
 from keras_attention.os_errors import writing
+from keras_attention.training.accumulation import TokenAccumulation
 from keras_attention.training.callbacks import Bar, History, Pace, Saver
 from keras_attention.training.captioning import CaptioningTraining
 from keras_attention.training.config import unknown
 from keras_attention.training.console import plain_console
 from keras_attention.training.folder import claim_folder
 from keras_attention.training.losses import LabelSmoothedCrossEntropy
+from keras_attention.training.metrics import TokenAccuracy
 from keras_attention.training.recipe import METRICS, load_recipe
 from keras_attention.training.schedules import WarmupSchedule
 from keras_attention.training.state import load_state
@@ -187,36 +189,34 @@ class Trainer:
 
     def _compile(self, model):
         training = self.recipe.training
-        # Keras counts batches, not updates, in its schedules.
+        # Optimizers count updates, and so do their schedules and moving averages.
         accumulated = training.accumulation_steps
-        rate = WarmupSchedule(
-            training.learning_rate,
-            training.warmup_steps * accumulated,
-            training.schedule,
-            training.max_steps,
-        )
         options = {
-            "learning_rate": rate,
+            "learning_rate": WarmupSchedule(
+                training.learning_rate,
+                training.warmup_steps,
+                training.schedule,
+                training.max_steps // accumulated,
+            ),
             "beta_1": training.beta_1,
             "beta_2": training.beta_2,
-            "epsilon": 1e-8,
+            "epsilon": training.epsilon,
             "global_clipnorm": training.clip_norm or None,
             "use_ema": training.ema_momentum > 0,
         }
         if training.ema_momentum:
-            # It also moves the average after each batch.
-            options["ema_momentum"] = training.ema_momentum ** (1 / accumulated)
-        if accumulated > 1:
-            options["gradient_accumulation_steps"] = accumulated
+            options["ema_momentum"] = training.ema_momentum
         if training.optimizer == "adamw":
             options["weight_decay"] = training.weight_decay
             optimizer = keras.optimizers.AdamW(**options)
         else:
             optimizer = keras.optimizers.Adam(**options)
+        if accumulated > 1:
+            optimizer = TokenAccumulation(optimizer, accumulated)
         model.compile(
             optimizer=optimizer,
             loss=LabelSmoothedCrossEntropy(training.label_smoothing),
-            weighted_metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            weighted_metrics=[TokenAccuracy(name="accuracy")],
             jit_compile=_jit_compile(training.jit_compile),
         )
         model.optimizer.build(model.trainable_variables)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_attention.files import read_arrays, whole_file
+from keras_attention.training.accumulation import innermost
 
 
 class FreeRunningValidation(keras.callbacks.Callback):
@@ -53,8 +54,7 @@ class FreeRunningValidation(keras.callbacks.Callback):
     def _show_averaged_weights(self):
         """With EMA, puts the averages into the model; returns what was there."""
         optimizer = self.model.optimizer
-        # In float16, Keras wraps the optimizer into one that scales the loss.
-        if not getattr(optimizer, "inner_optimizer", optimizer).use_ema:
+        if not innermost(optimizer).use_ema:
             return None
         variables = self.model.trainable_variables
         trained = [np.copy(np.asarray(variable)) for variable in variables]

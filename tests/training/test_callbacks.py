@@ -1,5 +1,6 @@
 """Counting, stopping, showing and telling, without a model that learns."""
 
+import csv
 import io
 from types import SimpleNamespace
 
@@ -101,20 +102,29 @@ def history(path, counting):
     return told
 
 
-def test_history_keeps_its_columns(tmp_path, clock):
+def test_history_keeps_its_columns_and_gives_others_their_own(tmp_path, clock):
     counting = pace()
     told = history(tmp_path / "history.csv", counting)
     told.on_train_begin()
     counting.memory["step"] = 8
-    told.on_epoch_end(0, {"loss": 1 / 3, "val_bleu": 20.0, "new_metric": 1.0})
+    told.on_epoch_end(0, {"loss": 1 / 3, "val_bleu": 20.0})
+    known = told.path.read_text().splitlines()[0].split(",")
     counting.memory["step"] = 16
-    told.on_epoch_end(1, {"val_bleu": 30.0})
-    header, first, second = told.path.read_text().splitlines()
-    assert header.split(",") == told.columns
-    row = dict(zip(told.columns, first.split(","), strict=True))
-    assert (row["step"], row["loss"], row["val_bleu"]) == ("8", "0.333333", "20")
-    assert (row["val_loss"], row["learning_rate"]) == ("", "0.25")
-    assert second.split(",")[0] == "16"
+    told.on_epoch_end(1, {"val_bleu": 30.0, "val_ter": 40.0})
+
+    again = history(told.path, counting)  # as after a kill
+    again.on_train_begin()
+    counting.memory["step"] = 24
+    again.on_epoch_end(2, {"val_ter": 50.0, "val_comet": 60.0})
+
+    with told.path.open(newline="") as file:
+        first, second, third = csv.DictReader(file)
+    assert [*first] == [*known, "val_ter", "val_comet"]
+    assert (first["step"], first["loss"], first["val_bleu"]) == ("8", "0.333333", "20")
+    assert (first["val_loss"], first["learning_rate"]) == ("", "0.25")
+    assert (first["val_ter"], first["val_comet"]) == ("", "")
+    assert (second["step"], second["val_bleu"], second["val_ter"]) == ("16", "30", "40")
+    assert (third["step"], third["val_ter"], third["val_comet"]) == ("24", "50", "60")
 
 
 def test_history_forgets_what_a_kill_has_undone(tmp_path, clock):
@@ -145,7 +155,8 @@ def shown(terminal, counting, clock, show_batches=3):
         bar.on_train_batch_end(show_batches - 1, {"loss": 2.5})
         if bar.progress is not None:
             bar.progress.refresh()
-        bar.on_epoch_end(0, {"loss": 2.5, "val_bleu": 31.416, "tokens_per_second": 11})
+        logs = {"loss": 2.5, "val_accuracy": 0.5, "val_ter": 40.0, "val_bleu": 31.416}
+        bar.on_epoch_end(0, {**logs, "tokens_per_second": 11})
     finally:
         bar.on_train_end()
         bar.close()
@@ -167,7 +178,7 @@ def test_a_bar_of_minutes_counts_seconds(clock):
 @pytest.mark.parametrize("terminal", [False, True])
 def test_each_round_has_its_line(clock, terminal):
     text = shown(terminal, pace(), clock)
-    assert "step 3  loss 2.50  val_bleu 31.42  11 tokens/s" in text
+    assert "step 3  loss 2.50  val_bleu 31.42  val_ter 40.00  11 tokens/s" in text
 
 
 def test_a_file_sees_lines_alone(clock):

@@ -1,0 +1,27 @@
+"""What is measured beside the loss."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_attention")
+class TokenAccuracy(keras.metrics.SparseCategoricalAccuracy):
+    """The share of tokens that come first in the logits.
+
+    Keras's own takes the mean of each row of a batch first: a token that shares its row
+    with much padding would count for less.
+
+    Call arguments:
+        y_true: int `(B, T)`.
+        y_pred: float logits `(B, T, V)`.
+        sample_weight: float `(B, T)`, optional.
+    """
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        if sample_weight is not None:
+            sample_weight = ops.reshape(sample_weight, (-1,))
+        return super().update_state(
+            ops.reshape(y_true, (-1,)),
+            ops.reshape(y_pred, (-1, ops.shape(y_pred)[-1])),
+            sample_weight,
+        )
