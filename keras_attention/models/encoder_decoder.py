@@ -115,6 +115,11 @@ class EncoderDecoder(KeepsQuantization, TokenWeighted):
         return counts
 
     @property
+    def trains_compiled(self):
+        """Whether XLA can compile training: no layer inside says otherwise."""
+        return all(layer.supports_jit for layer in self._flatten_layers())
+
+    @property
     def adds_losses(self):
         return bool(self.guided_alignment or self.doubly_stochastic)
 

@@ -81,9 +81,17 @@ class BlindDecoder(keras.layers.Layer):
             dtype=self.dtype_policy,
             name="readout_dense",
         )
+        if self.needs_each_step and keras.backend.backend() == "tensorflow":
+            # The gradient of `ops.scan` keeps a list of a size that XLA cannot know.
+            self.supports_jit = False
 
     def _attention(self):
         return None
+
+    @property
+    def needs_each_step(self):
+        """Whether a step needs the one before, so that `unroll` has to scan."""
+        return False
 
     @property
     def value_dim(self):
@@ -216,6 +224,10 @@ class BahdanauDecoder(BlindDecoder):
         features = ops.concatenate([hidden, tokens, context], axis=-1)
         return features, state._replace(hidden=states, attention_scores=scores)
 
+    @property
+    def needs_each_step(self):
+        return True
+
     def unroll(self, tokens, state, memory, masks=None):
         return self.scan(tokens, state, memory, masks)
 
@@ -279,8 +291,12 @@ class LuongDecoder(BlindDecoder):
             state = state._replace(fed=self.readout(features))
         return features, state
 
+    @property
+    def needs_each_step(self):
+        return self.input_feeding
+
     def unroll(self, tokens, state, memory, masks=None):
-        if self.input_feeding:
+        if self.needs_each_step:
             return self.scan(tokens, state, memory, masks)
         hidden = self.rnn(tokens, state.hidden, _outputs(masks))
         context, scores = self.attention(

@@ -88,8 +88,13 @@ class Trainer:
         pace = Pace(training.max_steps, training.max_minutes, batches)
         validation.step = lambda: pace.step
         first_round = self._restore(model, pace, validation, batches)
-        if not self._finished(pace, validation):
+        reason = self._end(pace, validation)
+        if reason:
+            self.console.print(f"nothing is left to train: {reason}")
+        else:
             self._fit(model, batches, valid_batches, first_round, pace, validation)
+            reason = self._end(pace, validation)
+            self.console.print(f"training ends after step {pace.step:,}: {reason}")
         self._take_best_weights(model, validation)
         task.training = self._summary(pace, model, corpus)
         task.metrics = self.work.final_scores(task, corpus)
@@ -130,7 +135,25 @@ class Trainer:
         model = self._model(self.work.sizes(), options)
         if not model.attends:
             self._check_blind()
+        self._check_compilation(model)
         return options
+
+    def _check_compilation(self, model):
+        """Refuses XLA before the corpus is read, where it would fail at the first step.
+
+        "auto" asks Keras, which asks each layer the same.
+        """
+        if self.recipe.training.jit_compile != "true" or model.trains_compiled:
+            return
+        if keras.backend.backend() == "tensorflow":
+            raise ValueError(
+                'training.jit_compile="true": on TensorFlow XLA cannot compile the '
+                "training of this model, whose decoder goes step by step (Bahdanau's "
+                "and soft attention do, and Luong's with input_feeding) or whose "
+                "recurrences have kernels of their own on this GPU; set "
+                'training.jit_compile to "auto" or "false", or train with '
+                "KERAS_BACKEND=jax"
+            )
 
     def _check_blind(self):
         """Refuses what only attention can do, where there is none."""
@@ -241,15 +264,21 @@ class Trainer:
         self.console.print(f"resuming after step {pace.step:,}")
         return memory["round"]
 
-    def _finished(self, pace, validation):
+    def _end(self, pace, validation):
+        """Why there is no more training, "" where there is."""
         training = self.recipe.training
         minutes = pace.memory["seconds"] / 60
         waited = validation.memory["waited"]
-        return (
-            pace.step >= training.max_steps
-            or bool(training.max_minutes and minutes >= training.max_minutes)
-            or bool(training.patience and waited >= training.patience)
-        )
+        if pace.step >= training.max_steps:
+            return f"training.max_steps={training.max_steps} are done"
+        if training.max_minutes and minutes >= training.max_minutes:
+            return f"training.max_minutes={training.max_minutes:g} are over"
+        if training.patience and waited >= training.patience:
+            return (
+                f"training.patience={training.patience}, and {waited} validations "
+                "had no better score"
+            )
+        return ""
 
     def _fit(self, model, batches, valid_batches, first_round, pace, validation):
         training = self.recipe.training

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from keras_attention.tasks.translation import Translator
-from keras_attention.training.recipe import load_recipe
+from keras_attention.training.recipe import ModelConfig, load_recipe
 from keras_attention.training.state import save_state
 from keras_attention.training.trainer import Trainer
 from keras_attention.training.translation import TranslationScores, TranslationTraining
@@ -70,6 +70,7 @@ def test_says_what_it_does(run):
         "step 16",
         "step 20",
     ]
+    assert "training ends after step 20: training.max_steps=20 are done" in said
 
 
 def test_the_bundle_is_what_was_returned(run):
@@ -93,9 +94,12 @@ def test_the_bundle_is_what_was_returned(run):
 def test_a_finished_run_resumed_is_the_same_run(run, tmp_path):
     translator, folder, _ = run
     shutil.copytree(folder, tmp_path / "run")
-    again = Trainer(tiny_recipe(**EXACT), tmp_path / "run", quiet()).run(resume=True)
+    console = quiet()
+    again = Trainer(tiny_recipe(**EXACT), tmp_path / "run", console).run(resume=True)
     assert_equal_weights(again, translator)
     assert rows(tmp_path / "run") == rows(folder)
+    said = console.file.getvalue()
+    assert "nothing is left to train: training.max_steps=20 are done" in said
 
 
 @pytest.mark.parametrize("better", [True, False])
@@ -202,22 +206,70 @@ def test_mixed_precision_with_all_options_stays_finite(tmp_path, precision):
 
 
 @pytest.mark.parametrize(
-    ("limits", "finished"),
+    ("limits", "reason"),
     [
-        ({"max_steps": 20}, True),
-        ({"max_steps": 21}, False),
-        ({"max_steps": 21, "max_minutes": 2.0}, True),
-        ({"max_steps": 21, "max_minutes": 2.1}, False),
-        ({"max_steps": 21, "patience": 3}, True),
-        ({"max_steps": 21, "patience": 4}, False),
+        ({"max_steps": 20}, "training.max_steps=20 are done"),
+        ({"max_steps": 21}, ""),
+        ({"max_steps": 21, "max_minutes": 2.0}, "training.max_minutes=2 are over"),
+        ({"max_steps": 21, "max_minutes": 2.1}, ""),
+        ({"max_steps": 21, "patience": 3}, "training.patience=3, and 3 validations"),
+        ({"max_steps": 21, "patience": 4}, ""),
     ],
 )
-def test_a_run_is_over_when_one_of_its_limits_is_reached(tmp_path, limits, finished):
+def test_a_run_is_over_when_one_of_its_limits_is_reached(tmp_path, limits, reason):
     """Resumed with the same limits, it does not go on."""
     trainer = Trainer(tiny_recipe(**limits), tmp_path, quiet())
     pace = SimpleNamespace(step=20, memory={"seconds": 120.0})
     validation = SimpleNamespace(memory={"waited": 3})
-    assert trainer._finished(pace, validation) is finished
+    found = trainer._end(pace, validation)
+    assert found.startswith(reason) and bool(found) == bool(reason)
+
+
+def recurrent_recipe(cell="rnn", jit_compile="auto", **options):
+    options = {"embedding_dim": 8, "units": 8, "cell": cell, **options}
+    return tiny_recipe(
+        ModelConfig("recurrent", "tiny", options), jit_compile=jit_compile
+    )
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX compiles all")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"attention": "bahdanau", "cell": "gru"},
+        {"attention": "bahdanau"},
+        {"attention": "luong", "input_feeding": True},
+    ],
+)
+def test_what_xla_cannot_compile_is_refused_before_the_corpus_is_read(
+    tmp_path, monkeypatch, options
+):
+    import tensorflow as tf
+
+    trainer = Trainer(recurrent_recipe(jit_compile="true", **options), tmp_path / "run")
+    with pytest.raises(ValueError, match='set training.jit_compile to "auto" or "fals'):
+        trainer.run()
+    assert not (tmp_path / "run").exists()
+
+    # Nor is it what "auto" does where a GPU is.
+    trainer = Trainer(recurrent_recipe(**options), tmp_path / "run")
+    model = trainer._model(trainer.work.sizes(), trainer._model_options())
+    model.build()
+    gpus = [SimpleNamespace(name="GPU:0", device_type="GPU")]
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: gpus)
+    trainer._compile(model)
+    assert model.jit_compile is False
+
+
+@pytest.mark.slow
+def test_what_xla_can_compile_is_compiled(tmp_path):
+    """Padded batches of two lengths, as `fit` hands them over: their axes unknown."""
+    recipe = recurrent_recipe(attention="luong", score="dot", jit_compile="true")
+    recipe = dataclasses.replace(
+        recipe, training=dataclasses.replace(recipe.training, max_steps=2)
+    )
+    Trainer(recipe, tmp_path / "run", quiet()).run()
+    assert float(rows(tmp_path / "run")[0]["loss"]) < 5
 
 
 def accumulating(tmp_path, steps):
