@@ -54,6 +54,8 @@ def examples():
         "TransformerCaptioner": models.TransformerCaptioner(
             9, **picture, num_layers=1, model_dim=8, num_heads=2, feed_forward_dim=8
         ),
+        "TokenAccumulation": training.TokenAccumulation(keras.optimizers.Adam(), 2),
+        "TokenAccuracy": training.TokenAccuracy(),
         "TransformerDecoderBlock": layers.TransformerDecoderBlock(8, 2, 8),
         "TransformerEncoderBlock": layers.TransformerEncoderBlock(8, 2, 8),
         "WarmupSchedule": training.WarmupSchedule(1e-3, 10),

@@ -5,6 +5,8 @@ from keras_attention.lazy import lazy_names
 # What a saved model that was compiled may hold; it is imported with Keras.
 HOMES = {
     "LabelSmoothedCrossEntropy": "losses",
+    "TokenAccumulation": "accumulation",
+    "TokenAccuracy": "metrics",
     "WarmupSchedule": "schedules",
 }
 
