@@ -11,6 +11,7 @@ Weights and tokenizers are read only as they were written: config.json has the S
 of each. What people may edit, the other three files, is checked for what it says.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -78,13 +79,24 @@ def write_bundle(path, task, overwrite=False):
         )
     with whole_folder(path, overwrite, ", or pass overwrite=True") as folder:
         (folder / METRICS).write_text(_json(task.metrics), "utf-8")
-        task.model.save_weights(folder / WEIGHTS)
+        with _without_optimizer(task.model) as model:
+            model.save_weights(folder / WEIGHTS)
         for name, tokenizer in task.tokenizers().items():
             tokenizer.save(folder / name)
         summed = [WEIGHTS, *config["tokenizers"]]
         config["sha256"] = {name: _sha256(folder / name) for name in summed}
         (folder / CONFIG).write_text(_json(config), encoding="utf-8")
         (folder / "README.md").write_text(model_card(task, config), "utf-8")
+
+
+@contextlib.contextmanager
+def _without_optimizer(model):
+    """Its moments, which Keras would save too, are twice as large as the weights."""
+    optimizer, model.optimizer = getattr(model, "optimizer", None), None
+    try:
+        yield model
+    finally:
+        model.optimizer = optimizer
 
 
 def bundle_task(path):

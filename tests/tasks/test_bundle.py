@@ -48,6 +48,21 @@ def test_translates_as_before(bundle, translator):
     np.testing.assert_array_equal(after.attention, before.attention)
 
 
+def test_the_state_of_training_stays_out(tmp_path):
+    """Adam's moments would make a bundle three times as large."""
+    translator = make_translator()
+    translator.save(tmp_path / "before")
+    translator.model.compile(optimizer := keras.optimizers.Adam())
+    optimizer.build(translator.model.trainable_variables)
+    translator.save(tmp_path / "trained")
+    before, trained = (
+        (tmp_path / name / "model.weights.h5").stat().st_size
+        for name in ("before", "trained")
+    )
+    assert trained == before
+    assert translator.model.optimizer is optimizer
+
+
 def test_a_captioner_comes_back(captioner_bundle, captioner):
     loaded = Captioner.load(captioner_bundle)
     for one, other in zip(weights(loaded), weights(captioner), strict=True):
