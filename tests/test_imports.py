@@ -40,13 +40,14 @@ ARROWS = {
     "__main__": ["cli"],
 }
 
-# The rest runs on every backend. In the last four it is a choice at run time.
+# The rest runs on every backend. In the last five it is a choice at run time.
 IMPORT_TENSORFLOW = (
     "data.image",  # image_graph, image_orientation, and images for its errors
     "export",
     "serving",
     "decoding.search",
     "layers.cache",
+    "layers.scan",
     "models.token_weights",
     "training.trainer",
 )

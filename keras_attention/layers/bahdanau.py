@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_attention.layers.attention import Attention
+from keras_attention.layers.projection import project
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -75,7 +76,7 @@ class BahdanauAttention(Attention):
         return self.key_dense(value)
 
     def compare(self, query, key):
-        return additive_score(self.query_dense(query), key, self.score_dense)
+        return additive_score(project(self.query_dense, query), key, self.score_dense)
 
     def get_config(self):
         return {
@@ -89,7 +90,4 @@ def additive_score(query, key, score_dense):
     """Compares `(B, T, units)` with `(B, S, units)` in a tanh layer; `(B, T, S)`."""
     # A sum beyond float16's range is infinite, and its tanh is right all the same.
     hidden = ops.tanh(query[:, :, None, :] + key[:, None, :, :])  # (B, T, S, units)
-    # Two axes, since Keras 3.12 multiplies four by broadcasting, and TensorFlow
-    # 2.21 then writes past its memory on CPUs if T = 1 (tensorflow issue 117700).
-    scores = score_dense(ops.reshape(hidden, (-1, ops.shape(hidden)[-1])))
-    return ops.reshape(scores, ops.shape(hidden)[:-1])
+    return ops.squeeze(project(score_dense, hidden), axis=-1)

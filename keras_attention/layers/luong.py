@@ -6,6 +6,7 @@ from keras import ops
 from keras_attention.layers.attention import Attention
 from keras_attention.layers.bahdanau import additive_score
 from keras_attention.layers.masking import scoring
+from keras_attention.layers.projection import project
 
 
 class DotScore(keras.layers.Layer):
@@ -73,7 +74,7 @@ class ConcatScore(keras.layers.Layer):
         return self.key_dense(value)
 
     def compare(self, query, key):
-        return additive_score(self.query_dense(query), key, self.score_dense)
+        return additive_score(project(self.query_dense, query), key, self.score_dense)
 
 
 SCORES = {"dot": DotScore, "general": GeneralScore, "concat": ConcatScore}

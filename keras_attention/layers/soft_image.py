@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_attention.layers.attention import check_ranks
 from keras_attention.layers.bahdanau import BahdanauAttention
+from keras_attention.layers.projection import project
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -90,7 +91,7 @@ class SoftImageAttention(BahdanauAttention):
             return_attention_scores=True,
         )
         if self.gate:
-            context = self.gate_dense(query) * context
+            context = project(self.gate_dense, query) * context
         if return_attention_scores:
             return context, attention_scores
         return context

@@ -12,6 +12,7 @@ from keras import ops
 from keras_attention.layers.bahdanau import BahdanauAttention
 from keras_attention.layers.luong import LuongAttention
 from keras_attention.layers.recurrent import RecurrentDecoder
+from keras_attention.layers.scan import scan
 
 
 class State(NamedTuple):
@@ -81,17 +82,9 @@ class BlindDecoder(keras.layers.Layer):
             dtype=self.dtype_policy,
             name="readout_dense",
         )
-        if self.needs_each_step and keras.backend.backend() == "tensorflow":
-            # The gradient of `ops.scan` keeps a list of a size that XLA cannot know.
-            self.supports_jit = False
 
     def _attention(self):
         return None
-
-    @property
-    def needs_each_step(self):
-        """Whether a step needs the one before, so that `unroll` has to scan."""
-        return False
 
     @property
     def value_dim(self):
@@ -163,15 +156,13 @@ class BlindDecoder(keras.layers.Layer):
         tokens = ops.swapaxes(tokens, 0, 1)  # (T, B, embedding_dim)
         features = ops.zeros((ops.shape(tokens)[1], self.features_dim), tokens.dtype)
 
-        def advance(carry, tokens):
-            carry = self.advance(tokens, carry[1], memory, masks)
-            return carry, carry
-
-        _, (features, states) = ops.scan(advance, (features, state), tokens)
-        return (
-            ops.swapaxes(features, 0, 1),
-            ops.swapaxes(states.attention_scores, 0, 1),
+        features, attention_scores = scan(
+            lambda carry, tokens: self.advance(tokens, carry[1], memory, masks),
+            (features, state),
+            tokens,
+            keep=lambda carry: (carry[0], carry[1].attention_scores),
         )
+        return ops.swapaxes(features, 0, 1), ops.swapaxes(attention_scores, 0, 1)
 
     def readout(self, features):
         """`(…, features_dim)` to `(…, readout_dim)`, from which logits are made."""
@@ -223,10 +214,6 @@ class BahdanauDecoder(BlindDecoder):
         hidden, states = self.rnn.step(inputs, state.hidden, _outputs(masks))
         features = ops.concatenate([hidden, tokens, context], axis=-1)
         return features, state._replace(hidden=states, attention_scores=scores)
-
-    @property
-    def needs_each_step(self):
-        return True
 
     def unroll(self, tokens, state, memory, masks=None):
         return self.scan(tokens, state, memory, masks)
@@ -291,12 +278,8 @@ class LuongDecoder(BlindDecoder):
             state = state._replace(fed=self.readout(features))
         return features, state
 
-    @property
-    def needs_each_step(self):
-        return self.input_feeding
-
     def unroll(self, tokens, state, memory, masks=None):
-        if self.needs_each_step:
+        if self.input_feeding:
             return self.scan(tokens, state, memory, masks)
         hidden = self.rnn(tokens, state.hidden, _outputs(masks))
         context, scores = self.attention(

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_attention.layers.scan import scan
 from keras_attention.layers.scheduled_sampling import draw_tokens
 from keras_attention.layers.token_embedding import (
     embed,
@@ -112,15 +113,10 @@ class RecurrentWriter(EncoderDecoder):
         """
         target_ids = ops.cast(ops.swapaxes(target_ids, 0, 1), "int32")  # (T, B)
         shown, uniforms = self.scheduled_sampling(target_ids)
-        # One tensor: of several with an unknown first axis, Keras 3.15's scan on
-        # TensorFlow fails to compare them. float32 holds ids of up to 2²⁴.
-        columns = ops.stack(
-            [ops.cast(x, "float32") for x in (target_ids, shown, uniforms)], axis=1
-        )  # (T, 3, B)
 
         def choose(carry, column):
             said, _, state = carry
-            right_ids, shown = ops.cast(column[0], "int32"), column[1] > 0.5
+            right_ids, shown, uniforms = column
             # Padding stays padding, and the first token comes from nobody.
             fixed = ops.logical_or(shown, ops.equal(right_ids, PAD_ID))
             token_ids = ops.where(ops.logical_or(fixed, said < 0), right_ids, said)
@@ -129,13 +125,12 @@ class RecurrentWriter(EncoderDecoder):
                 tokens = tokens * masks.tokens
             features, state = self.decoder.advance(tokens, state, memory, masks)
             logits = self._logits(features[:, None], masks)[:, 0]
-            said = draw_tokens(logits, column[2])
-            carry = said, token_ids, state
-            return carry, carry
+            return draw_tokens(logits, uniforms), token_ids, state
 
         nothing_said = ops.full_like(target_ids[0], -1)
         first = nothing_said, nothing_said, state
-        _, (_, chosen, _) = ops.scan(choose, first, columns)
+        columns = target_ids, shown, uniforms
+        chosen = scan(choose, first, columns, keep=lambda carry: carry[1])
         return ops.stop_gradient(ops.swapaxes(chosen, 0, 1))  # (B, T)
 
     def encode(self, inputs, num_steps=None):

@@ -89,9 +89,10 @@ class TokenAccumulation(keras.optimizers.Optimizer):
 
     def stateless_apply(self, optimizer_variables, grads, trainable_variables):
         ours = super().variables
-        window = dict(enumerate(optimizer_variables[: len(ours)]))
-        inner = list(optimizer_variables[len(ours) :])
-        mapping = list(zip(ours, window.values(), strict=True))
+        # A loss scale gives variables, whose values are those of its own scope.
+        values = [ops.convert_to_tensor(value) for value in optimizer_variables]
+        window, inner = values[: len(ours)], values[len(ours) :]
+        mapping = list(zip(ours, window, strict=True))
         with keras.StatelessScope(state_mapping=mapping) as scope:
             means = self._means(self._add(grads))
             is_full = self._is_full()
@@ -141,7 +142,7 @@ class TokenAccumulation(keras.optimizers.Optimizer):
 
     def _empty(self):
         for variable in (self.window_weight, self.num_batches, *self.gradient_sums):
-            variable.assign(ops.zeros_like(variable))
+            variable.assign(ops.zeros(variable.shape, variable.dtype))
 
     # What a schedule, a callback or a loss scale wants to know is the inner one's.
 

@@ -139,7 +139,7 @@ class Trainer:
         return options
 
     def _check_compilation(self, model):
-        """Refuses XLA before the corpus is read, where it would fail at the first step.
+        """Refuses XLA before the corpus is read, where Keras would go on without it.
 
         "auto" asks Keras, which asks each layer the same.
         """
@@ -147,11 +147,9 @@ class Trainer:
             return
         if keras.backend.backend() == "tensorflow":
             raise ValueError(
-                'training.jit_compile="true": on TensorFlow XLA cannot compile the '
-                "training of this model, whose decoder goes step by step (Bahdanau's "
-                "and soft attention do, and Luong's with input_feeding) or whose "
-                "recurrences have kernels of their own on this GPU; set "
-                'training.jit_compile to "auto" or "false", or train with '
+                'training.jit_compile="true": TensorFlow has kernels of its own for '
+                "the recurrences of this model on this GPU, which XLA cannot compile; "
+                'set training.jit_compile to "auto" or "false", or train with '
                 "KERAS_BACKEND=jax"
             )
 

@@ -27,6 +27,16 @@ def test_agrees_with_the_formula():
     np.testing.assert_allclose(loss, expected / 3, rtol=1e-5)
 
 
+def test_is_per_token_where_tokens_weigh_something():
+    """Also those without links, as the cross-entropy of tokens is."""
+    alignments, scores = example()
+    weights = np.array([[1, 1, 0.5], [2, 0, 3]], "float32")
+    losses = -(alignments * np.log(scores)).sum(axis=-1)
+    expected = (weights * losses).sum() / weights.sum()
+    loss = to_numpy(alignment_loss(alignments, scores, weights))
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+
+
 def test_where_nothing_is_aligned_nothing_is_lost():
     _, scores = example()
     assert float(alignment_loss(np.zeros_like(scores), scores)) == 0

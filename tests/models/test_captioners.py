@@ -270,7 +270,8 @@ def test_the_doubly_stochastic_loss_is_of_real_cells_and_in_training_only(model_
     )
     plain = model.test_on_batch(inputs, labels)
     model.reset_metrics()
-    penalised = model.train_on_batch(inputs, labels)
+    penalised, added = model.train_on_batch(inputs, labels)
+    assert float(added) == pytest.approx(0.7 * penalty, rel=1e-3)
     assert float(penalised - plain) == pytest.approx(0.7 * penalty, rel=1e-3)
 
 

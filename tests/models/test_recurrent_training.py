@@ -162,14 +162,3 @@ def test_every_weight_learns_from_words_of_its_own():
     for weight, old in zip(model.trainable_variables, before, strict=True):
         new = to_numpy(weight)
         assert np.isfinite(new).all() and (new != old).any(), weight.path
-
-
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX compiles all")
-@pytest.mark.parametrize("cell", ["gru", "rnn"])
-def test_keras_compiles_no_decoder_that_goes_step_by_step(cell):
-    """By default it does what it can, and this it cannot: training must go on."""
-    model = make(attention="bahdanau", cell=cell)
-    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    assert model.jit_compile is False
-    loss = model.train_on_batch(INPUTS, INPUTS["target_ids"])
-    assert np.isfinite(loss).all()

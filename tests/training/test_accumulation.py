@@ -49,7 +49,7 @@ def rows(data, rows):
 
 
 def adam(**options):
-    """With an epsilon that leaves alone what has noise for gradient: keys' biases."""
+    """With an epsilon that leaves what has no gradient but noise: keys' biases."""
     options = {"global_clipnorm": 0.5, "use_ema": True, "ema_momentum": 0.9, **options}
     return keras.optimizers.AdamW(0.05, weight_decay=0.1, epsilon=1e-2, **options)
 
@@ -59,7 +59,8 @@ def trained(optimizer, parts, dtype="float32", updates=3, scale=None, **losses):
     model = made(dtype, **losses)
     if scale is not None:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer, initial_scale=scale)
-    model.compile(optimizer, LabelSmoothedCrossEntropy(0.1))
+    eager = keras.backend.backend() == "tensorflow"
+    model.compile(optimizer, LabelSmoothedCrossEntropy(0.1), run_eagerly=eager)
     model.optimizer.build(model.trainable_variables)
     for seed in range(updates):
         for part in parts:

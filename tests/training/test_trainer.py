@@ -15,7 +15,9 @@ import keras
 import numpy as np
 import pytest
 
+from keras_attention.models.transformer import Transformer
 from keras_attention.tasks.translation import Translator
+from keras_attention.training.accumulation import innermost
 from keras_attention.training.recipe import ModelConfig, load_recipe
 from keras_attention.training.state import save_state
 from keras_attention.training.trainer import Trainer
@@ -232,39 +234,48 @@ def recurrent_recipe(cell="rnn", jit_compile="auto", **options):
     )
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX compiles all")
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"attention": "bahdanau", "cell": "gru"},
-        {"attention": "bahdanau"},
-        {"attention": "luong", "input_feeding": True},
-    ],
+@pytest.fixture
+def gpu(monkeypatch):
+    """TensorFlow says that there is a GPU."""
+    tf = pytest.importorskip("tensorflow")
+    gpus = [SimpleNamespace(name="GPU:0", device_type="GPU")]
+    for kind in ("physical", "logical"):
+        monkeypatch.setattr(tf.config, f"list_{kind}_devices", lambda kind=None: gpus)
+
+
+ON_TENSORFLOW = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="JAX compiles all"
 )
-def test_what_xla_cannot_compile_is_refused_before_the_corpus_is_read(
-    tmp_path, monkeypatch, options
-):
-    import tensorflow as tf
 
-    trainer = Trainer(recurrent_recipe(jit_compile="true", **options), tmp_path / "run")
-    with pytest.raises(ValueError, match='set training.jit_compile to "auto" or "fals'):
-        trainer.run()
-    assert not (tmp_path / "run").exists()
 
-    # Nor is it what "auto" does where a GPU is.
-    trainer = Trainer(recurrent_recipe(**options), tmp_path / "run")
+@ON_TENSORFLOW
+@pytest.mark.parametrize(("cell", "compiles"), [("gru", False), ("rnn", True)])
+@pytest.mark.parametrize("attention", ["bahdanau", "luong"])
+def test_on_a_gpu_xla_compiles_what_it_can(tmp_path, gpu, attention, cell, compiles):
+    """And what it cannot, cuDNN's kernels, is refused before the corpus is read."""
+    recipe = recurrent_recipe(cell, attention=attention)
+    trainer = Trainer(recipe, tmp_path / "run")
     model = trainer._model(trainer.work.sizes(), trainer._model_options())
     model.build()
-    gpus = [SimpleNamespace(name="GPU:0", device_type="GPU")]
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: gpus)
     trainer._compile(model)
-    assert model.jit_compile is False
+    assert model.jit_compile is compiles
+
+    recipe = recurrent_recipe(cell, "true", attention=attention)
+    trainer = Trainer(recipe, tmp_path / "run")
+    if compiles:
+        trainer._model_options()
+    else:
+        wanted = 'cannot compile; set training.jit_compile to "auto" or "false"'
+        with pytest.raises(ValueError, match=wanted):
+            trainer.run()
+        assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow
-def test_what_xla_can_compile_is_compiled(tmp_path):
+@pytest.mark.parametrize("attention", ["bahdanau", "luong"])
+def test_xla_compiles_a_training(tmp_path, attention):
     """Padded batches of two lengths, as `fit` hands them over: their axes unknown."""
-    recipe = recurrent_recipe(attention="luong", score="dot", jit_compile="true")
+    recipe = recurrent_recipe("gru", "true", attention=attention)
     recipe = dataclasses.replace(
         recipe, training=dataclasses.replace(recipe.training, max_steps=2)
     )
@@ -275,33 +286,37 @@ def test_what_xla_can_compile_is_compiled(tmp_path):
 def accumulating(tmp_path, steps):
     """A model without dropout, compiled by a trainer, and its first weights."""
     keras.utils.set_random_seed(3)
-    model = keras.Sequential(
-        [keras.Input((None,)), keras.layers.Embedding(7, 5), keras.layers.Dense(7)]
+    model = Transformer(
+        9, 9, num_layers=1, model_dim=8, num_heads=2, feed_forward_dim=8, dropout=0.0
     )
+    model.build()
+    model.built = True
     recipe = tiny_recipe(
-        accumulation_steps=steps, ema_momentum=0.8, max_steps=8 * steps
+        accumulation_steps=steps, ema_momentum=0.8, max_steps=8 * steps, epsilon=1e-2
     )
     Trainer(recipe, tmp_path, quiet())._compile(model)
+    assert innermost(model.optimizer).epsilon == 1e-2
     return model
 
 
-def test_two_halves_accumulated_are_one_whole(tmp_path):
+def test_two_parts_accumulated_are_one_whole(tmp_path):
     rng = np.random.default_rng(0)
-    inputs, labels = rng.integers(7, size=(2, 8, 3))
-    weight = np.ones((8, 3), "float32")
-    whole, halves = accumulating(tmp_path, 1), accumulating(tmp_path, 2)
+    ids = rng.integers(4, 9, size=(8, 3)) * (np.arange(3) < [[3]] * 5 + [[1]] * 3)
+    inputs = {"source_ids": ids, "target_ids": ids}
+    whole, parts = accumulating(tmp_path, 1), accumulating(tmp_path, 2)
     for _ in range(3):
-        whole.train_on_batch(inputs, labels, weight)
-        for half in (slice(0, 4), slice(4, 8)):
-            halves.train_on_batch(inputs[half], labels[half], weight[half])
-    for a, b in zip(whole.get_weights(), halves.get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
-    # The next half batch moves the average once more towards what the update gave.
-    halves.train_on_batch(inputs[:4], labels[:4], weight[:4])
-    for model in (whole, halves):
-        model.optimizer.finalize_variable_values(model.trainable_variables)
-    for a, b in zip(whole.get_weights(), halves.get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+        whole.train_on_batch(inputs, ids)
+        for part in (slice(0, 4), slice(4, 8)):
+            half = {name: array[part] for name, array in inputs.items()}
+            parts.train_on_batch(half, ids[part])
+    # A window that is open changes nothing.
+    parts.train_on_batch(half, ids[part])
+    for averaged in (False, True):
+        if averaged:
+            for model in (whole, parts):
+                model.optimizer.finalize_variable_values(model.trainable_variables)
+        for a, b in zip(whole.get_weights(), parts.get_weights(), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(
