@@ -3,25 +3,39 @@
 import os
 import sys
 import tempfile
+from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
 
 
 def load_backend():
     """Imports Keras and its backend; what they write is shown only if that fails.
 
     TensorFlow reports on processors and missing GPUs straight to standard error,
-    before any setting of its own can stop it.
+    before any setting of its own can stop it. Other backends import it later, for
+    pictures or TensorBoard, or never: it is then silenced when its time comes.
     """
     if "keras" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if sys.stderr.isatty():
         print("loading Keras and its backend …", end="", file=sys.stderr, flush=True)
+    with silence():
+        import keras  # noqa: F401
+    if "tensorflow" not in sys.modules:
+        sys.meta_path.insert(0, SilentImport("tensorflow"))
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def silence():
+    """Keeps back what anybody writes to standard error, and tells it on an error."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as log:
         standard_error = os.dup(2)
         os.dup2(log.fileno(), 2)
         try:
-            import keras  # noqa: F401
+            yield
         except BaseException:
             log.seek(0)
             os.write(standard_error, log.read())
@@ -29,5 +43,36 @@ def load_backend():
         finally:
             os.dup2(standard_error, 2)
             os.close(standard_error)
-    if sys.stderr.isatty():
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+class SilentImport(MetaPathFinder):
+    """Finds a module where others do, and has it imported in silence, once."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname != self.name:
+            return None
+        spec = self._find(fullname, path, target)
+        if spec is None or spec.loader is None:
+            return spec
+        run = spec.loader.exec_module
+
+        def run_in_silence(module):
+            if self in sys.meta_path:
+                sys.meta_path.remove(self)
+            with silence():
+                run(module)
+
+        # A loader belongs to one spec, and may be more than one function to others.
+        spec.loader.exec_module = run_in_silence
+        return spec
+
+    def _find(self, fullname, path, target):
+        for finder in [*sys.meta_path]:
+            if not isinstance(finder, SilentImport):
+                spec = finder.find_spec(fullname, path, target)
+                if spec is not None:
+                    return spec
+        return None
