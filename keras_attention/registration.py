@@ -8,7 +8,8 @@ importing this package alone takes no Keras.
 
 import sys
 from importlib import import_module
-from importlib.abc import MetaPathFinder
+
+from keras_attention.import_hooks import ImportHook
 
 # With classes that a saved model may hold; each lists its own.
 PACKAGES = ("layers", "models", "training")
@@ -35,31 +36,13 @@ def register_with_keras():
         sys.meta_path.insert(0, AfterKeras())
 
 
-class AfterKeras(MetaPathFinder):
-    """Finds Keras where others do, and has it register our classes at its end."""
+class AfterKeras(ImportHook):
+    """Has Keras register our classes at its end."""
 
-    def find_spec(self, fullname, path=None, target=None):
-        if fullname != "keras":
-            return None
-        spec = self._find(fullname, path, target)
-        if spec is None or spec.loader is None:
-            return spec
-        run = spec.loader.exec_module
+    def __init__(self):
+        super().__init__("keras")
 
-        def run_and_register(module):
-            run(module)
-            if self in sys.meta_path:
-                sys.meta_path.remove(self)
-            register()
-
-        # A loader belongs to one spec, and may be more than one function to others.
-        spec.loader.exec_module = run_and_register
-        return spec
-
-    def _find(self, fullname, path, target):
-        for finder in [*sys.meta_path]:
-            if not isinstance(finder, AfterKeras):
-                spec = finder.find_spec(fullname, path, target)
-                if spec is not None:
-                    return spec
-        return None
+    def run(self, execute):
+        execute()
+        self.remove()
+        register()

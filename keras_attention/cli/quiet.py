@@ -4,7 +4,8 @@ import os
 import sys
 import tempfile
 from contextlib import contextmanager
-from importlib.abc import MetaPathFinder
+
+from keras_attention.import_hooks import ImportHook
 
 
 def load_backend():
@@ -45,34 +46,10 @@ def silence():
             os.close(standard_error)
 
 
-class SilentImport(MetaPathFinder):
-    """Finds a module where others do, and has it imported in silence, once."""
+class SilentImport(ImportHook):
+    """Has a module imported in silence, once."""
 
-    def __init__(self, name):
-        self.name = name
-
-    def find_spec(self, fullname, path=None, target=None):
-        if fullname != self.name:
-            return None
-        spec = self._find(fullname, path, target)
-        if spec is None or spec.loader is None:
-            return spec
-        run = spec.loader.exec_module
-
-        def run_in_silence(module):
-            if self in sys.meta_path:
-                sys.meta_path.remove(self)
-            with silence():
-                run(module)
-
-        # A loader belongs to one spec, and may be more than one function to others.
-        spec.loader.exec_module = run_in_silence
-        return spec
-
-    def _find(self, fullname, path, target):
-        for finder in [*sys.meta_path]:
-            if not isinstance(finder, SilentImport):
-                spec = finder.find_spec(fullname, path, target)
-                if spec is not None:
-                    return spec
-        return None
+    def run(self, execute):
+        self.remove()
+        with silence():
+            execute()
