@@ -23,6 +23,10 @@ def slow_on_jax(test):
     return pytest.mark.slow(test) if keras.backend.backend() == "jax" else test
 
 
+# The same for all tests of a module, as its `pytestmark`.
+MODULE_SLOW_ON_JAX = [pytest.mark.slow] if keras.backend.backend() == "jax" else []
+
+
 def check_layer(layer_class, config, options=None, **inputs):
     """Asserts what every layer of this package keeps.
 
@@ -174,7 +178,9 @@ def check_overflow(layer, calls, inputs):
     """Scores of large features pass float16's range, and are weighed all the same."""
     if not any("return_attention_scores" in call for call in calls):
         return
-    for policy in ("mixed_float16", "float16"):
+    # JAX compiles each operation anew for another type, and one tells there.
+    policies = ["mixed_float16", "float16"]
+    for policy in policies[: 1 if keras.backend.backend() == "jax" else 2]:
         lower = type(layer).from_config({**layer.get_config(), "dtype": policy})
         large = {
             name: array * np.float32(2000) if array.dtype == "float32" else array

@@ -11,7 +11,9 @@ from keras_attention.models import (
     TransformerCaptioner,
 )
 from tests.model_support import steps, teacher_forced
-from tests.support import slow_on_jax, to_numpy
+from tests.support import MODULE_SLOW_ON_JAX, slow_on_jax, to_numpy
+
+pytestmark = MODULE_SLOW_ON_JAX
 
 SOURCE_IDS = np.array([[4, 5, 6, 3], [6, 3, 0, 0]], "int32")
 TARGET_IDS = np.array([[2, 5, 4], [2, 7, 0]], "int32")

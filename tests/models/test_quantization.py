@@ -14,10 +14,13 @@ from keras_attention.models import (
     TransformerCaptioner,
 )
 from tests.model_support import steps, teacher_forced
-from tests.support import save_and_load, slow_on_jax, to_numpy
+from tests.support import MODULE_SLOW_ON_JAX, save_and_load, slow_on_jax, to_numpy
 
 # Keras warns of each layer that has nothing to quantise.
-pytestmark = pytest.mark.filterwarnings("ignore:.*quanti.*:UserWarning")
+pytestmark = [
+    *MODULE_SLOW_ON_JAX,
+    pytest.mark.filterwarnings("ignore:.*quanti.*:UserWarning"),
+]
 
 IDS = {
     "source_ids": np.array([[4, 5, 6, 3], [6, 3, 0, 0]], "int32"),

@@ -9,7 +9,9 @@ from keras_attention.models.recurrent_captioner import RecurrentCaptioner
 from keras_attention.models.transformer import Transformer
 from keras_attention.training.losses import LabelSmoothedCrossEntropy
 from keras_attention.training.metrics import TokenAccuracy
-from tests.support import slow_on_jax, to_numpy
+from tests.support import MODULE_SLOW_ON_JAX, slow_on_jax, to_numpy
+
+pytestmark = MODULE_SLOW_ON_JAX
 
 TINY = {"embedding_dim": 4, "units": 6}
 PICTURES = {"image_size": 8, "grid_size": 2, "region_dim": 4, "train_encoder": False}

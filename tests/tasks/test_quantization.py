@@ -8,11 +8,14 @@ import pytest
 from keras_attention.tasks.captioning import Captioner
 from keras_attention.tasks.translation import Translator
 from tests.captioners import pictures
-from tests.support import slow_on_jax
+from tests.support import MODULE_SLOW_ON_JAX, slow_on_jax
 from tests.translators import TEXTS
 
 # Keras warns of each layer that has nothing to quantise.
-pytestmark = pytest.mark.filterwarnings("ignore:.*quanti.*:UserWarning")
+pytestmark = [
+    *MODULE_SLOW_ON_JAX,
+    pytest.mark.filterwarnings("ignore:.*quanti.*:UserWarning"),
+]
 
 
 def told(translator):

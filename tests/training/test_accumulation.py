@@ -119,6 +119,7 @@ def test_so_they_are_in_mixed_precision(dtype):
     assert np.linalg.norm(one - other) < 0.02 * np.linalg.norm(one)
 
 
+@slow_on_jax
 def test_a_scaled_loss_accumulates_as_one_that_is_not():
     """What float16 needs, in float32, where all else is exact."""
     whole = trained(adam(), WHOLE)
@@ -126,6 +127,7 @@ def test_a_scaled_loss_accumulates_as_one_that_is_not():
     assert_same(whole, halves)
 
 
+@slow_on_jax
 def test_a_batch_that_overflows_is_left_out():
     """The window waits for another, and the scale falls."""
     model = trained(TokenAccumulation(adam(), 2), HALVES, updates=1, scale=2.0**12)
@@ -142,6 +144,7 @@ def test_a_batch_that_overflows_is_left_out():
     assert_same(whole, model)
 
 
+@slow_on_jax
 def test_batches_of_padding_alone_are_nothing():
     whole = trained(adam(), WHOLE, updates=1)
     model = trained(TokenAccumulation(adam(), 3), [slice(0, 6)], updates=1)
@@ -163,6 +166,7 @@ def test_schedules_count_updates():
     assert float(model.optimizer.learning_rate) == 1.0
 
 
+@slow_on_jax
 def test_other_models_weigh_their_batches_alike():
     """As Keras does: nobody has said what they weigh."""
     rng = np.random.default_rng(0)
