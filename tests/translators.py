@@ -55,15 +55,8 @@ def make_translator(shared=True, seed=0, family=transformer, **sizes):
     model = family(*vocabulary_sizes, share_embeddings=shared, **sizes)
     model.build()
     model.built = True
-    rng = np.random.default_rng(seed)
-    for weight in model.weights:
-        # Biases and norms too, so that nothing is saved right by chance.
-        noise = rng.normal(size=weight.shape).astype("float32")
-        weight.assign(2 * np.asarray(weight) + 0.3 * noise)
     # Bytes are the first pieces after the special ones; few should be said.
-    table = np.copy(np.asarray(model.target_embedding.embeddings))
-    table[4:260] *= 0.5
-    model.target_embedding.embeddings.assign(table)
+    disturb(model, slice(4, 260), 0.5, seed)
     return Translator(
         model,
         *tokenizers,
@@ -74,6 +67,18 @@ def make_translator(shared=True, seed=0, family=transformer, **sizes):
         training={"name": "tiny", "corpus": "none", "steps": 0},
         metrics={"model": {"bleu": 0.125}},
     )
+
+
+def disturb(model, pieces, factor, seed):
+    """Makes all weights large and random, and some pieces more likely, or less."""
+    rng = np.random.default_rng(seed)
+    for weight in model.weights:
+        # Biases and norms too, so that nothing is saved right by chance.
+        noise = rng.normal(size=weight.shape).astype("float32")
+        weight.assign(2 * np.asarray(weight) + 0.3 * noise)
+    table = np.copy(np.asarray(model.target_embedding.embeddings))
+    table[pieces] *= factor
+    model.target_embedding.embeddings.assign(table)
 
 
 def make_unknowing(seed=0, **sizes):
@@ -87,13 +92,7 @@ def make_unknowing(seed=0, **sizes):
     model = recurrent(*(t.vocabulary_size for t in tokenizers), **sizes)
     model.build()
     model.built = True
-    rng = np.random.default_rng(seed)
-    for weight in model.weights:
-        noise = rng.normal(size=weight.shape).astype("float32")
-        weight.assign(2 * np.asarray(weight) + 0.3 * noise)
-    table = np.copy(np.asarray(model.target_embedding.embeddings))
-    table[UNKNOWN_ID] *= 6
-    model.target_embedding.embeddings.assign(table)
+    disturb(model, UNKNOWN_ID, 6, seed)
     return Translator(model, *tokenizers, options=OPTIONS, max_source_length=24)
 
 

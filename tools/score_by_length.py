@@ -1,7 +1,7 @@
 """BLEU of runs' test splits by the length of the source, as docs/recurrent.md has it.
 
     python tools/score_by_length.py runs/help-en-de-bahdanau runs/help-en-de-none
-    python tools/score_by_length.py --ends 15 35 --runs studies/bottleneck/runs/*
+    python tools/score_by_length.py studies/bottleneck/runs/* --ends 15 35
 
 For each run: BLEU of sources of 1 to 5 words, 6 to 10, 11 to 15, 16 to 20 and over 20,
 or up to other ends; of all; and of all against the references of *other* sentences,
@@ -13,6 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from keras_attention import Translator
+from keras_attention.data.store import PreparedCorpus
 from keras_attention.evaluation.translation import score, tokenize_for
 from keras_attention.studies.lengths import buckets_between
 
@@ -20,15 +21,11 @@ from keras_attention.studies.lengths import buckets_between
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ends", type=int, nargs="+", default=[5, 10, 15, 20])
-    parser.add_argument("--runs", type=Path, nargs="+", dest="more", default=[])
-    parser.add_argument("runs", type=Path, nargs="*")
+    parser.add_argument("runs", type=Path, nargs="+")
     options = parser.parse_args()
-    for run in [*options.runs, *options.more]:
+    for run in options.runs:
         translator = Translator.load(run / "bundle")
-        sources, references = (
-            (run / f"data/corpus/test/{side}.txt").read_text("utf-8").splitlines()
-            for side in ("source", "target")
-        )
+        sources, references = PreparedCorpus.open(run / "data/corpus").test.texts()
         said = [each.text for each in translator.translate(sources)]
         tokenize = tokenize_for(translator.target_language)
 

@@ -118,33 +118,18 @@ def compute_features(
     folder = Path(folder)
     with writing(folder), locked(folder, "computing features"):
         folder.mkdir(parents=True, exist_ok=True)
-        _encode_all(
-            encode_function,
-            images,
-            folder,
-            fingerprint,
-            batch_size,
-            progress,
-            overwrite,
-            windows,
+        meta = _continued(folder, fingerprint, len(images), overwrite)
+        (folder / WINDOWS).unlink(missing_ok=True)
+        if windows is not None:
+            (folder / WINDOWS).write_bytes(np.asarray(windows, "int32"))
+        _encode(
+            encode_function, images, folder, fingerprint, batch_size, progress, meta
         )
     return FeatureStore.open(folder)
 
 
-def _encode_all(
-    encode_function,
-    images,
-    folder,
-    fingerprint,
-    batch_size,
-    progress,
-    overwrite,
-    windows,
-):
-    meta = _continued(folder, fingerprint, len(images), overwrite)
-    (folder / WINDOWS).unlink(missing_ok=True)
-    if windows is not None:
-        (folder / WINDOWS).write_bytes(np.asarray(windows, "int32"))
+def _encode(encode_function, images, folder, fingerprint, batch_size, progress, meta):
+    """Writes what is not done yet; `meta` says what is, None if nothing is."""
     done = meta["done"] if meta else 0
     if progress is not None and done:
         progress(done)

@@ -34,9 +34,11 @@ class Constraints:
         if options.unknown == "forbid":
             never.append(UNKNOWN_ID)
         never = ops.convert_to_tensor(never, dtype="int32")
-        self.never = ops.any(ops.equal(self.ids, never[:, None]), axis=0)[
-            None
-        ]  # (1, V)
+        never = ops.equal(self.ids, never[:, None])
+        self.never = ops.any(never, axis=0, keepdims=True)  # (1, V)
+        # The end may have to wait, unless there is nothing else to say at all.
+        others = ops.logical_not(ops.logical_or(self.never, self.is_end))
+        self.may_wait = ops.logical_and(self.is_end, ops.any(others))
 
     def __call__(self, log_probs, index, history=None):
         """Forbids and forces tokens.
@@ -54,11 +56,10 @@ class Constraints:
         """
         too_early = index + 1 < self.options.min_length
         forbidden = ops.logical_or(
-            self.never, ops.logical_and(self.is_end, too_early)
+            self.never, ops.logical_and(self.may_wait, too_early)
         )  # (1, V)
         if self.options.forbids_repeats:
             forbidden = self._forbid_repeats(forbidden, history, index)
-        forbidden = self._release(forbidden)
         allowed = log_probs + ops.where(forbidden, FORBIDDEN, 0.0)
 
         forced = self._forced(index)[:, None]  # (N, 1)
@@ -76,10 +77,8 @@ class Constraints:
             history, index, self.options.no_repeat_ngram, vocabulary_size
         )
         repeats = ops.logical_and(repeats, ops.logical_not(self.is_end))
-        return ops.logical_or(forbidden, repeats)  # (N, V)
-
-    def _release(self, forbidden):
-        """Where nothing else is left to say, ending early is allowed."""
+        forbidden = ops.logical_or(forbidden, repeats)  # (N, V)
+        # Where nothing else is left to say, ending early is allowed.
         stuck = ops.all(forbidden, axis=-1, keepdims=True)
         release = ops.logical_and(stuck, self.is_end)
         return ops.logical_and(forbidden, ops.logical_not(release))

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_attention.plotting.overlay import peak_place
+
 
 class Look(NamedTuple):
     """Where attention was while one thing was named."""
@@ -132,7 +134,8 @@ def caption_looks(caption, truth, mentions, image_size):
         attention = caption.attention[steps].mean(axis=0)  # (N, N)
         window = getattr(caption, "window", None) or (0, 0, image_size, image_size)
         covered, picture = covered_shares(boxes, window, image_size, len(attention))
-        x, y = peak_centre(attention, window, image_size)
+        place = peak_place(attention, [edge / image_size for edge in window])
+        x, y = (image_size * share for share in place)
         hit = any(x0 <= x <= x1 and y0 <= y <= y1 for x0, y0, x1, y1 in boxes)
         inside = float((attention * covered).sum())
         looks.append(Look(name, inside, hit, float(covered[picture].mean())))
@@ -153,16 +156,6 @@ def covered_shares(boxes, window, image_size, grid_size):
     room = covered_cells([window], image_size, grid_size)
     covered = covered_cells(boxes, image_size, grid_size)
     return covered / np.where(room > 0, room, 1), room > 0
-
-
-def peak_centre(attention, window, image_size):
-    """`(x, y)`, in pixels: the centre of what is picture in the cell looked at most."""
-    cells = len(attention)
-    row, column = np.unravel_index(attention.argmax(), attention.shape)
-    cell = np.array([column, row, column + 1, row + 1]) * image_size / cells
-    x0, y0, x1, y1 = window
-    left, top, right, bottom = np.clip(cell, [x0, y0, x0, y0], [x1, y1, x1, y1])
-    return (left + right) / 2, (top + bottom) / 2
 
 
 def covered_cells(boxes, image_size, grid_size):

@@ -8,8 +8,8 @@ def alignment_loss(alignments, attention_scores, target_weights=None):
 
         loss = −1/n Σ_t w_t Σ_s a_ts ln α_ts        n = Σ_t w_t
 
-    Tokens that nothing is known of add nothing to the sum, and count in n, as in both
-    papers: a batch with few links pulls little at attention.
+    Tokens that nothing is known of add nothing to the sum; with a weight they count in
+    n, so that a batch with few links pulls little at attention.
 
     Args:
         alignments: float `(B, T, S)`. Each row sums to one, or is all zero where
@@ -31,6 +31,5 @@ def alignment_loss(alignments, attention_scores, target_weights=None):
     losses = -ops.sum(alignments * ops.log(scores + 1e-9), axis=-1)  # (B, T)
     if target_weights is None:
         target_weights = ops.sum(alignments, axis=-1)
-        return ops.divide_no_nan(ops.sum(losses), ops.sum(target_weights))
     weights = ops.cast(target_weights, "float32")
     return ops.divide_no_nan(ops.sum(weights * losses), ops.sum(weights))

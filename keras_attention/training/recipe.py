@@ -137,8 +137,9 @@ class Recipe:
     def _check_numbers(self):
         for name, least in _LEAST.items():
             value = getattr(self.training, name)
-            whole = TrainingConfig.__annotations__[name] in (int, "int")
-            (whole_number if whole else real_number)(f"training.{name}", value, least)
+            whole = TrainingConfig.__annotations__[name] is int
+            check = whole_number if whole else real_number
+            check(f"training.{name}", value, least)
         if not real_number("training.epsilon", self.training.epsilon, 0):
             raise ValueError("training.epsilon must be above 0; received 0.0")
         if self.training.max_steps < self.training.accumulation_steps:

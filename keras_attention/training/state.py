@@ -59,7 +59,8 @@ def load_state(folder, model):
     if ours != theirs:
         raise ValueError(
             f"{path} holds the state of another model or optimizer; it differs in "
-            f"{sorted(ours ^ theirs)[:3]}. Resume with the recipe that began it"
+            f"{sorted(ours ^ theirs)[:3]}. Resume with the recipe, and the version of "
+            "this package, that began it"
         )
     for name, variable in variables:
         variable.assign(arrays[name].astype(np.asarray(variable).dtype))
