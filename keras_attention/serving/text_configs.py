@@ -128,17 +128,17 @@ def read_text_proto(path, message, pool=None):
         pool: descriptor pool with the messages that an Any may hold, optional.
 
     Raises:
-        ValueError: in the parser's words, after the file, the line and the column.
+        ValueError: in the parser's words, after the file, the line and the column, with
+            the message's name at the end.
         OSError: if there is no such file.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
         return text_format.Parse(text, message, descriptor_pool=pool)
     except (text_format.ParseError, UnicodeDecodeError) as error:
-        name = message.DESCRIPTOR.full_name
-        raise ValueError(
-            f"{path}:{error} (expected a {name} in text format)"
-        ) from error
+        # protobuf's phrase in C++, which those who watch logs look for.
+        phrase = f"Error parsing text-format {message.DESCRIPTOR.full_name}"
+        raise ValueError(f"{path}:{error} ({phrase})") from error
 
 
 @functools.cache

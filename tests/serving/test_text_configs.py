@@ -4,7 +4,12 @@ import re
 
 import pytest
 
+from keras_attention.serving.config import read_models_config
 from keras_attention.serving.options import BatchingParameters, SslConfig
+from keras_attention.serving.session_configs import (
+    read_platform_config,
+    read_session_config,
+)
 from keras_attention.serving.text_configs import (
     read_batching_parameters,
     read_monitoring_config,
@@ -136,4 +141,22 @@ def test_incomplete_certificates_are_refused(write, text, message):
 )
 def test_malformed_files_are_refused_with_line_and_column(write, read, text, message):
     with pytest.raises(ValueError, match=rf"file\.config:?.*{message}"):
+        read(write(text))
+
+
+@pytest.mark.parametrize("text", ["nobody: 1", b"\xff\xfe"])
+@pytest.mark.parametrize(
+    ("read", "name"),
+    [
+        (read_models_config, "tensorflow.serving.ModelServerConfig"),
+        (read_batching_parameters, "tensorflow.serving.BatchingParameters"),
+        (read_monitoring_config, "tensorflow.serving.MonitoringConfig"),
+        (read_ssl_config, "tensorflow.serving.SSLConfig"),
+        (read_session_config, "tensorflow.ConfigProto"),
+        (read_platform_config, "tensorflow.serving.PlatformConfigMap"),
+    ],
+)
+def test_the_phrase_that_watchers_of_logs_know_is_there(write, read, name, text):
+    phrase = f"Error parsing text-format {name}"
+    with pytest.raises(ValueError, match=re.escape(phrase)):
         read(write(text))
