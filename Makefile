@@ -29,7 +29,11 @@ help:
 demo: $(VENV)/.installed
 	$(BIN)/keras-attention demo
 
-test: check pytest parity
+# The backends are tested side by side; what JAX's tests print comes at the end.
+test: check
+	@$(MAKE) --no-print-directory parity >$(VENV)/parity.log 2>&1 & parity=$$!; \
+	$(MAKE) --no-print-directory pytest; passed=$$?; \
+	wait $$parity || passed=$$?; cat $(VENV)/parity.log; exit $$passed
 
 test-all: check
 	$(RUN) pytest -q -m "slow or not slow"
