@@ -50,6 +50,7 @@ def test_memory_does_not_grow_over_fifty_reloads(tmp_path):
                 outputs = version.model.run("", {"x": np.ones([1, 4], "float32")})
             assert outputs["y"][0, 0] == 4
             resident.append(resident_megabytes())
+    print(f"{resident[5]:.0f} MB resident at first, {resident[-1]:.0f} at last")
     # Two at a time is all there ever is; what is left is noise.
     assert max(resident[5:]) - resident[5] < MEGABYTES / 2, resident
 
