@@ -6,12 +6,14 @@
 #     make check        lint and types
 #     make bench        benchmarks
 #     make docs         writes docs/cli.md and docs/recipes.md anew
+#     make protos       compiles keras_attention/serving/protos anew
 #
 # `make PYTHON=/path/to/python …` chooses another Python for the environment.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all check format lint types pytest parity bench docs clean
+.PHONY: help demo test test-all check format lint types pytest parity bench docs protos \
+	clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -65,6 +67,9 @@ bench: $(VENV)/.benched
 
 docs: $(VENV)/.tested
 	$(BIN)/python tools/write_docs.py
+
+protos: $(VENV)/.tested
+	$(BIN)/python tools/write_protos.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build dist

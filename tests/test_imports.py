@@ -105,6 +105,28 @@ def test_imports_follow_the_arrows():
     assert not wrong
 
 
+# Who, inside serving, may import of its parts.
+SERVING = {
+    "rest": ["server"],
+    "grpc": ["server"],
+    "client": ["__init__"],
+    "commands": [],
+    "versions": ["server"],
+    "models": ["core", "grpc", "versions"],
+}
+
+
+def test_transports_know_the_core_and_not_each_other():
+    wrong = []
+    for name, module in imports():
+        part = module.removeprefix("keras_attention.serving.").split(".")[0]
+        if name.startswith("serving.") and module.startswith("keras_attention.serving"):
+            importer = name.split(".")[1]
+            if part in SERVING and importer not in (part, *SERVING[part]):
+                wrong.append(f"{name} imports {module}")
+    assert not wrong
+
+
 def test_keras_is_imported_publicly():
     assert not [pair for pair in imports() if pair[1].startswith("keras.src")]
 

@@ -1,12 +1,11 @@
 """What the server can do, whatever the protocol: REST and gRPC only translate."""
 
+import contextlib
 import time
 from typing import Any, NamedTuple
 
 from keras_attention.serving.errors import Code, ServingError, invalid_argument
 from keras_attention.serving.signatures import DEFAULT_SIGNATURE
-
-METADATA_FIELD = "signature_def"
 
 
 class Target(NamedTuple):
@@ -25,6 +24,13 @@ class Answer(NamedTuple):
     outputs: Any
 
 
+class Held(NamedTuple):
+    """A version that stays loaded while a request is about it."""
+
+    target: Target  # with the version's number and the signature's name
+    model: Any  # `ServedModel`
+
+
 class Core:
     """Answers requests from a repository; may be called from many threads.
 
@@ -38,14 +44,31 @@ class Core:
     def __init__(self, repository):
         self.repository = repository
 
-    def predict(self, target, inputs, output_filter=(), deadline=None):
-        """Runs a signature.
+    @contextlib.contextmanager
+    def use(self, target):
+        """Holds the version that a target speaks of: what is read of it is what runs.
 
         Args:
             target: `Target`.
-            inputs: dict of arrays, or a function that makes it from the model. The
-                function is called while the model is held, so that the signature it
-                reads is the one that runs.
+
+        Returns:
+            A context manager, which gives `Held`.
+
+        Raises:
+            ServingError: if there is no such model, version or label.
+        """
+        if not target.name:
+            raise invalid_argument("ModelSpec has no name specified.")
+        with self.repository.use(target.name, target.version, target.label) as version:
+            name = target.signature_name or DEFAULT_SIGNATURE
+            yield Held(Target(target.name, version.number, "", name), version.model)
+
+    def predict(self, held, inputs, output_filter=(), deadline=None):
+        """Runs a signature.
+
+        Args:
+            held: `Held`, of `use`.
+            inputs: dict of arrays.
             output_filter: sequence of str. The outputs wanted; all of them if empty.
             deadline: float, optional.
 
@@ -55,13 +78,10 @@ class Core:
         Raises:
             ServingError: in the protocol's words.
         """
-        with self._use(target) as version:
-            if callable(inputs):
-                inputs = inputs(version.model)
-            outputs = version.model.run(
-                target.signature_name, inputs, output_filter, _remaining(deadline)
-            )
-            return Answer(_resolved(target, version), outputs)
+        outputs = held.model.run(
+            held.target.signature_name, inputs, output_filter, _remaining(deadline)
+        )
+        return Answer(held.target, outputs)
 
     def classify(self, target, examples, deadline=None):
         """Runs a signature of classes and scores.
@@ -85,11 +105,11 @@ class Core:
         return self._infer(regress, target, examples, deadline)
 
     def _infer(self, function, target, examples, deadline):
-        with self._use(target) as version:
+        with self.use(target) as held:
             result = function(
-                version.model, target.signature_name, examples, _remaining(deadline)
+                held.model, target.signature_name, examples, _remaining(deadline)
             )
-            return Answer(_resolved(target, version), result)
+            return Answer(held.target, result)
 
     def multi_inference(self, tasks, examples, deadline=None):
         """Several signatures of one model, which read the examples once.
@@ -108,21 +128,22 @@ class Core:
         )
 
         check_tasks([(t.name, t.signature_name, method) for t, method in tasks])
-        with self._use(tasks[0][0]) as version:
+        with self.use(tasks[0][0]) as held:
             results = multi_inference(
-                version.model,
+                held.model,
                 [(target.signature_name, method) for target, method in tasks],
                 examples,
                 _remaining(deadline),
             )
-            targets = [_resolved(target, version) for target, _ in tasks]
+            names = [target.signature_name or DEFAULT_SIGNATURE for target, _ in tasks]
+            targets = [held.target._replace(signature_name=name) for name in names]
             return list(zip(targets, results, strict=True))
 
     def signatures(self, target):
         """Returns `(target, signature_defs)`: the version's number and its protos."""
-        with self._use(target) as version:
-            answer = Target(target.name, version.number)
-            return answer, dict(version.model.signature_defs)
+        with self.use(target) as held:
+            answer = held.target._replace(signature_name="")
+            return answer, dict(held.model.signature_defs)
 
     def status(self, target):
         """Returns a list of `(number, State, ServingError or None)`."""
@@ -143,16 +164,6 @@ class Core:
 
     def is_ready(self):
         return self.repository.is_ready()
-
-    def _use(self, target):
-        if not target.name:
-            raise invalid_argument("ModelSpec has no name specified.")
-        return self.repository.use(target.name, target.version, target.label)
-
-
-def _resolved(target, version):
-    name = target.signature_name or DEFAULT_SIGNATURE
-    return Target(target.name, version.number, "", name)
 
 
 def _remaining(deadline):

@@ -3,42 +3,12 @@
 They hold TensorFlow's own messages: reading one imports TensorFlow.
 """
 
+from keras_attention.serving import protos
 from keras_attention.serving.options import LoadOptions
-from keras_attention.serving.text_configs import (
-    DEFINITIONS,
-    batching_parameters,
-    make_messages,
-    read_text_proto,
-)
+from keras_attention.serving.text_configs import batching_parameters, read_text_proto
 
 _PLATFORM = "tensorflow"
-_DEFINITIONS = {
-    "BatchingParameters": DEFINITIONS["BatchingParameters"],
-    "ModelWarmupOptions": {"num_request_iterations": "google.protobuf.Int32Value"},
-    "SessionBundleConfig": {
-        "session_target": "string",
-        "session_config": "tensorflow.ConfigProto",
-        "batching_parameters": "tensorflow.serving.BatchingParameters",
-        "session_run_load_threadpool_index": "google.protobuf.Int32Value",
-        "experimental_transient_ram_bytes_during_load": "uint64",
-        "saved_model_tags": "repeated string",
-        "experimental_fixed_input_tensors": "repeated tensorflow.NamedTensorProto",
-        "enable_model_warmup": "bool",
-        "model_warmup_options": "tensorflow.serving.ModelWarmupOptions",
-        "enable_session_metadata": "bool",
-        "remove_unused_fields_from_bundle_metagraph": "bool",
-        "prefer_tflite_model": "bool",
-        "resource_estimation_uses_validation_result": "bool",
-        "num_tflite_interpreters_per_pool": "int32",
-        "num_tflite_pools": "int32",
-        "num_tflite_interpreters": "int32",
-        "enable_per_model_batching_params": "bool",
-        "wrap_session_with_no_threading_params": "bool",
-    },
-    "SavedModelBundleSourceAdapterConfig": {
-        "legacy_config": "tensorflow.serving.SessionBundleConfig"
-    },
-}
+_ADAPTER = "tensorflow.serving.SavedModelBundleSourceAdapterConfig"
 _REFUSED = ("session_target", "experimental_fixed_input_tensors")
 _USED = (
     "session_config",
@@ -82,23 +52,21 @@ def read_platform_config(path):
     from tensorflow.core.protobuf import config_pb2, named_tensor_pb2
     from tensorflow_serving.config import platform_config_pb2
 
-    pool, messages = make_messages(
-        "session_configs", _DEFINITIONS, (config_pb2, named_tensor_pb2)
-    )
+    pool = protos.make_pool(config_pb2, named_tensor_pb2)
     platforms = platform_config_pb2.PlatformConfigMap()
     platforms = read_text_proto(path, platforms, pool).platform_configs
-    adapter = messages["SavedModelBundleSourceAdapterConfig"]
     if _PLATFORM not in platforms:
         raise ValueError(
             f'{path}: expected platform_configs {{ key: "{_PLATFORM}" ... }}, received '
             f"{', '.join(map(repr, platforms)) or 'none'}"
         )
     packed = platforms[_PLATFORM].source_adapter_config
-    if packed.TypeName() != adapter.DESCRIPTOR.full_name:
+    if packed.TypeName() != _ADAPTER:
         raise ValueError(
             f"{path}: expected a source_adapter_config with [type.googleapis.com/"
-            f"{adapter.DESCRIPTOR.full_name}], received {packed.TypeName() or 'none'!r}"
+            f"{_ADAPTER}], received {packed.TypeName() or 'none'!r}"
         )
+    adapter = protos.message_class(_ADAPTER, pool)
     config = adapter.FromString(packed.value).legacy_config
     fields = [field.name for field, _ in config.ListFields()]
     for name in _REFUSED:

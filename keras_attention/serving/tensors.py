@@ -36,6 +36,9 @@ _MAX_REPEATED_BYTES = 2**28
 NAMES = {number: row[0] for number, row in _TABLE.items()}
 DTYPES = {number: np.dtype(row[1]) for number, row in _TABLE.items()}
 NUMBERS = {dtype: number for number, dtype in DTYPES.items()}
+# What JSON calls the types, and the fields that hold values.
+ENUM = {f"DT_{name.upper()}": number for number, name in NAMES.items()}
+FIELDS = sorted({row[2] for row in _TABLE.values()})
 
 
 def type_name(number):

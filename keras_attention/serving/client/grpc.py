@@ -50,26 +50,19 @@ class GrpcProtocol:
         )
 
     def classify(self, target, examples, context):
-        request = protos.ClassificationRequest()
-        return self._infer(
-            "Classify", request, target, examples, context, _read_classes
+        return self._exchange(
+            "PredictionService/Classify",
+            _inference(protos.ClassificationRequest(), target, examples, context),
+            protos.ClassificationResponse,
+            lambda message: _read_classes(message.result),
         )
 
     def regress(self, target, examples, context):
-        request = protos.RegressionRequest()
-        return self._infer(
-            "Regress", request, target, examples, context, _read_regressions
-        )
-
-    def _infer(self, method, request, target, examples, context, read):
-        _fill_spec(request.model_spec, target)
-        client_examples.fill_input(request.input, examples, context)
-        response = protos.MESSAGES[type(request).__name__.replace("quest", "sponse")]
         return self._exchange(
-            f"PredictionService/{method}",
-            request.SerializeToString(),
-            response,
-            lambda message: read(message.result),
+            "PredictionService/Regress",
+            _inference(protos.RegressionRequest(), target, examples, context),
+            protos.RegressionResponse,
+            lambda message: _read_regressions(message.result),
         )
 
     def multi_inference(self, target, tasks, examples, context):
@@ -141,6 +134,12 @@ class GrpcProtocol:
                 f"the answer is not what the protocol says: {error}",
                 f"{self.target}: does a model server listen there?",
             ) from error
+
+
+def _inference(request, target, examples, context):
+    _fill_spec(request.model_spec, target)
+    client_examples.fill_input(request.input, examples, context)
+    return request.SerializeToString()
 
 
 def _fill_spec(spec, target):

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import re
 from functools import partial
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -17,7 +16,6 @@ from keras_attention.serving.client import features as client_examples
 from keras_attention.serving.client.retries import RetryLater
 from keras_attention.serving.client.steps import Exchange
 from keras_attention.serving.errors import CODE_OF_HTTP_STATUS, Code, ServingError
-from keras_attention.serving.proto_definitions import DEFINITIONS
 
 # What a server would not say itself, but what stands before it.
 _CODES = {
@@ -25,14 +23,6 @@ _CODES = {
     413: Code.RESOURCE_EXHAUSTED,
     502: Code.UNAVAILABLE,
 }
-
-
-# What JSON calls the types, and where it puts their values.
-_DATA_TYPES = {
-    name: int(number)
-    for name, number in re.findall(r"^  (DT_\w+) = (\d+)$", DEFINITIONS, re.MULTILINE)
-}
-_VALUES = re.findall(r"^  repeated \w+ (\w+_val) =", DEFINITIONS, re.MULTILINE)
 
 
 class HttpRequest(NamedTuple):
@@ -215,9 +205,11 @@ def _read_signature(definition):
 
 
 def _read_spec(info):
+    from keras_attention.serving import tensors
+
     return signatures.TensorSpec(
         info.get("name", ""),
-        _DATA_TYPES.get(info["dtype"], 0),
+        tensors.ENUM.get(info["dtype"], 0),
         _read_shape(info.get("tensor_shape", {})),
     )
 
@@ -232,12 +224,12 @@ def _read_default(tensor):
     """An array from the JSON of a TensorProto."""
     from keras_attention.serving import tensors
 
-    fields = {field: tensor.get(field, []) for field in _VALUES}
+    fields = {field: tensor.get(field, []) for field in tensors.FIELDS}
     fields["string_val"] = [base64.b64decode(item) for item in fields["string_val"]]
     shape = _read_shape(tensor.get("tensor_shape", {}))
     return tensors.read(
         SimpleNamespace(
-            dtype=_DATA_TYPES.get(tensor["dtype"], 0),
+            dtype=tensors.ENUM.get(tensor["dtype"], 0),
             tensor_shape=SimpleNamespace(
                 dim=[SimpleNamespace(size=size) for size in shape], unknown_rank=False
             ),

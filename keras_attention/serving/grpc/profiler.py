@@ -10,62 +10,16 @@ import threading
 import time
 from pathlib import Path
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message_factory import GetMessageClass
 
+from keras_attention.serving import protos
 from keras_attention.serving.errors import Code, ServingError, invalid_argument
 
 _MAX_SECONDS = 600.0
-_Field = descriptor_pb2.FieldDescriptorProto
-# profiler_service.proto of TensorFlow, as far as it is read here.
-_MESSAGES = {
-    "ProfileOptions": [
-        ("device_tracer_level", 3, "UINT32"),
-        ("host_tracer_level", 2, "UINT32"),
-        ("python_tracer_level", 4, "UINT32"),
-        ("duration_ms", 9, "UINT64"),
-    ],
-    "ProfileRequest": [
-        ("duration_ms", 1, "UINT64"),
-        ("opts", 4, "ProfileOptions"),
-        ("repository_root", 5, "STRING"),
-        ("session_id", 6, "STRING"),
-        ("host_name", 7, "STRING"),
-    ],
-    "ProfileResponse": [("empty_trace", 7, "BOOL")],
-    "TerminateRequest": [("session_id", 1, "STRING")],
-    "TerminateResponse": [],
-    "MonitorRequest": [("duration_ms", 1, "UINT64")],
-}
-
-
-def _build():
-    pool = descriptor_pool.DescriptorPool()
-    file = descriptor_pb2.FileDescriptorProto(
-        name="profiler.proto", package="tensorflow", syntax="proto3"
-    )
-    for name, fields in _MESSAGES.items():
-        message = file.message_type.add(name=name)
-        for field_name, number, kind in fields:
-            field = message.field.add(name=field_name, number=number)
-            field.label = _Field.LABEL_OPTIONAL
-            if kind in _MESSAGES:
-                field.type_name = f".tensorflow.{kind}"
-                field.type = _Field.TYPE_MESSAGE
-            else:
-                field.type = getattr(_Field, f"TYPE_{kind}")
-    pool.Add(file)
-    return {
-        name: message_factory.GetMessageClass(
-            pool.FindMessageTypeByName(f"tensorflow.{name}")
-        )
-        for name in _MESSAGES
-    }
-
-
-_CLASSES = _build()
+_SERVICE = protos.POOL.FindServiceByName("tensorflow.ProfilerService")
 PROFILER_METHODS = [
-    (f"/tensorflow.ProfilerService/{api}", api, _CLASSES[f"{api}Request"])
-    for api in ("Profile", "Terminate", "Monitor")
+    (f"/{_SERVICE.full_name}/{call.name}", call.name, GetMessageClass(call.input_type))
+    for call in _SERVICE.methods
 ]
 
 
@@ -113,7 +67,7 @@ class Profiler:
                 traces = sorted(Path(folder).rglob("*.xplane.pb"))
                 if traces and message.repository_root:
                     _keep(traces[0], message)
-            return _CLASSES["ProfileResponse"](empty_trace=not traces)
+            return protos.ProfileResponse(empty_trace=not traces)
         finally:
             self._session_id = None
             self._busy.release()
@@ -141,7 +95,7 @@ class Profiler:
         if self._session_id is None or message.session_id != self._session_id:
             raise ServingError(Code.NOT_FOUND, "No profile of that session_id runs")
         self._ended.set()
-        return _CLASSES["TerminateResponse"]()
+        return protos.TerminateResponse()
 
     def monitor(self, message, deadline=None, request=None):
         """As TensorFlow's own does without a TPU."""

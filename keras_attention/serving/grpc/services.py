@@ -14,9 +14,15 @@ from tensorflow_serving.apis import (
 
 from keras_attention.serving import tensors
 from keras_attention.serving.config import from_proto
-from keras_attention.serving.core import METADATA_FIELD, Target
+from keras_attention.serving.core import Target
 from keras_attention.serving.errors import Code, invalid_argument
 from keras_attention.serving.models.examples import read_input
+from keras_attention.serving.responses import (
+    METADATA_FIELD,
+    fill_spec,
+    metadata_response,
+    status_response,
+)
 
 PREDICTION = prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"]
 MODEL = model_service_pb2.DESCRIPTOR.services_by_name["ModelService"]
@@ -72,9 +78,9 @@ class Services:
 
     def predict(self, message, deadline, request):
         request.target = target = read_target(message)
-        answer = self.core.predict(
-            target, lambda _: read_inputs(message), message.output_filter, deadline
-        )
+        with self.core.use(target) as held:  # an unknown model comes before bad tensors
+            inputs = read_inputs(message)
+            answer = self.core.predict(held, inputs, message.output_filter, deadline)
         request.target = answer.target
         response = predict_pb2.PredictResponse()
         fill_spec(response.model_spec, answer.target)
@@ -112,7 +118,15 @@ class Services:
         return response
 
     def metadata(self, message, deadline=None, request=None):
-        return metadata_response(self.core, message)
+        target = read_target(message)
+        if not message.metadata_field:
+            raise invalid_argument(
+                "GetModelMetadataRequest must specify at least one metadata_field"
+            )
+        for field in message.metadata_field:
+            if field != METADATA_FIELD:
+                raise invalid_argument(f"Metadata field {field} is not supported")
+        return metadata_response(self.core, target)
 
     def status(self, message, deadline=None, request=None):
         return status_response(self.core, read_target(message))
@@ -141,12 +155,6 @@ def _target(spec):
     return Target(spec.name, version, spec.version_label, spec.signature_name)
 
 
-def fill_spec(spec, target):
-    spec.name = target.name
-    spec.version.value = target.version
-    spec.signature_name = target.signature_name
-
-
 def read_inputs(message):
     inputs = {}
     for alias, proto in message.inputs.items():
@@ -155,33 +163,3 @@ def read_inputs(message):
         except (ValueError, OverflowError, MemoryError):
             raise invalid_argument(f"tensor parsing error: {alias}") from None
     return inputs
-
-
-def metadata_response(core, message):
-    """Answers a GetModelMetadataRequest, for gRPC and for REST."""
-    target = read_target(message)
-    if not message.metadata_field:
-        raise invalid_argument(
-            "GetModelMetadataRequest must specify at least one metadata_field"
-        )
-    for metadata_field in message.metadata_field:
-        if metadata_field != METADATA_FIELD:
-            raise invalid_argument(f"Metadata field {metadata_field} is not supported")
-    target, signature_defs = core.signatures(target)
-    content = get_model_metadata_pb2.SignatureDefMap()
-    for name, definition in signature_defs.items():
-        content.signature_def[name].CopyFrom(definition)
-    response = get_model_metadata_pb2.GetModelMetadataResponse()
-    fill_spec(response.model_spec, target)
-    response.metadata[METADATA_FIELD].Pack(content)
-    return response
-
-
-def status_response(core, target):
-    """Answers a GetModelStatusRequest, for gRPC and for REST."""
-    response = get_model_status_pb2.GetModelStatusResponse()
-    for number, state, error in core.status(target):
-        status = response.model_version_status.add(version=number, state=int(state))
-        status.status.error_code = error.code if error else Code.OK
-        status.status.error_message = error.message if error else ""
-    return response

@@ -1,6 +1,5 @@
 """REST: the routes of TensorFlow Serving, translated for the core."""
 
-import functools
 import json
 import re
 from typing import NamedTuple
@@ -9,9 +8,13 @@ from urllib.parse import unquote
 from google.protobuf import json_format
 from tensorflow_serving.apis import get_model_metadata_pb2
 
-from keras_attention.serving.core import METADATA_FIELD, Target
+from keras_attention.serving.core import Target
 from keras_attention.serving.errors import Code, ServingError, invalid_argument
-from keras_attention.serving.grpc.services import metadata_response, status_response
+from keras_attention.serving.responses import (
+    METADATA_FIELD,
+    metadata_response,
+    status_response,
+)
 from keras_attention.serving.rest import codec, codec_examples, json_numbers, jsontext
 from keras_attention.serving.rest.json_tensor import MAX_NESTING
 from keras_attention.serving.signatures import DEFAULT_SIGNATURE
@@ -116,33 +119,16 @@ class Answers:
         document = with_arrays or jsontext.parse(body)
         target = target._replace(signature_name=codec.decode_signature_name(document))
         request.target = target
-        form = codec.COLUMNAR
-
-        def inputs(model):
-            nonlocal form
-            signature = model.signature(target.signature_name)
-            name = target.signature_name or DEFAULT_SIGNATURE
-            if signature is None:
-                raise invalid_argument(
-                    f'Serving signature name: "{name}" not found in signature def'
-                )
-            if not signature.inputs:
-                name = target.signature_name or "DEFAULT"
-                raise invalid_argument(f"Failed to get input map for signature: {name}")
-            read = functools.partial(
-                codec.decode_request,
-                specs=signature.inputs,
-                max_nesting=self.max_nesting,
-            )
+        with self.core.use(target) as held:
+            specs = _input_specs(held.model, target.signature_name)
             try:
-                form, arrays = read(document)
+                form, inputs = codec.decode_request(document, specs, self.max_nesting)
             except ServingError:
                 if with_arrays is None:
                     raise
-                form, arrays = read(jsontext.parse(body))  # says what is wrong
-            return arrays
-
-        answer = self.core.predict(target, inputs, deadline=deadline)
+                document = jsontext.parse(body)  # says what is wrong
+                form, inputs = codec.decode_request(document, specs, self.max_nesting)
+            answer = self.core.predict(held, inputs, deadline=deadline)
         request.target = answer.target
         return codec.encode_response(answer.outputs, form)
 
@@ -166,14 +152,7 @@ class Answers:
         return _pretty(_as_dict(status_response(self.core, target)))
 
     def _metadata(self, target, body, deadline, request):
-        message = get_model_metadata_pb2.GetModelMetadataRequest()
-        message.metadata_field.append(METADATA_FIELD)
-        message.model_spec.name = target.name
-        if target.version is not None:
-            message.model_spec.version.value = target.version
-        elif target.label:
-            message.model_spec.version_label = target.label
-        response = metadata_response(self.core, message)
+        response = metadata_response(self.core, target)
         content = get_model_metadata_pb2.SignatureDefMap()
         response.metadata[METADATA_FIELD].Unpack(content)
         return _pretty(
@@ -187,6 +166,20 @@ class Answers:
         """The names of all models, as JSON; quickly, with no thread of its own."""
         names = self.core.model_names()
         return jsontext.dump({"models": [{"name": name} for name in names]})
+
+
+def _input_specs(model, signature_name):
+    """The inputs that a request has to give, as `TensorSpec`s by name."""
+    signature = model.signature(signature_name)
+    if signature is None:
+        name = signature_name or DEFAULT_SIGNATURE
+        raise invalid_argument(
+            f'Serving signature name: "{name}" not found in signature def'
+        )
+    if not signature.inputs:
+        name = signature_name or "DEFAULT"
+        raise invalid_argument(f"Failed to get input map for signature: {name}")
+    return signature.inputs
 
 
 def error_body(message):

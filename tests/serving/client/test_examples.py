@@ -50,14 +50,14 @@ def expected():
 
 def test_the_messages_are_tensorflow_s():
     features = client_examples.read_features(EXAMPLE)
-    input_ = protos.MESSAGES["Input"]()
+    input_ = protos.Input()
     client_examples.fill_input(input_, [features], None)
     (example,) = input_.example_list.examples
     assert tf.train.Example.FromString(example.SerializeToString()) == expected()
 
 
 def test_what_all_share_goes_apart():
-    input_ = protos.MESSAGES["Input"]()
+    input_ = protos.Input()
     client_examples.fill_input(input_, [{"a": [1]}, {"a": [2]}], {"b": [0.5]})
     content = input_.example_list_with_context
     assert content.context.features.feature["b"].float_list.value[:] == [0.5]
@@ -65,7 +65,7 @@ def test_what_all_share_goes_apart():
 
 
 def test_no_examples_are_an_empty_list_rather_than_nothing():
-    input_ = protos.MESSAGES["Input"]()
+    input_ = protos.Input()
     client_examples.fill_input(input_, [], None)
     assert input_.WhichOneof("kind") == "example_list"
 

@@ -1,5 +1,6 @@
 """How the gRPC side treats its callers, whatever the models say."""
 
+import contextlib
 import threading
 import time
 
@@ -12,7 +13,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from keras_attention.serving.core import Answer, Target
+from keras_attention.serving.core import Answer, Held, Target
 from keras_attention.serving.errors import ServingError, invalid_argument
 from keras_attention.serving.grpc.server import GrpcServer
 from keras_attention.serving.options import Limits
@@ -28,16 +29,21 @@ class SlowCore:
         self.begun = threading.Semaphore(0)
         self.deadlines = []
 
-    def predict(self, target, inputs, output_filter=(), deadline=None):
+    @contextlib.contextmanager
+    def use(self, target):
+        yield Held(Target(target.name, 7, "", "serving_default"), None)
+
+    def predict(self, held, inputs, output_filter=(), deadline=None):
+        name = held.target.name
         self.deadlines.append(deadline)
-        if target.name == "bad":
+        if name == "bad":
             raise invalid_argument("x" * 5000)
-        if target.name == "broken":
+        if name == "broken":
             raise KeyError("surprise")
-        if target.name == "slow":
+        if name == "slow":
             self.begun.release()
             assert self.go.wait(60)
-        return Answer(Target(target.name, 7, "", "serving_default"), {})
+        return Answer(held.target, {})
 
 
 @pytest.fixture
