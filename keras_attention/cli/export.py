@@ -38,3 +38,4 @@ def export(
     path = write(task, saved_models, name, version, options)
     print(f"SavedModel: {path}")
     print(f"try: keras-attention serve {path.parent}")
+    print("Other programs that load it must `import tensorflow_text` first.")

@@ -274,6 +274,7 @@ def test_a_server_takes_over_a_new_version(
     printed = capsys.readouterr().out
     assert f"SavedModel: {version}" in printed
     assert f"try: keras-attention serve {version.parent}" in printed
+    assert "import tensorflow_text" in printed.splitlines()[-1]
 
     deadline = time.monotonic() + 60
     while client.translate([text], "shared")[0].text != expected:

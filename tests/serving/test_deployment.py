@@ -1,59 +1,43 @@
-"""What an operator deploys under serving/ is sound, as far as text can tell."""
+"""What an operator deploys with Docker or Kubernetes is sound, as far as text can tell.
+
+That our server starts with it is in test_deployed_server.py.
+"""
 
 import json
 import re
 from importlib import resources
-from pathlib import Path
 
-import httpx
 import jsonschema
 import kubernetes_validate
 import pytest
-import yaml
 
 from keras_attention.serving.commands import flags
 from keras_attention.serving.config import read_models_config
-from keras_attention.serving.server import Server
 from keras_attention.serving.text_configs import (
     read_batching_parameters,
     read_monitoring_config,
 )
-from tests.serving.support import export_calculator
-
-FOLDER = Path(__file__).parents[2] / "serving"
-COMPOSE = FOLDER / "docker-compose.yml"
-MANIFESTS = sorted((FOLDER / "kubernetes").glob("*.yaml"))
-VALUES = "prometheus-adapter.yaml"  # of a chart, no manifest
-# What the entry point of the official image says before its arguments.
-ENTRYPOINT = (
-    "--port=8500",
-    "--rest_api_port=8501",
-    "--model_name=model",
-    "--model_base_path=/models/model",
+from tests.serving.deployments import (
+    FOLDER,
+    MANIFESTS,
+    ROOT,
+    VALUES,
+    bind_mounts,
+    compose,
+    documents,
+    kubernetes_container,
+    kustomization,
+    manifest,
+    outside,
+    pod,
 )
 
-
-def documents(path):
-    return list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
-
-
-def compose():
-    (document,) = documents(COMPOSE)
-    return document
-
-
-def manifest(kind):
-    return next(
-        document
-        for path in MANIFESTS
-        for document in documents(path)
-        if document.get("kind") == kind
-    )
-
-
-def container():
-    (container,) = manifest("Deployment")["spec"]["template"]["spec"]["containers"]
-    return container
+DASHBOARD = FOLDER / "grafana/dashboards/serving.json"
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    FOLDER / "README.md",
+]
 
 
 def serving_commands():
@@ -61,7 +45,7 @@ def serving_commands():
     return {
         "compose, cpu": services["serving"]["command"],
         "compose, gpu": services["serving-gpu"]["command"],
-        "kubernetes": container()["args"],
+        "kubernetes": kubernetes_container()["args"],
     }
 
 
@@ -81,16 +65,47 @@ def test_kubernetes_manifests_fit_their_schemas(path):
             kubernetes_validate.validate(document, version, strict=True)
 
 
-def test_what_is_mounted_is_there():
+def test_a_fresh_clone_has_the_folders_that_are_mounted():
+    """Folders only: a file is mounted as it is, and no editor can replace it."""
     for name, service in compose()["services"].items():
-        for volume in service.get("volumes", []):
-            source = volume.split(":")[0]
-            if source.startswith(".") and source != "../saved_models":
-                assert (FOLDER / source).exists(), f"{name} mounts {source}"
+        for source, _ in bind_mounts(service):
+            assert (ROOT / source).is_dir(), f"{name} mounts {source}"
+    mounts = [m for c in pod()["initContainers"] for m in c["volumeMounts"]]
+    mounts += kubernetes_container()["volumeMounts"]
+    assert not any("subPath" in mount for mount in mounts)
+
+
+def test_what_is_told_beside_the_compose_file_is_there():
+    """Compose reads .env in its own folder, and starts nothing without a profile."""
+    (line,) = re.findall(r"^COMPOSE_PROFILES=(.*)$", (ROOT / ".env").read_text(), re.M)
+    services = compose()["services"].values()
+    known = {profile for service in services for profile in service["profiles"]}
+    assert set(line.split(",")) <= known == {"cpu", "gpu", "monitoring"}
+    for service in services:
+        inside = dict(bind_mounts(service))
+        for argument in service.get("command", []):
+            for source, mounted in inside.items():
+                name = argument.partition("=")[2]
+                if name.startswith(f"{mounted}/"):
+                    path = ROOT / source / name.removeprefix(f"{mounted}/")
+                    assert path.is_file(), argument
+
+
+def test_sigterm_reaches_the_server():
+    """Past the image's shell, and to a process that is not the first of its kind."""
+    for name in ("serving", "serving-gpu"):
+        service = compose()["services"][name]
+        assert service["entrypoint"] == ["tensorflow_model_server"]
+        assert service["init"] is True
+    assert kubernetes_container()["command"] == ["tensorflow_model_server"]
+    assert pod()["shareProcessNamespace"] is True
+    for page in PAGES:
+        for line in re.findall(r"^ *docker run .*", page.read_text("utf-8"), re.M):
+            assert " --init " in line, page.name
 
 
 def test_kustomize_names_files_that_are_there():
-    (document,) = documents(FOLDER / "kustomization.yaml")
+    document = kustomization()
     listed = set(document["resources"])
     for generator in document["configMapGenerator"]:
         listed.update(generator.get("files", []))
@@ -103,14 +118,15 @@ def test_kustomize_names_files_that_are_there():
 
 @pytest.mark.parametrize("name", serving_commands())
 def test_our_parser_knows_every_flag(name):
-    flags.parse([*ENTRYPOINT, *_mapped(serving_commands()[name], FOLDER)])
+    mounts = {"/serving": FOLDER}
+    flags.parse([outside(flag, mounts, "=") for flag in serving_commands()[name]])
 
 
 def test_one_image_for_all_and_new_enough_for_the_text_steps():
     images = {
         compose()["services"]["serving"]["image"],
         compose()["services"]["serving-gpu"]["image"].removesuffix("-gpu"),
-        container()["image"],
+        kubernetes_container()["image"],
     }
     (image,) = images
     version = image.removeprefix("tensorflow/serving:")
@@ -131,12 +147,12 @@ def test_config_files_are_read_by_our_readers():
     assert path == "/monitoring/prometheus/metrics"
     (prometheus,) = documents(FOLDER / "prometheus.yml")
     (job,) = prometheus["scrape_configs"]
-    pod = manifest("Deployment")["spec"]["template"]["metadata"]["annotations"]
-    assert job["metrics_path"] == path == pod["prometheus.io/path"]
+    scraped = manifest("Deployment")["spec"]["template"]["metadata"]["annotations"]
+    assert job["metrics_path"] == path == scraped["prometheus.io/path"]
 
 
 def test_pods_cannot_do_more_than_they_must():
-    spec = manifest("Deployment")["spec"]["template"]["spec"]
+    spec = pod()
     assert spec["securityContext"]["runAsNonRoot"]
     assert not spec["automountServiceAccountToken"]
     for each in spec["containers"] + spec["initContainers"]:
@@ -152,76 +168,34 @@ def test_what_selects_pods_selects_these():
     budget = manifest("PodDisruptionBudget")["spec"]["selector"]["matchLabels"]
     service = manifest("Service")["spec"]["selector"]
     assert budget == service == labels
-    ports = {port["name"] for port in container()["ports"]}
+    ports = {port["name"] for port in kubernetes_container()["ports"]}
     for port in manifest("Service")["spec"]["ports"]:
         assert port["targetPort"] in ports
     target = manifest("HorizontalPodAutoscaler")["spec"]["scaleTargetRef"]
     assert target["name"] == manifest("Deployment")["metadata"]["name"]
 
 
-def _mapped(command, folder, models="/models"):
-    """The flags with the container's paths exchanged for those of this machine."""
-    return [
-        flag.replace("=/serving/", f"={folder}/").replace("=/models", f"={models}")
-        for flag in command
-    ]
-
-
-@pytest.fixture(scope="module")
-def composed(tmp_path_factory):
-    """Our server, with the very flags that docker-compose gives the official image."""
-    folder = tmp_path_factory.mktemp("deployed")
-    export_calculator(folder / "saved_models" / "translator" / "1")
-    for path in FOLDER.glob("*.config"):
-        text = path.read_text(encoding="utf-8")
-        text = text.replace('"/models/', f'"{folder}/saved_models/')
-        (folder / path.name).write_text(text, encoding="utf-8")
-    command = [
-        *ENTRYPOINT,
-        *_mapped(serving_commands()["compose, cpu"], folder, folder / "saved_models"),
-    ]
-    parsed = flags.parse(command)
-    with Server(parsed.models, parsed.options, grpc_port=0, rest_port=0) as server:
-        yield server
-
-
-def get(server, path):
-    return httpx.get(f"http://127.0.0.1:{server.rest_port}{path}")
-
-
-def test_our_server_takes_the_flags_of_the_official_image(composed):
-    url = f"http://127.0.0.1:{composed.rest_port}/v1/models/translator"
-    answer = httpx.post(f"{url}:predict", json={"instances": [[1.0, 2.0]]})
-    assert answer.json() == {"predictions": [[2.0, 4.0]]}
-    batching = composed.options.load.batching
-    assert (batching.max_batch_size, batching.num_batch_threads) == (32, 4)
-
-
-def test_probes_of_kubernetes_are_answered(composed):
-    assert get(composed, "/v1/models/translator").status_code == 200
-    path = container()["readinessProbe"]["httpGet"]["path"]
-    assert get(composed, path).status_code == 200
-
-
-def test_dashboards_and_autoscaling_ask_for_metrics_that_there_are(composed):
-    get(composed, "/v1/models/translator:predict")
-    url = f"http://127.0.0.1:{composed.rest_port}/v1/models/translator"
-    httpx.post(f"{url}:predict", json={"instances": [[1.0, 2.0]]})
-    page = get(composed, "/monitoring/prometheus/metrics").text
-    there = set(re.findall(r"^(:[\w:]+)\{", page, re.MULTILINE))
-    asked = set()
-    for path in (
-        FOLDER / "grafana/dashboards/serving.json",
-        FOLDER / "kubernetes" / VALUES,
-    ):
-        asked.update(re.findall(r":tensorflow:[\w:]+", path.read_text("utf-8")))
-    assert len(asked) > 5
-    assert asked <= there
+def test_every_panel_draws_what_the_official_image_counts():
+    """Those whose names docs/serving-operations.md has from TensorFlow Serving."""
+    page = (ROOT / "docs/serving-operations.md").read_text(encoding="utf-8")
+    section = page.partition("## What is counted")[2]
+    theirs, _, ours = section.partition("beyond TensorFlow Serving")
+    names = set(re.findall(r"^\| `(:tensorflow:[\w:]+)`", theirs, re.M))
+    assert ":tensorflow:serving:request_count" in names
+    assert ":tensorflow:serving:signature_request_count" in ours
+    panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
+    asked = {panel["title"]: json.dumps(panel["targets"]) for panel in panels}
+    asked["the autoscaler"] = (FOLDER / "kubernetes" / VALUES).read_text("utf-8")
+    for title, text in asked.items():
+        pattern = r"(:tensorflow:[\w:]+?)(?:_bucket|_sum|_count)?(?![\w:])"
+        found = set(re.findall(pattern, text))
+        # request_count is a counter, whose name ends so by itself.
+        found = {name if name in names else f"{name}_count" for name in found}
+        assert found and found <= names, title
 
 
 def test_the_dashboard_is_whole():
-    path = FOLDER / "grafana/dashboards/serving.json"
-    dashboard = json.loads(path.read_text(encoding="utf-8"))
+    dashboard = json.loads(DASHBOARD.read_text(encoding="utf-8"))
     (source,) = documents(FOLDER / "grafana/provisioning/datasources/prometheus.yml")
     uid = source["datasources"][0]["uid"]
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(
@@ -234,7 +208,6 @@ def test_the_dashboard_is_whole():
             assert target["expr"].count("(") == target["expr"].count(")")
     (provider,) = documents(FOLDER / "grafana/provisioning/dashboards/serving.yml")
     folder = provider["providers"][0]["options"]["path"]
-    mounted = dict(
-        v.split(":")[:2] for v in compose()["services"]["grafana"]["volumes"]
-    )
-    assert mounted["./grafana/dashboards"] == folder
+    mounted = dict(bind_mounts(compose()["services"]["grafana"]))
+    assert mounted["./serving/grafana/dashboards"] == folder
+    assert mounted["./serving/grafana/provisioning"] == "/etc/grafana/provisioning"

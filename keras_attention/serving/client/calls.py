@@ -1,8 +1,10 @@
 """The steps of what a client asks, written once for waiting and for awaiting."""
 
 from collections.abc import Callable
+from itertools import chain
 
 from keras_attention.serving.client.features import read_features
+from keras_attention.serving.client.parts import in_parts
 from keras_attention.serving.client.retries import RetryPolicy, asking
 from keras_attention.serving.client.steps import Deadline, Pause
 from keras_attention.serving.errors import Code, ServingError
@@ -30,6 +32,7 @@ class Calls:
         self._retries = retries
         self._protocols = {}
         self._signatures = {}
+        self._batch_limits = {}
 
     def _deadline(self, timeout):
         return Deadline(self._timeout if timeout is None else timeout)
@@ -51,17 +54,51 @@ class Calls:
         return self._once("grpc", lambda way: way.reload_config(models), timeout)
 
     def predict(self, target, inputs, transport, outputs, timeout):
-        from keras_attention.serving.client.arrays import convert, readable
+        from keras_attention.serving.client.arrays import convert
 
+        def run(way, signature, deadline):
+            arrays = convert(inputs, signature)
+            return self._run(way, target, signature, arrays, outputs, deadline)
+
+        return self._with_signature(target, transport, timeout, run)
+
+    def read_all(self, name, values, read, target, transport, timeout):
+        """A signature of one input, with an answer for each of its values."""
+        from keras_attention.serving.client.arrays import convert
+
+        def run(way, signature, deadline):
+            # All of them before the first is sent: the last may be the wrong one.
+            array = convert({name: values}, signature)[name]
+
+            def ask(part):
+                arrays = {name: part}
+                asked = self._run(way, target, signature, arrays, None, deadline)
+                return read((yield from asked))
+
+            return self._in_parts(array, ask, target)
+
+        if not values:
+            return []
+        asked = self._with_signature(target, transport, timeout, run)
+        return list(chain(*(yield from asked)))
+
+    def _run(self, way, target, signature, arrays, outputs, deadline):
+        from keras_attention.serving.client.arrays import readable
+
+        exchange = way.predict(target, signature, arrays, outputs)
+        return readable((yield from asking(exchange, self._retries, deadline)))
+
+    def _with_signature(self, target, transport, timeout, run):
+        """Runs with the signature that is known, or with what it is by now.
+
+        Args:
+            run: function of a protocol, a `Signature` and a `Deadline` that gives the
+                steps of asking.
+        """
         deadline = self._deadline(timeout)
         way = self._protocol(transport)
         key = (way, target.name, target.version, target.label)
         name = target.signature_name
-
-        def run(signature):
-            arrays = convert(inputs, signature)
-            exchange = way.predict(target, signature, arrays, outputs)
-            return readable((yield from asking(exchange, self._retries, deadline)))
 
         def read_signature():
             asked = asking(way.metadata(target), self._retries, deadline)
@@ -70,43 +107,42 @@ class Calls:
 
         known = self._signatures.get(key, {}).get(name)
         if known is None:
-            return (yield from run((yield from read_signature())))
+            signature = yield from read_signature()
+            return (yield from run(way, signature, deadline))
         try:
-            return (yield from run(known))
+            return (yield from run(way, known, deadline))
         except (ServingError, ValueError) as error:
             if getattr(error, "code", Code.ABORTED) not in _PERHAPS_CHANGED:
                 raise
             signature = yield from read_signature()
             if _same(signature, known):
                 raise
-        return (yield from run(signature))
+        return (yield from run(way, signature, deadline))
 
     def infer(self, method, target, examples, context, transport, timeout):
         examples, context = _read_examples(examples, context)
-        return (
-            yield from self._once(
-                transport,
-                lambda way: getattr(way, method)(target, examples, context),
-                timeout,
-            )
-        )
+        deadline, way = self._deadline(timeout), self._protocol(transport)
+
+        def ask(part):
+            exchange = getattr(way, method)(target, part, context)
+            return asking(exchange, self._retries, deadline)
+
+        return list(chain(*(yield from self._in_parts(examples, ask, target))))
 
     def multi_inference(self, target, tasks, examples, context, timeout):
         examples, context = _read_examples(examples, context)
-        return (
-            yield from self._once(
-                "grpc",
-                lambda way: way.multi_inference(target, tasks, examples, context),
-                timeout,
-            )
-        )
+        deadline, way = self._deadline(timeout), self._protocol("grpc")
 
-    def read_all(self, name, values, read, target, transport, timeout):
-        if not values:
-            return []
-        inputs = {name: values}
-        results = yield from self.predict(target, inputs, transport, None, timeout)
-        return read(results)
+        def ask(part):
+            exchange = way.multi_inference(target, tasks, part, context)
+            return asking(exchange, self._retries, deadline)
+
+        parts = yield from self._in_parts(examples, ask, target)
+        return [list(chain(*results)) for results in zip(*parts, strict=True)]
+
+    def _in_parts(self, values, ask, target):
+        model = target._replace(signature_name="")
+        return in_parts(values, ask, self._batch_limits, model)
 
     def wait_until_ready(self, target, transport, timeout):
         deadline = self._deadline(timeout)

@@ -11,6 +11,7 @@ class Questions:
 
     A question names a model and, if it is not to be the latest version, `version` or
     `label`. `timeout` counts for all that a question takes, asking again included.
+    Lists that are longer than a batch of the server are asked for in parts.
 
     Args:
         calls: `Calls`.
