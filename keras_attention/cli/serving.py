@@ -16,6 +16,13 @@ def serve(
     ),
     port: int = typer.Option(8500, help="For gRPC; 0 picks a free one."),
     rest_port: int = typer.Option(8501, help="For REST; 0 picks a free one."),
+    grpc_socket_path: str = typer.Option(
+        "", help="A Unix socket for gRPC, beside the port."
+    ),
+    admin_over_grpc_socket_only: bool = typer.Option(
+        False,
+        help="Reload and profiler answer at that socket alone; without one, nobody.",
+    ),
     poll_seconds: float = typer.Option(1.0, help="How often to look for versions."),
     batching: bool = typer.Option(False, help="Put requests together into batches."),
     batching_parameters: Path = typer.Option(
@@ -56,6 +63,8 @@ def serve(
         host=host,
         grpc_port=port,
         rest_port=rest_port,
+        grpc_socket_path=grpc_socket_path,
+        admin_over_grpc_socket_only=admin_over_grpc_socket_only,
         poll_seconds=poll_seconds,
         monitoring_path=DEFAULT_MONITORING_PATH if metrics else "",
         cors=cors,

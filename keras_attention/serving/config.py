@@ -1,14 +1,14 @@
 """Which models to serve, as the command line and models.config say it."""
 
-import logging
 import os
 from pathlib import Path
 from typing import NamedTuple
 
 from keras_attention.serving.errors import ServingError, invalid_argument
+from keras_attention.serving.logs import get_logger
 from keras_attention.serving.text_configs import read_text_proto
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class VersionPolicy(NamedTuple):

@@ -45,20 +45,36 @@ HTTP_STATUS = {
     Code.UNAUTHENTICATED: 401,
 }
 
-# Several codes share one HTTP status; a client is told the commonest.
+# What each status means, for who answers with it and for who reads it. Several codes
+# share one status; a client is told the commonest. Those without a code of their own
+# above come from the connection, from HTTP alone, or from what stands before a server.
 CODE_OF_HTTP_STATUS = {
     400: Code.INVALID_ARGUMENT,
     401: Code.UNAUTHENTICATED,
     403: Code.PERMISSION_DENIED,
     404: Code.NOT_FOUND,
+    405: Code.UNIMPLEMENTED,  # method not allowed
+    406: Code.UNIMPLEMENTED,  # not acceptable
+    407: Code.UNAUTHENTICATED,  # to a proxy
+    408: Code.DEADLINE_EXCEEDED,  # the request did not arrive in time
     409: Code.ABORTED,
+    411: Code.INVALID_ARGUMENT,  # length required
+    413: Code.RESOURCE_EXHAUSTED,  # content too large
+    414: Code.RESOURCE_EXHAUSTED,  # URI too long
+    415: Code.UNIMPLEMENTED,  # unsupported type or coding of the content
+    417: Code.UNIMPLEMENTED,  # expectation failed
     429: Code.RESOURCE_EXHAUSTED,
+    431: Code.RESOURCE_EXHAUSTED,  # header fields too large
     499: Code.CANCELLED,
     500: Code.INTERNAL,
     501: Code.UNIMPLEMENTED,
+    502: Code.UNAVAILABLE,
     503: Code.UNAVAILABLE,
     504: Code.DEADLINE_EXCEEDED,
+    505: Code.UNIMPLEMENTED,  # HTTP version not supported
 }
+
+_MAX_MESSAGE = 1024  # bytes that are sent, as TensorFlow Serving cuts them over gRPC
 
 
 class ServingError(Exception):
@@ -67,7 +83,8 @@ class ServingError(Exception):
     Args:
         code: `Code`, or its number.
         message: str. What the protocol says, word for word.
-        hint: str. What to do about it, for people; never sent over the wire.
+        hint: str. What to do about it, or more than strangers may know; for people,
+            and never sent over the wire.
         http_status: int, optional. Where REST has a finer word than the code.
     """
 
@@ -81,6 +98,22 @@ class ServingError(Exception):
     def __str__(self):
         text = f"{self.code.name}: {self.message}"
         return f"{text} ({self.hint})" if self.hint else text
+
+    def sent(self):
+        """The message as it goes over the wire: what it quotes may be of any length.
+
+        Bytes count, not characters: gRPC sends other than ASCII threefold, and clients
+        refuse what passes 8 KiB.
+        """
+        content = self.message.encode(errors="replace")
+        if len(content) <= _MAX_MESSAGE:
+            return content.decode()
+        return content[:_MAX_MESSAGE].decode(errors="ignore") + "...TRUNCATED"
+
+
+def http_error(status, message):
+    """A refusal that HTTP has a status of its own for."""
+    return ServingError(CODE_OF_HTTP_STATUS[status], message, http_status=status)
 
 
 def invalid_argument(message):

@@ -132,6 +132,8 @@ class ServerOptions:
     grpc_health: bool = True
     grpc_reflection: bool = True
     profiler: bool = True
+    admin_over_grpc_socket_only: bool = False
+    """Reload and profiler answer at `grpc_socket_path` alone; without one, nobody."""
     tensor_content: bool = False
     """Send tensors over gRPC as one block of bytes rather than as typed lists."""
     rest_timeout_seconds: float = 30.0

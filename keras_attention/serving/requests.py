@@ -1,7 +1,6 @@
 """Requests as an operator sees them: admitted, counted, timed and written down."""
 
 import json
-import logging
 import sys
 import threading
 import time
@@ -11,14 +10,16 @@ from pathlib import Path
 from typing import TextIO
 
 from keras_attention.serving.errors import Code, ServingError
+from keras_attention.serving.logs import cut, get_logger
 from keras_attention.serving.metrics import Metrics
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 # Requests that run a model, by the names under which they are counted.
 _COUNTED = {"Predict", "Classify", "Regress", "MultiInference"}
 # Anybody can ask for models that do not exist; that must not fill the memory.
 _MAX_UNKNOWN_NAMES = 100
+_MAX_ERROR = 500  # characters of a message in the access log
 
 
 class Request:
@@ -62,14 +63,19 @@ class Requests:
         max_concurrent: int. More than these are refused; 0 for no limit.
         access_log: path of a file, "-" for standard error, "" for none. One JSON
             object a line.
+        is_model: function of a name, optional. Whether a model is called so; without
+            it, those that have answered are.
     """
 
-    def __init__(self, metrics=None, max_concurrent=0, access_log=""):
+    def __init__(self, metrics=None, max_concurrent=0, access_log="", is_model=None):
         self.metrics = metrics or Metrics()
         self.max_concurrent = max_concurrent
         self._under_way = 0
-        self._names = set()
+        self._is_model = is_model or (lambda name: False)
+        self._answered = set()  # names of models
+        self._unknown = set()  # other names, as they are counted
         self._changed = threading.Condition()
+        self._access_log = access_log
         self._file: TextIO | None = None
         if access_log == "-":
             self._file = sys.stderr
@@ -155,6 +161,26 @@ class Requests:
                 self._gauge.set(self._under_way)
                 self._changed.notify_all()
 
+    def reopen_log(self):
+        """Goes on in a new file of the same name, once somebody has moved the old one.
+
+        If that cannot be opened, the old one is kept.
+        """
+        if self._file is None or self._file is sys.stderr:
+            return
+        try:
+            file = Path(self._access_log).open("a", encoding="utf-8")
+        except OSError as error:
+            logger.error(
+                "the access log goes on in its old file, as no other can be opened: %s",
+                error,
+            )
+            return
+        with self._writing:
+            if self._file is not None:  # else it was closed meanwhile
+                file, self._file = self._file, file
+        _close(file)
+
     def _write(self, line):
         """Writes a line; a full disk is reported once, and harms no request."""
         with self._writing:
@@ -174,7 +200,7 @@ class Requests:
         if code is not Code.OK:
             self._counts.add(1, self._known(name), code.name)
             return
-        self._names.add(name)
+        self._answered.add(name)
         self._counts.add(1, name, code.name)
         microseconds = round(seconds * 1e6)
         # As the original writes them: REST's are those of its paths.
@@ -187,9 +213,14 @@ class Requests:
         )
 
     def _known(self, name):
-        if name not in self._names and len(self._names) < _MAX_UNKNOWN_NAMES:
-            self._names.add(name)
-        return name if name in self._names else "(others)"
+        """A model's name as it is; another one cut, and not too many of them."""
+        if name in self._answered or self._is_model(name):
+            return name
+        name = cut(name)
+        with self._changed:
+            if len(self._unknown) < _MAX_UNKNOWN_NAMES:
+                self._unknown.add(name)
+            return name if name in self._unknown else "(others)"
 
     def drain(self, seconds):
         """Waits until nothing is under way; returns whether that came to be."""
@@ -200,20 +231,24 @@ class Requests:
         with self._writing:
             file, self._file = self._file, None
         if file is not None and file is not sys.stderr:
-            with suppress(OSError):  # the disk is still full
-                file.close()
+            _close(file)
+
+
+def _close(file):
+    with suppress(OSError):  # the disk is still full
+        file.close()
 
 
 def _line(request, code, response_size, message, http_status, seconds):
     target = request.target
     values = {
         "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
-        "peer": request.peer,
+        "peer": cut(request.peer),
         "entrypoint": request.entrypoint,
         "api": request.api,
-        "model": target.name if target else "",
+        "model": cut(target.name) if target else "",
         "version": target.version if target else None,
-        "signature": target.signature_name if target else "",
+        "signature": cut(target.signature_name) if target else "",
         "code": code.name,
         "http_status": http_status,
         "milliseconds": round(seconds * 1e3, 3),
@@ -221,5 +256,5 @@ def _line(request, code, response_size, message, http_status, seconds):
         "response_bytes": response_size,
     }
     if message:
-        values["error"] = message[:500]
+        values["error"] = cut(message, _MAX_ERROR)
     return json.dumps(values) + "\n"

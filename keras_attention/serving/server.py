@@ -1,18 +1,19 @@
 """The embedded server: a repository, its core, and the two ways in."""
 
 import dataclasses
-import logging
 import threading
 import time
 
 from keras_attention.serving.config import as_model_config
+from keras_attention.serving.descriptors import DescriptorWatch
+from keras_attention.serving.logs import get_logger
 from keras_attention.serving.options import ServerOptions
 from keras_attention.serving.requests import Requests
 from keras_attention.serving.sockets import listen
-from keras_attention.serving.tls import server_context
+from keras_attention.serving.tls import server_context, validity_troubles
 from keras_attention.serving.versions.version_folders import check_base_path
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class Server:
@@ -42,6 +43,7 @@ class Server:
         self._repository = None
         self._requests: Requests | None = None
         self._transports = []
+        self._descriptors = None
         self._stopped = threading.Event()
 
     def start(self):
@@ -65,11 +67,14 @@ class Server:
         options = self.options
         self._stopped.clear()
         self.metrics = Metrics()
-        self._requests = Requests(
-            self.metrics, options.limits.max_concurrent_requests, options.access_log
-        )
         self._repository = Repository(self.models, options, self.metrics)
         try:
+            self._requests = Requests(
+                self.metrics,
+                options.limits.max_concurrent_requests,
+                options.access_log,
+                self._repository.has_known,
+            )
             self._repository.start()
             self.core = Core(self._repository)
             parts = (self.core, options, self._requests, self.metrics)
@@ -79,6 +84,8 @@ class Server:
             if options.rest_port is not None:
                 self._transports.append(RestServer(*parts))
                 self.rest_port = self._transports[-1].port
+            self._descriptors = DescriptorWatch()
+            self._descriptors.start()
         except BaseException:
             self.stop()
             raise
@@ -107,6 +114,9 @@ class Server:
         for transport in self._transports:
             transport.stop(max(deadline - time.monotonic(), 1.0))
         self._transports.clear()
+        if self._descriptors is not None:
+            self._descriptors.stop()
+            self._descriptors = None
         if self._repository is not None:
             # What requests hold that were cut off will not be let go soon.
             unloaded = self._repository.stop(30.0 if ended else 1.0)
@@ -118,6 +128,12 @@ class Server:
         self.core = None
         self._stopped.set()
         return ended
+
+    def reopen_access_log(self):
+        """Goes on in a new file, once the old one is moved out of the way."""
+        requests = self._requests
+        if requests is not None:
+            requests.reopen_log()
 
     def wait(self, timeout=None):
         """Blocks until somebody stops the server; returns whether that happened."""
@@ -136,9 +152,11 @@ def _check(models, options):
         for name, value in models.items():
             base_path = as_model_config(value).base_path
             check_base_path(name, base_path, options.load.prefer_tflite_model)
-    for certificates in (options.ssl, options.rest_ssl):
+    for protocol, certificates in (("gRPC", options.ssl), ("REST", options.rest_ssl)):
         if certificates is not None:
             server_context(certificates)
+            for trouble in validity_troubles(certificates):
+                logger.warning("TLS for %s: %s", protocol, trouble)
     for protocol in ("gRPC", "REST"):
         port = getattr(options, f"{protocol.lower()}_port")
         if port:

@@ -1,14 +1,20 @@
 """Certificates for REST and gRPC, from PEM text."""
 
 import os
+import re
 import ssl
 import tempfile
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 _HELP = (
     "expected server_key and server_cert that belong together, as PEM text, and a "
     "custom_ca if clients are verified"
 )
+
+_PEM = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+_SOON = timedelta(days=14)
+_VERSION, _UTC_TIME = 0xA0, 0x17  # tags of DER
 
 
 def server_context(config):
@@ -53,6 +59,71 @@ def grpc_server_credentials(config):
         config.custom_ca.encode() or None,
         config.client_verify,
     )
+
+
+def validity_troubles(config, now=None):
+    """What is wrong with the dates of certificates, or soon will be.
+
+    Args:
+        config: `SslConfig` that `server_context` takes.
+        now: `datetime`, optional.
+
+    Returns:
+        list of str.
+    """
+    now = now or datetime.now(timezone.utc)
+    troubles = []
+    for field in ("server_cert", "custom_ca"):
+        ders = [
+            ssl.PEM_cert_to_DER_cert(pem)
+            for pem in _PEM.findall(getattr(config, field))
+        ]
+        for i, der in enumerate(ders, start=1):
+            begin, end = validity(der)
+            which = field if len(ders) == 1 else f"certificate {i} of {field}"
+            if now > end:
+                troubles.append(f"{which} ended at {end}: connections fail; renew it")
+            elif now < begin:
+                troubles.append(f"{which} begins at {begin} only: is the clock right?")
+            elif end - now < _SOON:
+                troubles.append(f"{which} ends at {end}: renew it before")
+    return troubles
+
+
+def validity(der):
+    """Returns `(begin, end)` of a certificate: when it may be used.
+
+    Python's own module tells that of a peer's certificate alone, once it is accepted.
+    """
+    content, _ = _element(der, 0)  # the certificate
+    content, _ = _element(der, content)  # what is signed of it
+    position = content
+    if der[position] == _VERSION:
+        _, position = _element(der, position)
+    for _ in ("serial number", "algorithm", "issuer"):
+        _, position = _element(der, position)
+    begin, _ = _element(der, position)  # of the validity
+    _, end = _element(der, begin)
+    return _time(der, begin), _time(der, end)
+
+
+def _element(der, position):
+    """Where the content of a DER element begins, and where it ends."""
+    length = der[position + 1]
+    content = position + 2
+    if length > 0x7F:  # so many bytes of length follow
+        size = length & 0x7F
+        length = int.from_bytes(der[content : content + size], "big")
+        content += size
+    return content, content + length
+
+
+def _time(der, position):
+    content, end = _element(der, position)
+    text = der[content:end].decode("ascii")
+    if der[position] == _UTC_TIME:  # with two digits of the year
+        text = ("20" if text < "50" else "19") + text
+    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=timezone.utc)
 
 
 def _check(config):

@@ -28,6 +28,7 @@ def test_options_reach_the_server(asked, tmp_path):
     batching.write_text("max_batch_size { value: 8 }")
     arguments = ["serve", f"m={tmp_path}", "--host=0.0.0.0", "--port=0", "--cors"]
     arguments += ["--rest-port=0", "--poll-seconds=5", "--metrics", "--access-log=-"]
+    arguments += ["--grpc-socket-path=/s", "--admin-over-grpc-socket-only"]
     arguments += [
         "--max-requests=7",
         "--timeout=2",
@@ -40,6 +41,8 @@ def test_options_reach_the_server(asked, tmp_path):
         host="0.0.0.0",
         grpc_port=0,
         rest_port=0,
+        grpc_socket_path="/s",
+        admin_over_grpc_socket_only=True,
         poll_seconds=5,
         monitoring_path="/monitoring/prometheus/metrics",
         cors=True,

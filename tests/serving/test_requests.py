@@ -65,6 +65,68 @@ def test_names_that_nobody_has_do_not_fill_the_memory():
     assert got[count, ("model_name", "m"), ("status", "OK")] == 1
 
 
+def test_a_model_that_has_not_answered_yet_is_counted_as_itself():
+    requests = Requests(is_model=lambda name: name in ("slow", "l" * 1000))
+    for i in range(200):
+        finish(requests, Target(f"made up {i}"), Code.NOT_FOUND)
+    for name in ("slow", "l" * 1000):
+        finish(requests, Target(name), Code.UNAVAILABLE)
+        labels = (("model_name", name), ("status", "UNAVAILABLE"))
+        count = ":tensorflow:serving:request_count_total"
+        assert samples(requests)[(count, *labels)] == 1
+
+
+def test_long_names_that_nobody_has_do_not_fill_the_page():
+    requests = Requests()
+    for i in range(200):
+        finish(requests, Target(f"{i}" + "x" * 60_000), Code.NOT_FOUND)
+    assert len(requests.metrics.page()) < 50_000
+
+
+@pytest.mark.parametrize("field", ["name", "signature_name", "peer", "message"])
+def test_no_field_of_the_access_log_is_longer_than_it_must_be(tmp_path, field):
+    path = tmp_path / "access.log"
+    requests = Requests(access_log=str(path))
+    long = "\U0001f600\n" * 500_000
+    target = ANSWERED._replace(**{field: long}) if field in Target._fields else ANSWERED
+    request = requests.begin("REST", "Predict", long if field == "peer" else "p")
+    request.target = target
+    request.finish(Code.NOT_FOUND, 1, long if field == "message" else "m", 404)
+    requests.close()
+    (line,) = path.read_text().splitlines()
+    assert len(line) < 8000
+    assert json.loads(line)["entrypoint"] == "REST"
+
+
+def test_the_access_log_goes_on_in_a_new_file(tmp_path, caplog):
+    path = tmp_path / "logs" / "access.log"
+    path.parent.mkdir()
+    requests = Requests(access_log=str(path))
+    finish(requests, ANSWERED)
+    moved = path.rename(path.with_suffix(".1"))
+    requests.reopen_log()
+    finish(requests, ANSWERED)
+    assert [len(p.read_text().splitlines()) for p in (moved, path)] == [1, 1]
+    # Where none can be opened the old one is kept.
+    folder = path.parent.rename(tmp_path / "moved")
+    requests.reopen_log()
+    finish(requests, ANSWERED)
+    assert len((folder / path.name).read_text().splitlines()) == 2
+    assert "goes on in its old file" in caplog.text
+    requests.close()
+    requests.reopen_log()  # and nothing is opened any more
+    finish(requests, ANSWERED)
+
+
+def test_without_a_file_there_is_nothing_to_open_anew(capsys):
+    for where in ("", "-"):
+        requests = Requests(access_log=where)
+        requests.reopen_log()
+        finish(requests, ANSWERED)
+        requests.close()
+    assert capsys.readouterr().err.count("entrypoint") == 1
+
+
 def test_the_access_log_has_one_json_object_a_line(tmp_path):
     path = tmp_path / "access.log"
     requests = Requests(access_log=str(path))

@@ -1,15 +1,24 @@
 """Certificates keep out who must not read or ask."""
 
+import re
 import ssl
+from datetime import datetime, timedelta, timezone
 
 import grpc
 import httpx
 import pytest
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from keras_attention.serving.options import SslConfig
 from keras_attention.serving.server import Server
-from keras_attention.serving.tls import grpc_server_credentials, server_context
+from keras_attention.serving.tls import (
+    grpc_server_credentials,
+    server_context,
+    validity,
+    validity_troubles,
+)
 
 PATH = "/v1/models/calculator"
 STATUS = "/tensorflow.serving.ModelService/GetModelStatus"
@@ -21,8 +30,8 @@ def authority():
     return trustme.CA()
 
 
-def config(authority, verify=False):
-    issued = authority.issue_cert("localhost", "127.0.0.1")
+def config(authority, verify=False, **dates):
+    issued = authority.issue_cert("localhost", "127.0.0.1", **dates)
     return SslConfig(
         issued.private_key_pem.bytes().decode(),
         "".join(blob.bytes().decode() for blob in issued.cert_chain_pems),
@@ -111,3 +120,57 @@ def test_what_does_not_fit_is_refused_before_serving(authority):
         for make in (server_context, grpc_server_credentials):
             with pytest.raises(ValueError, match=message):
                 make(ssl_config)
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "trouble"),
+    [
+        (-20, -1, "server_cert ended at .*: connections fail; renew it"),
+        (1, 90, "server_cert begins at .* only: is the clock right"),
+        (-20, 13, "server_cert ends at .*: renew it before"),
+        (-20, 15, None),
+    ],
+)
+def test_dates_that_end_or_soon_will_are_told(authority, begin, end, trouble):
+    now = datetime.now(timezone.utc).replace(microsecond=0)
+    begin, end = now + timedelta(begin), now + timedelta(end)
+    made = config(authority, True, not_before=begin, not_after=end)
+    assert validity(ssl.PEM_cert_to_DER_cert(made.server_cert)) == (begin, end)
+    troubles = validity_troubles(made, now)
+    assert len(troubles) == (trouble is not None)
+    assert re.match(trouble or "", "".join(troubles))
+
+
+def test_every_certificate_of_a_chain_counts(authority):
+    made = config(authority, True)
+    both = made._replace(server_cert=made.server_cert + made.custom_ca)
+    late = datetime(3500, 1, 1, tzinfo=timezone.utc)
+    assert [text.partition(" ended")[0] for text in validity_troubles(both, late)] == [
+        "certificate 1 of server_cert",
+        "certificate 2 of server_cert",
+        "custom_ca",
+    ]
+
+
+@pytest.mark.parametrize("year", [1950, 2049, 2050])
+def test_dates_are_read_as_a_library_reads_them(authority, year):
+    """Before 2050 years have two digits."""
+    end = datetime(year, 6, 30, 12, 34, 56, tzinfo=timezone.utc)
+    made = config(authority, not_before=end - timedelta(1), not_after=end)
+    (found,) = x509.load_pem_x509_certificates(made.server_cert.encode())
+    expected = (found.not_valid_before_utc, found.not_valid_after_utc)
+    assert validity(found.public_bytes(Encoding.DER)) == expected
+
+
+def test_a_certificate_that_ended_is_warned_of_before_serving(
+    authority, models, caplog
+):
+    now = datetime.now(timezone.utc)
+    ended = config(
+        authority, not_before=now - timedelta(9), not_after=now - timedelta(1)
+    )
+    paths = {"calculator": models / "calculator"}
+    with Server(paths, grpc_port=0, rest_port=0, ssl=ended, rest_ssl=ended):
+        pass
+    for protocol in ("gRPC", "REST"):
+        assert f"TLS for {protocol}: server_cert ended at" in caplog.text

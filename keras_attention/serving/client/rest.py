@@ -17,13 +17,6 @@ from keras_attention.serving.client.retries import RetryLater
 from keras_attention.serving.client.steps import Exchange
 from keras_attention.serving.errors import CODE_OF_HTTP_STATUS, Code, ServingError
 
-# What a server would not say itself, but what stands before it.
-_CODES = {
-    **CODE_OF_HTTP_STATUS,
-    413: Code.RESOURCE_EXHAUSTED,
-    502: Code.UNAVAILABLE,
-}
-
 
 class HttpRequest(NamedTuple):
     method: str
@@ -121,11 +114,12 @@ class RestProtocol:
             text = answer.body[:200].decode(errors="replace")
             message = f"HTTP {answer.status}, {kind}: {text}"
             hint = f"{self.url}: {self._guess(answer)}"
-        code = _CODES.get(answer.status, Code.UNKNOWN)
+        code = CODE_OF_HTTP_STATUS.get(answer.status, Code.UNKNOWN)
         seconds = answer.headers.get("retry-after", "")
         if seconds.isdecimal():
-            raise RetryLater(code, plain_message(message), hint, float(seconds))
-        raise ServingError(code, plain_message(message), hint)
+            seconds = float(seconds)
+            raise RetryLater(code, plain_message(message), hint, answer.status, seconds)
+        raise ServingError(code, plain_message(message), hint, answer.status)
 
     def _guess(self, answer):
         """What may stand there instead of a model server."""

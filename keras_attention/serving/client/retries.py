@@ -6,22 +6,26 @@ from typing import NamedTuple
 from keras_attention.serving.client.steps import Pause, Send
 from keras_attention.serving.errors import Code, ServingError
 
+_NOT_ARRIVED = 408
+
 
 class RetryLater(ServingError):
     """A refusal that says when to come back.
 
     Args:
-        code, message, hint: as for `ServingError`.
+        code, message, hint, http_status: as for `ServingError`.
         seconds: float. How long the server asked to be left alone.
     """
 
-    def __init__(self, code, message, hint="", seconds=0.0):
-        super().__init__(code, message, hint)
+    def __init__(self, code, message, hint="", http_status=None, seconds=0.0):
+        super().__init__(code, message, hint, http_status)
         self.seconds = seconds
 
 
 class RetryPolicy(NamedTuple):
     """Exponential backoff with full jitter, of what was UNAVAILABLE or not reached.
+
+    So is a request that did not arrive in time (HTTP 408): nobody has begun with it.
 
     Before asking for the n-th time again, a client waits between 0 and
     `base_seconds` · 2ⁿ⁻¹ seconds, by chance, so that many clients do not come back
@@ -45,8 +49,10 @@ class RetryPolicy(NamedTuple):
             draw: function of two floats that returns one between them.
         """
         said_when = isinstance(error, RetryLater)
-        retryable = error.code is Code.UNAVAILABLE or (
-            self.throttled and said_when and error.code is Code.RESOURCE_EXHAUSTED
+        retryable = (
+            error.code is Code.UNAVAILABLE
+            or error.http_status == _NOT_ARRIVED
+            or (self.throttled and said_when and error.code is Code.RESOURCE_EXHAUSTED)
         )
         if failures >= self.attempts or not retryable:
             return None

@@ -212,6 +212,11 @@ _ORIGINALS = (
 _OURS = (
     Flag("host", "127.0.0.1", "Address to listen at; the original's is 0.0.0.0."),
     Flag("rest_api_ssl_config_file", "", "SSLConfig in text format: TLS for REST."),
+    Flag(
+        "admin_over_grpc_socket_only",
+        False,
+        "Reload and profiler answer at --grpc_socket_path alone; without one, nobody.",
+    ),
     Flag("access_log", "", "File for one line of JSON a request; - is stderr."),
     Flag("max_body_bytes", _LIMITS.max_body_bytes, "Of one request.", int_type="int64"),
     Flag(

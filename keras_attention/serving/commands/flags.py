@@ -149,6 +149,7 @@ def _server_options(values, load):
         grpc_channel_arguments=_channel_arguments(values["grpc_channel_arguments"]),
         grpc_health=values["enable_grpc_healthcheck_service"],
         profiler=values["enable_profiler"],
+        admin_over_grpc_socket_only=values["admin_over_grpc_socket_only"],
         tensor_content=values["enable_serialization_as_tensor_content"],
         rest_timeout_seconds=values["rest_api_timeout_in_ms"] / 1000,
         cors=values["rest_api_enable_cors_support"],

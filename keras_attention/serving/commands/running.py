@@ -1,7 +1,6 @@
 """A server in the foreground: what it prints, and how signals end it."""
 
 import gc
-import logging
 import os
 import queue
 import signal
@@ -11,16 +10,20 @@ from pathlib import Path
 
 from keras_attention.serving.config import read_models_config
 from keras_attention.serving.errors import ServingError
+from keras_attention.serving.logs import get_logger
 from keras_attention.serving.server import Server
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
+
+_ENDS = (signal.SIGINT, signal.SIGTERM)
+_HANG_UP = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()  # Windows has none
 
 
 def run(models, options, config_file=None, config_poll_seconds=0.0):
     """Serves until SIGINT or SIGTERM, and says where. Call it from the main thread.
 
     The first signal refuses new requests and lets those under way finish; a second
-    one ends the process at once.
+    one ends the process at once. SIGHUP ends nothing: it opens the access log anew.
 
     Args:
         models: as for `Server`.
@@ -55,7 +58,7 @@ def run(models, options, config_file=None, config_poll_seconds=0.0):
         print("\n".join(_addresses(server)), flush=True)
         if config_file is not None and config_poll_seconds > 0:
             follower.start()
-        signals.wait()
+        signals.wait(server.reopen_access_log)
         print("Stopping: finishing what is under way", flush=True)
     except _Told:
         pass  # while loading: nobody was served yet
@@ -84,23 +87,26 @@ class _Signals:
         self.may_raise = True
         self._told = queue.SimpleQueue()  # an Event's lock may be held just then
         self._previous = {
-            number: signal.getsignal(number)
-            for number in (signal.SIGINT, signal.SIGTERM)
+            number: signal.getsignal(number) for number in (*_ENDS, *_HANG_UP)
         }
 
     def listen(self):
-        for number in self._previous:
+        for number in _ENDS:
             signal.signal(number, self._handle)
+        for number in _HANG_UP:
+            signal.signal(number, lambda number, _: self._told.put(number))
 
     def _handle(self, number, _):
-        for each in self._previous:
+        for each in _ENDS:
             signal.signal(each, signal.SIG_DFL)
         self._told.put(number)
         if self.may_raise:
             raise _Told
 
-    def wait(self):
-        self._told.get()
+    def wait(self, on_hang_up):
+        """Waits for the end; calls `on_hang_up` each time that SIGHUP comes."""
+        while self._told.get() not in _ENDS:
+            on_hang_up()
 
     def restore(self):
         for number, handler in self._previous.items():

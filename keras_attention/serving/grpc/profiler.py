@@ -113,5 +113,7 @@ def _keep(trace, message):
         unfinished.replace(target)
     except OSError as error:
         raise ServingError(
-            Code.PERMISSION_DENIED, f"cannot write the profile to {folder}: {error}"
+            Code.PERMISSION_DENIED,
+            "cannot write to the repository_root; the server's log says why",
+            f"{folder}: {error}",
         ) from error

@@ -1,7 +1,6 @@
 """The gRPC side: an event loop that only moves bytes, and threads that answer."""
 
 import asyncio
-import logging
 import os
 import threading
 import time
@@ -16,12 +15,13 @@ from grpc_reflection.v1alpha import reflection
 from keras_attention.serving.errors import Code, ServingError
 from keras_attention.serving.grpc.profiler import PROFILER_METHODS, Profiler
 from keras_attention.serving.grpc.services import MODEL, PREDICTION, Services
+from keras_attention.serving.logs import get_logger
 from keras_attention.serving.tls import grpc_server_credentials
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
-_MAX_MESSAGE = 1024  # of an error, as TensorFlow Serving cuts it
+_RELOAD = "HandleReloadConfigRequest"
 
 
 class _Calls:
@@ -39,9 +39,14 @@ class _Calls:
             options.grpc_threads, thread_name_prefix="grpc"
         )
 
-    def handler(self, api, message_class, function):
+    def handler(self, api, message_class, function, socket_only=False):
+        """Answers calls of one method; `socket_only` refuses those over a network."""
+
         async def handle(content, context):
-            return await self._answer(api, message_class, function, content, context)
+            run = function
+            if socket_only and not context.peer().startswith("unix:"):
+                run = _refuse
+            return await self._answer(api, message_class, run, content, context)
 
         return grpc.unary_unary_rpc_method_handler(handle)
 
@@ -94,6 +99,9 @@ def _work(message_class, function, asked, deadline, request):
             ) from None
         return function(message, deadline, request).SerializeToString()
     except ServingError as error:
+        if error.hint:  # more than is sent
+            text = "%s is refused: %s (%s)"
+            logger.warning(text, request.api, error.sent(), error.hint)
         return error
     except (ValueError, MemoryError) as error:
         # Above all, answers over protobuf's limit of 2 GiB.
@@ -103,11 +111,16 @@ def _work(message_class, function, asked, deadline, request):
         return ServingError(Code.INTERNAL, f"{type(error).__name__}: {error}")
 
 
+def _refuse(message, deadline, request):
+    raise ServingError(
+        Code.PERMISSION_DENIED,
+        f"{request.api} is answered at the server's Unix socket alone, as "
+        f"admin_over_grpc_socket_only says",
+    )
+
+
 async def _abort(context, error):
-    message = error.message
-    if len(message) > _MAX_MESSAGE:
-        message = f"{message[:_MAX_MESSAGE]}...TRUNCATED"
-    await context.abort(_CODES[error.code], message)
+    await context.abort(_CODES[error.code], error.sent())
 
 
 class GrpcServer:
@@ -168,14 +181,17 @@ class GrpcServer:
         await server.stop(self._grace)
 
     def _add_methods(self, server):
+        socket_only = self.options.admin_over_grpc_socket_only
         methods = {
-            path: self._calls.handler(*call)
+            path: self._calls.handler(*call, socket_only and call[0] == _RELOAD)
             for path, call in self._services.methods().items()
         }
         if self.options.profiler:
             for path, api, message_class in PROFILER_METHODS:
                 function = getattr(self._profiler, api.lower())
-                methods[path] = self._calls.handler(api, message_class, function)
+                methods[path] = self._calls.handler(
+                    api, message_class, function, socket_only
+                )
         server.add_generic_rpc_handlers([_Methods(methods)])
 
     def _listen(self, server):

@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import logging
 import math
 import time
 from contextlib import suppress
@@ -15,11 +14,12 @@ from tensorflow.python.client import pywrap_tf_session
 
 from keras_attention.graph_errors import plain_message
 from keras_attention.serving.errors import Code, ServingError, not_found
+from keras_attention.serving.logs import get_logger
 from keras_attention.serving.models import memory
 from keras_attention.serving.models.served_model import ServedModel
 from keras_attention.serving.models.sessions import can_be_stopped, session_config
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 # Without the decorator that logs advice, which is meant for eager code.
 _load = inspect.unwrap(tf.compat.v1.saved_model.load)

@@ -2,15 +2,21 @@
 
 import asyncio
 import functools
-import logging
 import time
 from concurrent import futures
 
-from keras_attention.serving.errors import Code, ServingError
-from keras_attention.serving.rest.bodies import Body, Disconnected, unzip, zip_for
+from keras_attention.serving.errors import Code, ServingError, http_error
+from keras_attention.serving.logs import get_logger
+from keras_attention.serving.rest.bodies import (
+    Body,
+    Disconnected,
+    is_zipped,
+    unzip,
+    zip_for,
+)
 from keras_attention.serving.rest.routes import Answers, error_body, route
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _JSON = (b"content-type", b"application/json")
 _PLAIN = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
@@ -51,18 +57,18 @@ class RestApp:
 
     async def __call__(self, scope, receive, send):
         method, path = scope["method"], _path(scope)
-        monitor = self._monitors(method, path)
-        if monitor is not None:
+        if method == "HEAD":  # the connection leaves out the body
+            method = "GET"
+        monitor = self._monitors(path)
+        if monitor is not None and method == "GET":
             await self._send(send, *await monitor())
         elif method == "OPTIONS" and path.lower().startswith("/v1/"):
             await self._send(send, *_preflight(dict(scope["headers"])))
         else:
             await self._answer(scope, method, path, receive, send)
 
-    def _monitors(self, method, path):
+    def _monitors(self, path):
         """What must be answered however busy the models are; else None."""
-        if method != "GET":
-            return None
         if path == self.options.monitoring_path:
             return self._metrics
         return {_LIVE: self._live, _READY: self._ready, _LIST: self._list}.get(path)
@@ -83,7 +89,7 @@ class RestApp:
         return 200, self.answers.list(), [_JSON]
 
     async def _answer(self, scope, method, path, receive, send):
-        headers = dict(scope["headers"])
+        headers = _headers(scope)
         limit = self.options.limits.max_body_bytes
         body = Body(receive, headers, limit, self._timeout)
         request, work = None, None
@@ -91,20 +97,25 @@ class RestApp:
         status, content, extra = 200, b"", []
         try:
             request = self.requests.begin("REST", "Unknown", _peer(scope))
+            if self._monitors(path) is not None and not path.startswith("/v1/"):
+                raise http_error(405, f"Expected GET or HEAD of {path}, not {method}")
             asked = route(method, path)
             request.api = asked.api
             request.target = asked.target
+            zipped = method == "POST" and is_zipped(headers)
             content = await body.read()
             request.size = len(content)
             work = _Work(self._timeout, scope["state"])
-            work.begin(self.pool, self._run, asked, content, headers, request)
+            work.begin(self.pool, self._run, asked, content, zipped, headers, request)
             content, extra = await work.result()
         except ServingError as error:
             failure = error
             status, extra = error.http_status, _headers_of(error)
-            content = error_body(error.message)
+            content = error_body(error.sent())
         except Disconnected:
-            failure = ServingError(Code.CANCELLED, "The client went away")
+            failure = scope["state"].pop("refusal", None) or ServingError(
+                Code.CANCELLED, "The client went away"
+            )
             status, content = failure.http_status, b""  # which nobody will read
         except asyncio.CancelledError:
             failure = ServingError(Code.UNAVAILABLE, "The server is stopping")
@@ -118,10 +129,10 @@ class RestApp:
             if request is not None:
                 _finish(request, work, failure, status, len(content))
 
-    def _run(self, deadline, asked, body, headers, request):
+    def _run(self, deadline, asked, body, zipped, headers, request):
         """Returns `(bytes, headers)` or a `ServingError`; never raises."""
         try:
-            if headers.get(b"content-encoding", b"").lower() == b"gzip":
+            if zipped:
                 limit = self.options.limits.max_decompressed_bytes
                 body = unzip(body, limit, deadline)
             content = self.answers.answer(asked, body, deadline, request)
@@ -242,9 +253,26 @@ def _preflight(headers):
     return 400, body, [_JSON]
 
 
+def _headers(scope):
+    """Dict of name to value; what comes several times is one value, with commas."""
+    pairs = scope["headers"]
+    headers = dict(pairs)
+    if len(headers) < len(pairs):
+        for name in headers:
+            headers[name] = b", ".join(value for n, value in pairs if n == name)
+    return headers
+
+
+# What a client should do about it: come back later, or send it otherwise.
+_ADVICE = {
+    405: [(b"allow", b"GET, HEAD")],
+    415: [(b"accept-encoding", b"gzip")],
+    429: [(b"retry-after", b"1")],
+}
+
+
 def _headers_of(error):
-    """Tells clients when to come back."""
-    return [(b"retry-after", b"1")] if error.http_status == 429 else []
+    return _ADVICE.get(error.http_status, [])
 
 
 def _path(scope):

@@ -6,12 +6,18 @@ import time
 import zlib
 from typing import Any
 
-from keras_attention.serving.errors import Code, ServingError, invalid_argument
+from keras_attention.serving.errors import (
+    Code,
+    ServingError,
+    http_error,
+    invalid_argument,
+)
 
 _SMALLEST_ZIPPED = 16 * 1024  # bytes of an answer that are worth the trouble
 _SLOWEST = 64 * 1024  # bytes a second, below which a body is given up
 _LINGER_SECONDS = 2.0
 _MOMENT_SECONDS = 0.05
+_GZIP = (b"gzip", b"x-gzip")  # an old name for it
 _NOT_GZIP = "Failed to uncompress the gzip body"
 _ZIPPED_PIECE = 1024  # bytes; twice as many each time
 
@@ -98,9 +104,7 @@ class Body:
                     pieces.append(await self._piece())
         except asyncio.TimeoutError:
             self._stalls = True
-            raise ServingError(
-                Code.DEADLINE_EXCEEDED, "The body did not arrive in time", "", 408
-            ) from None
+            raise http_error(408, "The body did not arrive in time") from None
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def is_over(self):
@@ -141,11 +145,23 @@ class Body:
 
 
 def _too_large(what, limit):
-    return ServingError(
-        Code.RESOURCE_EXHAUSTED,
-        f"{what} is larger than the {limit} bytes that the server takes",
-        http_status=413,
+    return http_error(
+        413, f"{what} is larger than the {limit} bytes that the server takes"
     )
+
+
+def is_zipped(headers):
+    """Whether a body is packed with gzip; raises ServingError for other codings."""
+    codings = headers.get(b"content-encoding", b"").lower().split(b",")
+    codings = [coding.strip() for coding in codings]
+    codings = [coding for coding in codings if coding not in (b"", b"identity")]
+    if not codings:
+        return False
+    if len(codings) > 1 or codings[0] not in _GZIP:
+        raise http_error(
+            415, "Expected no Content-Encoding, or gzip once; received another"
+        )
+    return True
 
 
 def unzip(body, limit, deadline=None):
@@ -200,8 +216,20 @@ def zip_for(content, headers):
 
 
 def _takes_gzip(headers):
+    qualities = {}
     for item in headers.get(b"accept-encoding", b"").lower().split(b","):
-        name, _, quality = item.partition(b";")
-        if name.strip() == b"gzip":
-            return quality.replace(b" ", b"") not in (b"q=0", b"q=0.0")
-    return False
+        name, *parameters = [part.strip() for part in item.split(b";")]
+        qualities[name] = 1.0
+        for parameter in parameters:
+            key, _, value = parameter.partition(b"=")
+            if key.strip() == b"q":
+                qualities[name] = _quality(value)
+    named = [qualities[name] for name in _GZIP if name in qualities]
+    return max(named or [qualities.get(b"*", 0.0)]) > 0.0
+
+
+def _quality(value):
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0

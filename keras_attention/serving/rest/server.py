@@ -1,17 +1,17 @@
 """Serves REST with uvicorn, from a thread of its own."""
 
-import logging
 import threading
 from concurrent import futures
 
 import uvicorn
 
+from keras_attention.serving.logs import get_logger
 from keras_attention.serving.rest.app import RestApp
 from keras_attention.serving.rest.connection import Connection
 from keras_attention.serving.sockets import listen
 from keras_attention.serving.tls import server_context
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class _Uvicorn(uvicorn.Server):
@@ -54,6 +54,7 @@ class RestServer:
             log_config=None,
             log_level="error",  # or every malformed request would fill the log
             access_log=False,
+            proxy_headers=False,  # anybody could write down another's address
             server_header=False,
             timeout_keep_alive=60,
             timeout_graceful_shutdown=max(1, round(options.drain_seconds)),

@@ -10,17 +10,17 @@ the disk and the configuration now say.
 """
 
 import contextlib
-import logging
 import threading
 import time
 from typing import NamedTuple
 
 from keras_attention.serving.errors import Code, ServingError
+from keras_attention.serving.logs import get_logger
 from keras_attention.serving.versions.version import State, Version
 from keras_attention.serving.versions.version_folders import look
 from keras_attention.serving.versions.version_watch import VersionWatch
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class Route(NamedTuple):

@@ -1,6 +1,5 @@
 """All models that are served: which versions there are, and who may use them."""
 
-import logging
 import threading
 import time
 
@@ -11,13 +10,17 @@ from keras_attention.serving.errors import (
     invalid_argument,
     not_found,
 )
+from keras_attention.serving.logs import get_logger
 from keras_attention.serving.metrics import Metrics
 from keras_attention.serving.options import ServerOptions
 from keras_attention.serving.versions.load_slots import LoadSlots
 from keras_attention.serving.versions.model_life import ModelLife, Route
-from keras_attention.serving.versions.version_folders import check_base_path
+from keras_attention.serving.versions.version_folders import (
+    NothingToServe,
+    check_base_path,
+)
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 _NOTHING = Route()
 
@@ -147,6 +150,10 @@ class Repository:
     def model_names(self):
         return sorted(name for name, life in self._lives.items() if life.config)
 
+    def has_known(self, name):
+        """Whether this is the name of a model, or was one's."""
+        return name in self._lives
+
     def is_ready(self):
         """Whether every model has a version to answer with."""
         lives = self._lives.values()
@@ -179,8 +186,10 @@ class Repository:
                 for name in models.keys() - before.keys():
                     try:
                         self._check_base_path(name, models[name])
-                    except ValueError as error:
-                        raise invalid_argument(str(error)) from error
+                    except NothingToServe as error:
+                        raise ServingError(
+                            Code.INVALID_ARGUMENT, error.message, error.details
+                        ) from error
             self._configure(models)
         # Not under the lock: the next change may mend what this one waits for.
         if timeout != 0:
@@ -250,7 +259,8 @@ class Repository:
     def _check_available(self, names):
         """Raises ServingError, as the original does, naming what failed."""
         failures = [
-            f"{{{{name: {name} version: {v.number}}} due to error: {v.error}}}, "
+            f"{{{{name: {name} version: {v.number}}} due to error: "
+            f"{v.error.code.name}: {v.error.message}}}, "
             for name in sorted(names)
             if self._lives[name].route.latest is None
             for v in self._lives[name].failures()

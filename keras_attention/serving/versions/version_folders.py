@@ -91,30 +91,65 @@ def look(folder):
     return Look(tuple(sorted(files)), changed_at)
 
 
+class NothingToServe(ValueError):
+    """A base path without anything to serve; says what to do.
+
+    Args:
+        problem: `_Problem`.
+        expected: str.
+
+    Attributes:
+        message: str. What whoever asks for the path over a network may know.
+        details: str. What lies there, for whoever runs the server.
+    """
+
+    def __init__(self, problem, expected):
+        seen = problem.details or problem.seen
+        super().__init__(f"{expected}; {seen}; {problem.advice}")
+        self.message = f"{expected}; {problem.seen}; {problem.advice}"
+        self.details = problem.details
+
+
+class _Problem(NamedTuple):
+    seen: str
+    advice: str
+    details: str = ""
+
+
 def check_base_path(name, base_path, prefer_tflite=False):
-    """Raises ValueError unless there is something to serve, and says what to do."""
-    expected = (
-        f"expected versions of model {name!r} in {base_path}, "
-        f"as in {Path(base_path, '1', 'saved_model.pb')}; "
-    )
-    base_path = Path(base_path)
+    """Raises NothingToServe unless there is something to serve."""
+    try:
+        problem = _problem(Path(base_path), prefer_tflite)
+    except OSError as error:
+        problem = _Problem("it cannot be read", "check the path", str(error))
+    if problem is not None:
+        example = Path(base_path, "1", "saved_model.pb")
+        expected = (
+            f"expected versions of model {name!r} in {base_path}, as in {example}"
+        )
+        raise NothingToServe(problem, expected)
+
+
+def _problem(base_path, prefer_tflite):
     if not base_path.exists():
-        raise ValueError(f"{expected}that folder does not exist; check the path")
+        return _Problem("that folder does not exist", "check the path")
     if not base_path.is_dir():
-        raise ValueError(f"{expected}it is not a folder; check the path")
+        return _Problem("it is not a folder", "check the path")
     if not missing(base_path, prefer_tflite):
-        raise ValueError(
-            f"{expected}this is one version itself; give its parent folder, and let "
-            f"the version's name be a number"
+        return _Problem(
+            "this is one version itself",
+            "give its parent folder, and let the version's name be a number",
         )
     reasons = {
         number: missing(folder, prefer_tflite)
         for number, folder in version_folders(base_path).items()
     }
-    if all(reasons.values()):
-        found = [f"{number} ({reason})" for number, reason in reasons.items()]
-        found = found or sorted(path.name for path in base_path.iterdir())
-        raise ValueError(
-            f"{expected}found {', '.join(found[:5]) or 'an empty folder'}; export a "
-            f"model into a numbered folder"
-        )
+    if not all(reasons.values()):
+        return None
+    found = [f"{number} ({reason})" for number, reason in reasons.items()]
+    found = found or sorted(path.name for path in base_path.iterdir())
+    return _Problem(
+        "found none that is whole",
+        "export a model into a numbered folder",
+        f"found {', '.join(found[:5]) or 'an empty folder'}",
+    )

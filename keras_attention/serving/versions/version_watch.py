@@ -1,15 +1,15 @@
 """Watches the folder of a model: which versions are wanted, whole, and still."""
 
-import logging
 import time
 
+from keras_attention.serving.logs import get_logger
 from keras_attention.serving.versions.version_folders import (
     look,
     missing,
     version_folders,
 )
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class VersionWatch:

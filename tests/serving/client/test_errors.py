@@ -9,7 +9,13 @@ import pytest
 from tensorflow_serving.apis import get_model_status_pb2
 
 from keras_attention.serving import Client, RetryPolicy, ServingError
-from keras_attention.serving.errors import Code
+from keras_attention.serving.client.rest import HttpAnswer, RestProtocol
+from keras_attention.serving.errors import (
+    CODE_OF_HTTP_STATUS,
+    HTTP_STATUS,
+    Code,
+    http_error,
+)
 from tests.serving.client.support import grpc_server, http_server
 
 ONCE = RetryPolicy(attempts=1)
@@ -59,6 +65,50 @@ def test_what_no_model_server_says_is_told_with_a_hint(answer, code, hint):
     assert error.code.name == code
     assert "http://127.0.0.1" in error.hint and hint in error.hint
     assert str(answer[0]) in error.message or answer[0] == 200
+
+
+@pytest.mark.parametrize("status", range(400, 512))
+def test_every_status_that_our_server_answers_with_has_its_code(status):
+    """One table serves both sides."""
+    answer = HttpAnswer(status, {}, b'{"error": "no"}')
+    with pytest.raises(ServingError) as caught:
+        RestProtocol("http://a").models().read(answer)
+    error = caught.value
+    assert error.http_status == status
+    assert error.code is CODE_OF_HTTP_STATUS.get(status, Code.UNKNOWN)
+    if status in CODE_OF_HTTP_STATUS:
+        assert http_error(status, "no").code is error.code
+
+
+def test_the_statuses_of_http_alone_have_codes():
+    expected = {
+        405: "UNIMPLEMENTED",
+        406: "UNIMPLEMENTED",
+        408: "DEADLINE_EXCEEDED",
+        411: "INVALID_ARGUMENT",
+        413: "RESOURCE_EXHAUSTED",
+        414: "RESOURCE_EXHAUSTED",
+        415: "UNIMPLEMENTED",
+        431: "RESOURCE_EXHAUSTED",
+        499: "CANCELLED",
+        501: "UNIMPLEMENTED",
+        502: "UNAVAILABLE",
+        505: "UNIMPLEMENTED",
+    }
+    found = {status: rest_error((status, {}, {"error": "no"})) for status in expected}
+    assert {status: found[status].code.name for status in found} == expected
+    # And whatever is answered with a code's status means that code, or its like.
+    for code, status in HTTP_STATUS.items():
+        assert status == HTTP_STATUS[CODE_OF_HTTP_STATUS.get(status, code)]
+
+
+def test_a_request_that_did_not_arrive_in_time_is_sent_again():
+    late = (408, {}, {"error": "The body did not arrive in time"})
+    ((status,), count) = status_over_rest(late, (200, {}, STATUS), retries=QUICKLY)
+    assert status.version == 3 and count == 2
+    # One that was begun with is not.
+    begun = (504, {}, {"error": "Timed out after 30 seconds"})
+    assert rest_error(begun, (200, {}, STATUS), retries=QUICKLY).http_status == 504
 
 
 def test_what_a_model_server_says_is_told_word_for_word():

@@ -71,6 +71,7 @@ def test_the_command_line_of_the_official_image():
             True,
         ),
         (["--host=0.0.0.0"], "host", "0.0.0.0"),
+        (["--admin_over_grpc_socket_only"], "admin_over_grpc_socket_only", True),
         (["--access_log=-"], "access_log", "-"),
         (["--drain_seconds=5"], "drain_seconds", 5.0),
         (["--wait_for_models"], "wait_for_models", True),

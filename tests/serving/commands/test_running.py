@@ -78,6 +78,29 @@ def test_it_says_where_it_is_and_ends_when_it_is_told_to(models, capsys):
     assert visitor.get("/v2/health/live") is None
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+def test_hanging_up_opens_the_access_log_anew_and_ends_nothing(models, tmp_path):
+    log = tmp_path / "access.log"
+    chosen = options(access_log=str(log))
+    before = signal.getsignal(signal.SIGHUP)
+
+    def visit(visitor):
+        for number in range(3):
+            assert visitor.get("/v1/models/m") == 200
+            eventually(lambda: log.exists() and log.read_text())
+            log.rename(tmp_path / f"access.log.{number}")
+            os.kill(os.getpid(), signal.SIGHUP)
+            eventually(log.exists)
+
+    visitor = Visitor(chosen.rest_port, visit)
+    assert run({"m": models / "calculator"}, chosen)
+    visitor.check()
+    for number in range(3):
+        (line,) = (tmp_path / f"access.log.{number}").read_text().splitlines()
+        assert '"model": "m"' in line
+    assert signal.getsignal(signal.SIGHUP) is before
+
+
 def test_a_signal_amid_garbage_collection_is_not_lost(models, monkeypatch):
     """What a handler raises there would be."""
 

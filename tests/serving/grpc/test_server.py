@@ -38,6 +38,8 @@ class SlowCore:
         self.deadlines.append(deadline)
         if name == "bad":
             raise invalid_argument("x" * 5000)
+        if name == "foreign":
+            raise invalid_argument("\U0001f600" * 5000 + "\ud800")
         if name == "broken":
             raise KeyError("surprise")
         if name == "slow":
@@ -147,6 +149,13 @@ def test_long_error_messages_are_cut_as_the_original_cuts_them(serve):
     code, message = refusal(lambda: stub(serve()).Predict(ask("bad")))
     assert code == "INVALID_ARGUMENT"
     assert message == "x" * 1024 + "...TRUNCATED"
+
+
+def test_bytes_count_or_clients_would_refuse_the_error_itself(serve):
+    """What is not ASCII is sent threefold, and clients take 8 KiB."""
+    code, message = refusal(lambda: stub(serve()).Predict(ask("foreign")))
+    assert code == "INVALID_ARGUMENT"
+    assert message == "\U0001f600" * 256 + "...TRUNCATED"
 
 
 def test_surprises_are_internal_errors_and_the_server_goes_on(serve, caplog):

@@ -12,12 +12,13 @@ from keras_attention.serving.rest import connection
 from tests.serving.rest.support import ask
 from tests.serving.support import needs_resident, raw, resident_megabytes
 
-PREDICT = b"POST /v1/models/%b:predict HTTP/1.1\r\n"
+HOST = b"Host: localhost\r\n"
+PREDICT = b"POST /v1/models/%b:predict HTTP/1.1\r\n" + HOST
 CONTENT = b'{"inputs": [1.0]}'
 LENGTH = b"Content-Length: %d\r\n" % len(CONTENT)
 GOOD = PREDICT % b"echo" + LENGTH + b"\r\n" + CONTENT
 SLOW = PREDICT % b"slow" + LENGTH + b"\r\n" + CONTENT
-LIVE = b"GET /v2/health/live HTTP/1.1\r\n\r\n"
+LIVE = b"GET /v2/health/live HTTP/1.1\r\n" + HOST + b"\r\n"
 
 
 def connect(server):
@@ -157,7 +158,7 @@ def test_an_upgrade_is_declined_and_the_request_answered(serve, chunked, pieces)
         framing = b"Transfer-Encoding: chunked\r\n"
         body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(CONTENT), CONTENT)
     asked = PREDICT % b"echo" + offer + framing + b"\r\n" + body
-    get = b"GET /v1/models HTTP/1.1\r\n" + offer + b"\r\n"
+    get = b"GET /v1/models HTTP/1.1\r\n" + HOST + offer + b"\r\n"
     content = asked + get + asked
     with connect(serve()) as connected:
         step = -(-len(content) // pieces)
@@ -190,7 +191,8 @@ def test_who_still_sends_when_the_answer_is_known_reads_it(serve, core, path, st
     with connect(server) as busy, connect(server) as connected:
         busy.sendall(SLOW)
         assert core.begun.acquire(timeout=30)
-        head = b"POST %b HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n" % path
+        head = b"POST %b HTTP/1.1\r\n" % path + HOST
+        head += b"Content-Length: 2000000\r\n\r\n"
         connected.sendall(head + b" " * 1_000_000)
         received = receive(connected, 1)
         connected.sendall(b" " * 1_000_000)
@@ -200,7 +202,7 @@ def test_who_still_sends_when_the_answer_is_known_reads_it(serve, core, path, st
 
 
 def test_a_small_body_is_read_before_a_refusal_and_the_connection_stays(serve):
-    asked = b"POST /v1/none HTTP/1.1\r\n" + LENGTH + b"\r\n"
+    asked = b"POST /v1/none HTTP/1.1\r\n" + HOST + LENGTH + b"\r\n"
     with connect(serve()) as connected:
         for pause in (0, 0.01):
             connected.sendall(asked)
@@ -213,7 +215,8 @@ def test_a_small_body_is_read_before_a_refusal_and_the_connection_stays(serve):
 
 
 def test_a_refusal_does_not_ask_for_the_body_that_was_held_back(serve):
-    asked = b"POST /v1/none HTTP/1.1\r\nExpect: 100-continue\r\n" + LENGTH + b"\r\n"
+    expect = b"Expect: 100-continue\r\n"
+    asked = b"POST /v1/none HTTP/1.1\r\n" + HOST + expect + LENGTH + b"\r\n"
     received = raw(serve().port, asked, end=False)
     assert statuses(received) == [400] and b"connection: close" in received
 

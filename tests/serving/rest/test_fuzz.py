@@ -125,7 +125,7 @@ def test_any_bytes_said_to_be_zipped_are_refused(http, body):
 @FEW
 @given(
     head=st.sampled_from(
-        [b"", b"GET ", b"POST /v1/models/calculator:predict HTTP/1.1\r\n"]
+        [b"", b"GET ", b"POST /v1/models/calculator:predict HTTP/1.1\r\nHost: a\r\n"]
     ),
     rest=st.binary(max_size=80),
 )

@@ -16,6 +16,7 @@ from keras_attention.serving.rest.bodies import unzip
 from tests.serving.rest.support import Caller, ask, url
 from tests.serving.support import eventually, raw
 
+PREDICT = b"POST /v1/models/echo:predict HTTP/1.1\r\nHost: a\r\n"
 ALLOWED = {
     "access-control-allow-origin": "*",
     "access-control-allow-methods": "POST, GET",
@@ -91,6 +92,40 @@ def test_a_body_that_unpacks_over_the_limit_is_refused(serve):
     assert "The unpacked body is larger" in answer.json()["error"]
 
 
+@pytest.mark.parametrize(
+    ("codings", "status"),
+    [
+        (["gzip"], 200),
+        (["x-gzip"], 200),
+        (["GZip, identity"], 200),
+        (["identity"], 400),  # as what was packed is no JSON
+        ([""], 400),
+        (["br"], 415),
+        (["deflate"], 415),
+        (["gzip, gzip"], 415),
+        (["gzip", "gzip"], 415),
+        (["gzip", "identity"], 200),
+    ],
+)
+def test_a_coding_of_the_body_is_known_or_refused(serve, codings, status):
+    content = gzip.compress(b'{"inputs": [1.0]}')
+    headers = [("Content-Encoding", coding) for coding in codings]
+    answer = ask(serve(), content=content, headers=headers)
+    assert answer.status_code == status
+    assert (answer.headers.get("accept-encoding") == "gzip") is (status == 415)
+
+
+def test_errors_do_not_send_back_all_that_came(serve):
+    server = serve()
+    content = json.dumps({"inputs": {"x": 1}, "signature_name": ["y" * 2**20]})
+    for answer in (
+        ask(server, content=content),
+        httpx.get(url(server, f"/v1/{'z' * 60_000}")),
+        httpx.get(url(server, f"/v1/models/{'%C3%A4' * 9000}/{'z' * 9000}")),
+    ):
+        assert answer.status_code == 400 and len(answer.content) < 2000
+
+
 def test_several_parts_of_gzip_are_one_body():
     packed = gzip.compress(b"abc") + gzip.compress(b"def")
     assert unzip(packed, 6) == b"abcdef" and unzip(packed, 0) == b"abcdef"
@@ -124,8 +159,8 @@ def test_what_is_being_sent_when_the_server_stops_is_sent(serve):
     x = [0.5] * 2_000_000
     content = json.dumps({"inputs": x}).encode()
     with socket.create_connection(("127.0.0.1", server.port), 30) as connection:
-        head = b"POST /v1/models/echo:predict HTTP/1.1\r\nContent-Length: %d\r\n\r\n"
-        connection.sendall(head % len(content) + content)
+        connection.sendall(PREDICT + b"Content-Length: %d\r\n\r\n" % len(content))
+        connection.sendall(content)
         received = connection.recv(100_000)
         assert server.requests.drain(30)
         stopping = threading.Thread(target=server.stop, args=(30.0,))
@@ -146,8 +181,20 @@ def test_lists_over_the_limit_are_refused(serve):
 
 def test_large_answers_are_zipped_for_those_who_take_it(serve):
     server = serve()
-    x = [0.5] * 50_000
-    for header, zipped in (("gzip, br", True), ("gzip;q=0", False), ("br", False)):
+    x = [0.5] * 6000
+    for header, zipped in (
+        ("gzip, br", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000", False),
+        ("gzip;q=0.5", True),
+        ("x-gzip", True),
+        ("*", True),
+        ("*;q=0", False),
+        ("gzip;q=0, *", False),
+        ("gzip;q=what", False),
+        ("identity", False),
+        ("br", False),
+    ):
         answer = ask(server, x=x, headers={"Accept-Encoding": header})
         assert (answer.headers.get("content-encoding") == "gzip") is zipped
         assert answer.json() == {"outputs": x}
@@ -229,7 +276,7 @@ def test_what_takes_longer_than_the_grace_is_cut_off(serve, core):
 
 def test_a_client_that_leaves_is_forgotten(serve, core):
     server = serve()
-    head = b"POST /v1/models/echo:predict HTTP/1.1\r\nContent-Length: 99\r\n\r\n"
+    head = PREDICT + b"Content-Length: 99\r\n\r\n"
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(head + b"{")
         gauge = server.requests.metrics.gauge(":tensorflow:serving:requests_under_way")
@@ -243,7 +290,7 @@ def test_what_waits_in_line_is_dropped_when_its_client_leaves(serve, core):
     assert core.begun.acquire(timeout=30)
     gauge = server.requests.metrics.gauge(":tensorflow:serving:requests_under_way")
     content = b'{"inputs": 1.0}'
-    head = b"POST /v1/models/echo:predict HTTP/1.1\r\nContent-Length: 15\r\n\r\n"
+    head = PREDICT + b"Content-Length: 15\r\n\r\n"
     with socket.create_connection(("127.0.0.1", server.port)) as connection:
         connection.sendall(head + content)
         eventually(lambda: gauge.value() == 2)
@@ -256,7 +303,7 @@ def test_what_waits_in_line_is_dropped_when_its_client_leaves(serve, core):
 
 def test_a_body_that_stops_coming_is_given_up(serve):
     server = serve(rest_timeout_seconds=0.2)
-    head = b"POST /v1/models/echo:predict HTTP/1.1\r\nContent-Length: 99\r\n\r\n"
+    head = PREDICT + b"Content-Length: 99\r\n\r\n"
     answer = raw(server.port, head + b"{", end=False)
     assert answer.startswith(b"HTTP/1.1 408") and b"did not arrive in time" in answer
     assert server.requests.drain(30)

@@ -1,0 +1,66 @@
+"""Says when the process runs out of file descriptors, which no transport does well.
+
+Without one a connection is refused by REST's event loop, which says nothing, or left
+waiting by gRPC's, which says so every second.
+"""
+
+import errno
+import os
+import threading
+import time
+
+from keras_attention.serving.logs import get_logger
+
+logger = get_logger(__name__)
+
+_LOOK_SECONDS = 1.0
+_SAY_SECONDS = 60.0
+
+
+class DescriptorWatch:
+    """Looks every second, in a thread of its own, whether a file can be opened."""
+
+    def __init__(self):
+        self._stopped = threading.Event()
+        self._said_at = None
+        self._thread = threading.Thread(
+            target=self._run, name="descriptors", daemon=True
+        )
+
+    def start(self):
+        self._thread.start()
+
+    def stop(self):
+        self._stopped.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _run(self):
+        while not self._stopped.wait(_LOOK_SECONDS):
+            self.look(time.monotonic())
+
+    def look(self, now):
+        """Logs an error if there is none left, and once a minute while that lasts."""
+        try:
+            os.close(os.open(os.devnull, os.O_RDONLY))
+            return
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE):
+                return
+            reason = error.strerror
+        if self._said_at is None or now - self._said_at >= _SAY_SECONDS:
+            self._said_at = now
+            logger.error(
+                "no file descriptor is left (%s), so no more connections are taken; "
+                "%s may be open: raise that (ulimit -n, LimitNOFILE), or close some",
+                reason,
+                _limit(),
+            )
+
+
+def _limit():
+    try:
+        import resource
+    except ImportError:  # Windows
+        return "so many"
+    return str(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
