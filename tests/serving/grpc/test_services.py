@@ -81,8 +81,8 @@ def with_label():
     return request
 
 
-def broken():
-    request = predict_request({"x": X})
+def broken(**spec):
+    request = predict_request({"x": X}, **spec)
     request.inputs["x"].tensor_content = b"abc"
     return request
 
@@ -114,6 +114,7 @@ def with_filter(*names):
          "request and no default value provided. Inputs expected to be in the request "
          "{z}, or default input alias set: "),
         (broken(), "INVALID_ARGUMENT", "tensor parsing error: x"),
+        (broken(name="zz"), "NOT_FOUND", "Servable not found for request: Latest(zz)"),
         (with_filter("z"), "INVALID_ARGUMENT",
          "output tensor alias not found in signature: z Outputs expected to be in the "
          "set {y}."),
