@@ -132,7 +132,7 @@ def _follow(server, models, config_file, seconds, stop):
     """Serves what the file says, each time that this is something else.
 
     What cannot be read or served changes nothing. It is tried again at every look, as a
-    label may only have to wait for its version, and reported once.
+    version may only be on its way, and reported once.
     """
     core = server.core
     served, trouble = None, ""
@@ -140,13 +140,14 @@ def _follow(server, models, config_file, seconds, stop):
         try:
             content = Path(config_file).read_bytes()
             if content == served:
+                trouble = ""
                 continue
             wanted = read_models_config(config_file)
-            if wanted != models:
+            if served is not None or wanted != models:
                 # Without waiting: the next change may mend what cannot be loaded.
                 core.reload(wanted, wait=False)
                 logger.info("%s is read again", config_file)
-            served, models, trouble = content, wanted, ""
+            served, trouble = content, ""
         except (OSError, ValueError, ServingError) as error:
             if not stop.is_set() and str(error) != trouble:
                 trouble = str(error)

@@ -7,28 +7,29 @@
 A thread for each model lets a slow load hold up nobody else. The thread does one thing
 at a time and looks at the disk in between, so that what it does next is always what
 the disk and the configuration now say.
+
+A configuration takes over at once, versions and labels together, when all that it asks
+for is loaded. Until then, or if that fails, what serves goes on as it was.
 """
 
-import contextlib
 import threading
 import time
-from typing import NamedTuple
 
-from keras_attention.serving.errors import Code, ServingError
 from keras_attention.serving.logs import get_logger
+from keras_attention.serving.versions.load_attempt import attempt
+from keras_attention.serving.versions.route import (
+    Route,
+    Served,
+    can_assign,
+    chooses_alike,
+    take_over,
+)
 from keras_attention.serving.versions.version import State, Version
-from keras_attention.serving.versions.version_folders import look
+from keras_attention.serving.versions.version_choice import Choice
+from keras_attention.serving.versions.version_folders import place
 from keras_attention.serving.versions.version_watch import VersionWatch
 
 logger = get_logger(__name__)
-
-
-class Route(NamedTuple):
-    """Where requests go. It is replaced, never changed: reading needs no lock."""
-
-    latest: Version | None = None
-    versions: dict[int, Version] = {}
-    labels: dict[str, int] = {}
 
 
 class ModelLife:
@@ -40,28 +41,37 @@ class ModelLife:
         load: function of a folder and a name that returns a model.
         slots: `LoadSlots`, shared by all models.
         changed: `threading.Condition`, shared: held for changes, told of each.
+        on_effect: function, called with `changed` held when a configuration took over.
     """
 
-    def __init__(self, name, options, load, slots, changed):
+    def __init__(self, name, options, load, slots, changed, on_effect=lambda: None):
         self.name = name
         self.options = options
-        self.config = None  # None: nothing shall be served
-        self.versions: dict[int, Version] = {}  # all that ever were
+        self.config = None  # what shall be served; None for nothing
+        self.versions: dict[int, Version] = {}  # the last ones of all numbers ever
         self.route = Route()
+        self._served = Served()
+        self._to_load: set[int] = set()  # at the last look
+        self._leaving: list[Version] = []  # until their last requests are done
+        self._lenient = options.allow_labels_for_unavailable_versions
         self._load_model = load
         self._slots = slots
         self._changed = changed
+        self._on_effect = on_effect
         self._wake = threading.Event()
         self._thread = None
         self._asked = self._done = 0  # configurations, and those that were acted on
         self._watch = VersionWatch(name, options)
-        self._waits_for_slot = False
+        self._waits = False  # for a slot, or for a folder to be still
+        self._as_one = False  # as `take_over` says
 
     def configure(self, config):
         """Sets what shall be served; None for nothing. Returns at once."""
         with self._changed:
-            if self.config is None:
-                self._watch.trusting = True
+            if config is None:
+                self._served = self._served._replace(effective=None)
+            elif config != self.effective:
+                self._begin_change(config)
             self._watch.forget()
             self.config = config
             self._asked += 1
@@ -73,13 +83,36 @@ class ModelLife:
                 self._thread.start()
         self._wake.set()
 
+    def _begin_change(self, config):
+        if self.config is None or self.config.base_path != config.base_path:
+            self._watch.trusting = True
+        is_same = self.effective is not None and chooses_alike(self.effective, config)
+        self._as_one = bool(self._served.versions) and not is_same
+        if is_same and can_assign(
+            self._served, config, self._served.versions, self._lenient
+        ):  # labels need not wait for a version that is just being loaded
+            self._served = self._served._replace(effective=config)
+            return
+        for version in self.failures():
+            version.fingerprint = ()  # it is asked for anew, and tried anew
+
+    @property
+    def effective(self):
+        """The `ModelConfig` that took over last, or None."""
+        return self._served.effective
+
     def is_settled(self):
         """Whether all that the configuration asks for was loaded, or tried once."""
         return self._done == self._asked
 
+    def is_in_effect(self):
+        """Whether the configuration has taken over."""
+        return self.config is not None and self.config == self.effective
+
     def failures(self):
         """The versions that are wanted and could not be loaded."""
-        return [v for v in list(self.versions.values()) if v.error is not None]
+        tried = [self.versions[n] for n in self._to_load if n in self.versions]
+        return [version for version in tried if version.error is not None]
 
     def has_given_up(self):
         """Whether there is nothing to serve and no hope left without a change."""
@@ -90,6 +123,10 @@ class ModelLife:
             and bool(failures)
             and all(version.retry_at is None for version in failures)
         )
+
+    def known(self):
+        """Dict of number to the version that a request for it meets, or met last."""
+        return self.versions | self._served.versions
 
     def join(self, timeout):
         """Waits until everything is unloaded; returns whether it is."""
@@ -108,180 +145,160 @@ class ModelLife:
                 delay = max(self.options.poll_seconds, 1.0)
                 self._done = self._asked
             with self._changed:
-                alive = self._in(State.AVAILABLE, State.UNLOADING)
-                ends = self.config is None and not alive
-                if ends:  # it may have been asked to since it last looked
+                alive = self._served.versions or self._leaving
+                ends = self.config is None and self.is_settled() and not alive
+                if ends:
                     self._thread = None
-                    self._done = self._asked
                 self._changed.notify_all()
                 if ends:
                     return
             self._wake.wait(delay)
 
-    def _in(self, *states):
-        return [v for v in self.versions.values() if v.state in states]
-
     def _step(self):
         """Does one thing; returns the seconds until the next look, None for never."""
         asked, config = self._asked, self.config
         self._end_idle()
-        if config is None:
-            wanted, may_unload = {}, True
-        else:
-            served = [v.number for v in self._in(State.AVAILABLE)]
-            wanted, may_unload = self._watch.choose(config, served)
-        self._forget_failures(wanted)
-        if may_unload:
-            self._unload_all_but(wanted)
-        self._waits_for_slot = False
-        for number, folder in wanted.items():
-            if self._try_to_load(number, folder):
-                return 0.0
-        if not self._waits_for_slot:  # else a slot wakes the thread
+        choice = self._choose(config)
+        self._waits = False
+        if choice is not None:
+            self._to_load = set(choice.to_load)
+            self._serve(config, choice)
+            self._end_unwanted(choice)
+            for number, folder in choice.to_load.items():
+                if self.config is not config or self._try_to_load(number, folder):
+                    return 0.0
+        if not self._waits:
             self._watch.trusting = False
             with self._changed:
                 self._done = asked
         return self._delay()
 
+    def _choose(self, config):
+        if config is None:
+            return Choice()
+        loaded: dict[int, list[Version]] = {}
+        for version in (*self._served.versions.values(), *self.versions.values()):
+            if version.model is not None:
+                loaded.setdefault(version.number, []).append(version)
+        # What the policy chose once stays while a label means it.
+        states = (State.START, State.LOADING, State.AVAILABLE)
+        also = [
+            number
+            for number in config.version_labels.values()
+            if number in self._served.versions
+            or (number in self.versions and self.versions[number].state in states)
+        ]
+        return self._watch.choose(config, loaded, also)
+
     def _delay(self):
         """Seconds until there may be something to do without anybody's asking."""
         if self.config is None:
             return None
-        delays = [self._watch.delay()]
-        if not self._waits_for_slot:
-            now = time.monotonic()
-            delays += [
-                max(version.retry_at - now, 0.0)
-                for version in self.versions.values()
-                if version.retry_at is not None
-            ]
+        now = time.monotonic()
+        retries = [v.retry_at for v in self.versions.values() if v.retry_at is not None]
+        delays = [max(retry_at - now, 0.0) for retry_at in retries]
+        if self._waits:  # a slot wakes the thread
+            delays = []
+        delays += [self._watch.delay()]
         return min((d for d in delays if d is not None), default=None)
 
     def _try_to_load(self, number, folder):
         """Loads a version if it is time to; returns whether it tried."""
         version = self.versions.get(number)
-        if version is not None and version.state in (State.AVAILABLE, State.UNLOADING):
-            return False
-        fingerprint, is_still = self._watch.fingerprint(number, folder)
-        if version is None or version.fingerprint != fingerprint:
+        fingerprint, is_still = self._watch.fingerprint(folder)
+        if (
+            version is None
+            or version.model is not None  # another one
+            or (version.folder, version.fingerprint) != (folder, fingerprint)
+        ):
             if not is_still:
+                self._waits |= self.config != self.effective
                 return False
-            version = Version(number, folder, fingerprint, self._wake.set)
-            with self._changed:
-                self.versions[number] = version
-                self._changed.notify_all()
+            try:
+                version = self._replace(number, folder, fingerprint)
+            except OSError:  # it has just gone
+                return False
         elif version.error is not None:  # it will probably fail again
-            self._watch.is_taken(number)
+            self._watch.is_taken(folder)
             if version.retry_at is None or version.retry_at > time.monotonic():
                 return False
         if not self._slots.take(self._wake):
-            self._waits_for_slot = True
+            self._waits = True
             return False
         try:
-            self._load(version)
+            self._watch.is_taken(folder)
+            attempt(version, self.name, self._load_model, self.options, self._changed)
         finally:
             self._slots.give_back()
         return True
 
-    def _load(self, version):
+    def _replace(self, number, folder, fingerprint):
+        version = Version(number, folder, place(folder), fingerprint, self._wake.set)
+        old = self.versions.get(number)
         with self._changed:
-            version.state, version.retry_at = State.LOADING, None
-            version.attempts += 1
+            self.versions[number] = version
             self._changed.notify_all()
-        self._watch.is_taken(version.number)
-        began = time.monotonic()
-        try:
-            model = self._load_model(version.folder, self.name)
-            self._check_unchanged(version, model)
-        except Exception as error:
-            self._fail(version, error)
+        if old is not None and old.state in (State.START, State.LOADING):
+            self._end(old)
+        return version
+
+    def _serve(self, config, choice):
+        """Goes over to what is chosen, all at once, if nothing that is needed lacks."""
+        old = self._served
+        if config is None:
+            new = Served()
+        else:
+            new = take_over(old, config, choice, self._as_one, self._lenient)
+        come = [v for n, v in new.versions.items() if old.versions.get(n) is not v]
+        gone = [v for n, v in old.versions.items() if new.versions.get(n) is not v]
+        if new == old:
             return
         with self._changed:
-            version.open(model)
-            self._publish()
-        logger.info(
-            "%s: version %d is served, after %.1f s of loading",
-            self.name,
-            version.number,
-            time.monotonic() - began,
-        )
-
-    def _check_unchanged(self, version, model):
-        """Raises ServingError if what was loaded was still being written."""
-        with contextlib.suppress(OSError):
-            if look(version.folder).fingerprint == version.fingerprint:
+            if self.config is not config:  # it has just changed
                 return
-        model.close()
-        raise ServingError(Code.UNAVAILABLE, "its files changed while it was loaded")
+            for version in come:
+                version.open()
+            self._leaving = [v for v in self._leaving + gone if v not in come]
+            self._served = new
+            # Requests find the others before those that are gone refuse them.
+            self._publish()
+            for version in gone:
+                version.begin_unloading()
+            if new.effective != old.effective:
+                self._on_effect()
+        for version in come:
+            logger.info("%s: version %d is served", self.name, version.number)
+        self._end_idle()
 
-    def _fail(self, version, error):
-        if not isinstance(error, ServingError):
-            error = ServingError(Code.INTERNAL, str(error) or type(error).__name__)
-        retries = self.options.max_load_retries
-        with self._changed:
-            version.error = error
-            if version.attempts <= retries:
-                wait = max(self.options.load_retry_seconds, 0.0)
-                version.retry_at = time.monotonic() + wait
-            else:
-                version.end()
-            self._changed.notify_all()
-        logger.error(
-            "%s: version %d fails (attempt %d of %d): %s",
-            self.name,
-            version.number,
-            version.attempts,
-            retries + 1,
-            error,
-        )
+    def _publish(self):
+        """Replaces the route by what is served now."""
+        self.route = Route() if self.config is None else self._served.route()
+        self._changed.notify_all()
 
-    def _forget_failures(self, wanted):
-        """What failed and is no longer wanted is not tried again."""
-        for number in self.versions.keys() - wanted.keys():
-            version = self.versions[number]
+    def _end_unwanted(self, choice):
+        """Forgets what is not loaded yet and no longer wanted, and its failures."""
+        for number, version in list(self.versions.items()):
+            serving = self._served.versions.get(number)
+            right = choice.right.get(number)
+            if number in choice.to_load or version is serving or version is right:
+                continue
             if version.error is not None:
                 version.fingerprint = ()  # should it be wanted again, it is tried again
             if version.state in (State.START, State.LOADING):
-                with self._changed:
-                    version.end()
-                    self._changed.notify_all()
-
-    def _unload_all_but(self, wanted):
-        """Lets go of what is no longer wanted, once something else serves instead."""
-        served = self._in(State.AVAILABLE)
-        obsolete = [v for v in served if v.number not in wanted]
-        if wanted and len(obsolete) == len(served):
-            return
-        for version in obsolete:
-            with self._changed:
-                # Requests find the others before this one refuses them.
-                self._publish(without=version)
-                version.begin_unloading()
-                self._changed.notify_all()
-        self._end_idle()
+                self._end(version)
+            if serving is not None:
+                self.versions[number] = serving
 
     def _end_idle(self):
-        for version in self._in(State.UNLOADING):
-            if not version.is_idle():
-                continue
-            try:
-                version.end()
-            except Exception:  # it is out of the way at least
-                logger.exception("%s: version %d", self.name, version.number)
-            with self._changed:
-                self._changed.notify_all()
+        for version in [v for v in self._leaving if v.is_idle()]:
+            self._end(version)
+            self._leaving.remove(version)
             logger.info("%s: version %d is unloaded", self.name, version.number)
 
-    def _publish(self, without=None):
-        """Replaces the route by what is available now."""
-        route = Route()
-        if self.config is not None:
-            versions = {
-                number: version
-                for number, version in self.versions.items()
-                if version.state is State.AVAILABLE and version is not without
-            }
-            latest = versions[max(versions)] if versions else None
-            route = Route(latest, versions, self.config.version_labels)
-        self.route = route
-        self._changed.notify_all()
+    def _end(self, version):
+        try:
+            version.end()
+        except Exception:  # it is out of the way at least
+            logger.exception("%s: version %d", self.name, version.number)
+        with self._changed:
+            self._changed.notify_all()

@@ -13,12 +13,14 @@ from keras_attention.serving.errors import (
 from keras_attention.serving.logs import get_logger
 from keras_attention.serving.metrics import Metrics
 from keras_attention.serving.options import ServerOptions
-from keras_attention.serving.versions.load_slots import LoadSlots
-from keras_attention.serving.versions.model_life import ModelLife, Route
-from keras_attention.serving.versions.version_folders import (
-    NothingToServe,
-    check_base_path,
+from keras_attention.serving.versions.change_check import (
+    check_change,
+    check_in_effect,
+    waits,
 )
+from keras_attention.serving.versions.load_slots import LoadSlots
+from keras_attention.serving.versions.model_life import ModelLife
+from keras_attention.serving.versions.route import Route
 
 logger = get_logger(__name__)
 
@@ -29,8 +31,9 @@ class Repository:
     """Loads versions as they appear on disk and unloads what they replace.
 
     A new version is loaded before the old one goes. One that cannot be loaded is
-    reported and tried again; the old one serves meanwhile. Every model lives in a
-    thread of its own, and methods may be called from any.
+    reported and tried again; the old one serves meanwhile. A model that serves is not
+    left without a version, nor a label without its own, whatever becomes of the files.
+    Every model lives in a thread of its own, and methods may be called from any.
 
     Args:
         models: dict of name to path of the folder with the versions, or `ModelConfig`.
@@ -48,6 +51,8 @@ class Repository:
         self._lives: dict[str, ModelLife] = {}  # replaced, never changed
         self._changed = threading.Condition()
         self._reloading = threading.Lock()
+        self._loading: list[str] = []  # models for which those go that are dropped
+        self._dropped: list[str] = []
         self._slots = LoadSlots(max(self.options.num_load_threads, 1))
         self._stopping = False
 
@@ -59,20 +64,19 @@ class Repository:
         Raises:
             ValueError: if a model has no version that can be loaded.
         """
-        if not self._waits():
-            for name, config in self._first.items():
-                self._check_base_path(name, config)
+        try:
+            if not waits(self.options):
+                check_change(self._first, {}, self.options)
+        except ServingError as error:
+            raise ValueError(_at_start(error)) from error
         try:
             self._configure(self._first)
             self._wait_for(self._first)
             self._check_loaded()
             try:
-                self._check_labels(self._first, {})
+                self._check_in_effect(self._first, self._first)
             except ServingError as error:
-                raise ValueError(
-                    f"{error.message}; mend the label, or let it wait for its version "
-                    f"with --allow_version_labels_for_unavailable_models"
-                ) from error
+                raise ValueError(_at_start(error)) from error
         except BaseException:
             self.stop()
             raise
@@ -139,7 +143,7 @@ class Repository:
         if label:
             version = _number_of(_NOTHING if life is None else life.route, label)
         with self._changed:
-            known = {} if life is None else life.versions
+            known = {} if life is None else life.known()
             if not known:
                 raise not_found(f"Could not find any versions of model {name}")
             if version is not None and version not in known:
@@ -162,10 +166,16 @@ class Repository:
     def reload(self, models, timeout=None):
         """Serves other models, or the same ones otherwise; or changes nothing.
 
+        All is judged first, by what lies on disk. Then each model goes over to its
+        new versions and labels at once, when all of them are loaded, and those that
+        are not named any more go last. If something cannot be loaded, what it was to
+        replace serves on with the labels it had, and loading is tried again until
+        another change comes. What is served stays only if it is what now lies in the
+        base path: another folder is loaded, though its version has the same number.
+
         Args:
             models: dict of name to path or `ModelConfig`. What is not in it is
-                unloaded. Of a model whose base path changes, versions that are served
-                stay; those with other numbers come from the new place.
+                unloaded.
             timeout: float, seconds to wait for what changed to be loaded; 0 does not
                 wait, and does not raise if it cannot be.
 
@@ -173,53 +183,52 @@ class Repository:
             When everything that changed is loaded.
 
         Raises:
-            ServingError: if a label or a path is wrong: nothing is changed then. Or
-                if a model has no version that can be loaded: it is tried again. Or if
-                loading takes too long: it goes on.
+            ServingError: if a path, a policy or a label is wrong: nothing is changed
+                then. Or if something cannot be loaded. Or if loading takes too long:
+                it goes on.
         """
         models = {name: as_model_config(value) for name, value in models.items()}
         with self._reloading:
-            before = {n: life.config for n, life in self._lives.items() if life.config}
-            labels = {name: config.version_labels for name, config in before.items()}
-            self._check_labels(models, labels)
-            if not self._waits():
-                for name in models.keys() - before.keys():
-                    try:
-                        self._check_base_path(name, models[name])
-                    except NothingToServe as error:
-                        raise ServingError(
-                            Code.INVALID_ARGUMENT, error.message, error.details
-                        ) from error
-            self._configure(models)
+            check_change(models, self._lives, self.options)
+            changed = self._configure(models)
         # Not under the lock: the next change may mend what this one waits for.
         if timeout != 0:
-            changed = [n for n in models if models[n] != before.get(n)]
             if not self._wait_for(changed, timeout):
                 raise ServingError(
                     Code.DEADLINE_EXCEEDED, "The models are still being loaded"
                 )
-            self._check_available(models.keys() - before.keys())
-
-    def _waits(self):
-        return self.options.wait_for_models and self.options.poll_seconds > 0
-
-    def _check_base_path(self, name, config):
-        prefer_tflite = self.options.load.prefer_tflite_model
-        check_base_path(name, config.base_path, prefer_tflite)
+            self._check_in_effect(changed, models)
 
     def _configure(self, models):
+        """Begins a change; returns the names of the models that it changes."""
         lives = dict(self._lives)
         for name in models.keys() - lives.keys():
             lives[name] = ModelLife(
-                name, self.options, self._load_one, self._slots, self._changed
+                name,
+                self.options,
+                self._load_one,
+                self._slots,
+                self._changed,
+                self._drop,
             )
         with self._changed:
             if self._stopping:
                 raise ServingError(Code.UNAVAILABLE, "the server is stopping")
             self._lives = lives
-            for name, life in lives.items():
-                if life.config is not None or name in models:
-                    life.configure(models.get(name))
+            for name, config in models.items():
+                lives[name].configure(config)
+            self._loading = [n for n in models if not lives[n].is_in_effect()]
+            self._dropped = [n for n in lives if lives[n].config and n not in models]
+            self._drop()
+            return list(self._loading)
+
+    def _drop(self):
+        """Drops what is no longer asked for, once what is has been loaded."""
+        loaded = all(self._lives[name].is_in_effect() for name in self._loading)
+        for name in list(self._dropped):
+            if loaded or self._lives[name].route.latest is None:
+                self._dropped.remove(name)
+                self._lives[name].configure(None)
 
     def _load_one(self, folder, name):
         return self._load(folder, self.options.load, self.metrics, name)
@@ -232,7 +241,7 @@ class Repository:
         """
 
         def is_done(life):
-            if not self._waits() or life.config is None:
+            if not life.is_settled() or not waits(self.options) or life.config is None:
                 return life.is_settled()
             return life.route.latest is not None or life.has_given_up()
 
@@ -256,41 +265,11 @@ class Repository:
                     + ("; ".join(reasons) or "its policy chooses none")
                 )
 
-    def _check_available(self, names):
-        """Raises ServingError, as the original does, naming what failed."""
-        failures = [
-            f"{{{{name: {name} version: {v.number}}} due to error: "
-            f"{v.error.code.name}: {v.error.message}}}, "
-            for name in sorted(names)
-            if self._lives[name].route.latest is None
-            for v in self._lives[name].failures()
-        ]
-        if failures:
-            raise ServingError(
-                Code.UNKNOWN,
-                f"{len(failures)} model(s) did not become available: "
-                f"{{{''.join(failures)}}}",
-            )
-
-    def _check_labels(self, models, before):
-        """Raises ServingError unless all labels are of versions that are available.
-
-        With `options.allow_labels_for_unavailable_versions` a label may wait for its
-        version, but one that is in use may not move to a version that is not there.
-        """
-        lenient = self.options.allow_labels_for_unavailable_versions
-        for name, config in models.items():
-            life = self._lives.get(name)
-            available = {} if life is None else life.route.versions
-            for label, number in config.version_labels.items():
-                old = before.get(name, {}).get(label, number)
-                if number in available or (lenient and old == number):
-                    continue
-                raise ServingError(
-                    Code.FAILED_PRECONDITION,
-                    f"Request to assign label to version {number} of model {name}, "
-                    f"which is not currently available for inference",
-                )
+    def _check_in_effect(self, names, models):
+        with self._changed:
+            lives = [self._lives[name] for name in sorted(names)]
+            # What was changed once more meanwhile is somebody else's business.
+            check_in_effect([v for v in lives if v.config == models[v.name]])
 
 
 def load_version(folder, options, metrics, name):
@@ -318,3 +297,12 @@ def _number_of(route, label):
     if label not in route.labels:
         raise invalid_argument(f"Unrecognized servable version label: {label}")
     return route.labels[label]
+
+
+def _at_start(error):
+    if error.code is not Code.FAILED_PRECONDITION:
+        return error.message
+    return (
+        f"{error.message}; mend the label, or let it wait for its version with "
+        f"--allow_version_labels_for_unavailable_models"
+    )

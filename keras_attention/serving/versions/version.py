@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_attention.serving.errors import ServingError
+from keras_attention.serving.versions.version_folders import Place
 
 
 class State(enum.IntEnum):
@@ -27,14 +28,16 @@ class Version:
     Args:
         number: int.
         folder: path.
-        fingerprint: tuple. What the folder held when it was chosen.
+        place: `Place` of that folder when it was chosen.
+        fingerprint: tuple. What the folder held then.
         on_idle: function, called when the last user of a version that shall be
             unloaded has gone.
     """
 
-    def __init__(self, number, folder, fingerprint=(), on_idle=lambda: None):
+    def __init__(self, number, folder, place, fingerprint, on_idle=lambda: None):
         self.number: int = number
         self.folder: Path = folder
+        self.place: Place = place
         self.fingerprint = fingerprint
         self.state = State.START
         self.error: ServingError | None = None  # why it could not be loaded
@@ -63,10 +66,13 @@ class Version:
         if idle:
             self._on_idle()
 
-    def open(self, model):
-        """Lets users in."""
+    def keep(self, model):
+        """Takes the model that was loaded; nobody is let in yet."""
+        self.model, self.error, self.retry_at = model, None, None
+
+    def open(self):
+        """Lets users in, for the first time or once more while it is being unloaded."""
         with self._lock:
-            self.model, self.error, self.retry_at = model, None, None
             self.state = State.AVAILABLE
 
     def begin_unloading(self):

@@ -15,6 +15,19 @@ class Look(NamedTuple):
     changed_at: float  # seconds since the epoch, of the newest change inside
 
 
+class Place(NamedTuple):
+    """Which folder it is that a path leads to; links lead elsewhere as they please."""
+
+    path: str
+    inode: tuple[int, int] | None  # None once it was not there for a while
+
+
+def place(folder):
+    """Returns the `Place` of a folder; raises OSError if there is none."""
+    status = Path(folder).stat()
+    return Place(os.path.realpath(folder), (status.st_dev, status.st_ino))
+
+
 def version_folders(base_path):
     """Returns a dict of number to path, of all folders whose name is a number.
 
@@ -87,7 +100,8 @@ def look(folder):
                 changed_at = max(changed_at, status.st_ctime)
                 if is_folder:
                     pending.append(entry.path)
-                files.append((entry.path, status.st_size, status.st_mtime_ns))
+                path = os.path.relpath(entry.path, folder)
+                files.append((path, status.st_size, status.st_mtime_ns))
     return Look(tuple(sorted(files)), changed_at)
 
 

@@ -3,11 +3,8 @@
 import time
 
 from keras_attention.serving.logs import get_logger
-from keras_attention.serving.versions.version_folders import (
-    look,
-    missing,
-    version_folders,
-)
+from keras_attention.serving.versions.version_choice import choose
+from keras_attention.serving.versions.version_folders import look, version_folders
 
 logger = get_logger(__name__)
 
@@ -32,7 +29,7 @@ class VersionWatch:
         # Without polling, what is being copied still has to be looked at twice.
         self._seconds = options.poll_seconds if self._polls else 1.0
         self._folders = None
-        self._looks = {}  # at versions that may not be still: fingerprint, since when
+        self._looks = {}  # at folders that may not be still: fingerprint, since when
         self._notes = set()  # what is odd at the moment; each is said once
 
     def forget(self):
@@ -43,52 +40,30 @@ class VersionWatch:
         """Seconds until the next look, or None if none is needed."""
         return self._seconds if self._polls or self._looks else None
 
-    def choose(self, config, loaded):
-        """Says what shall be served.
+    def choose(self, config, loaded, also=()):
+        """Returns the `Choice` of what shall be served, or None if nobody can tell.
 
         Args:
             config: `ModelConfig`.
-            loaded: versions that are served: what happens to their files does not
-                matter any more.
-
-        Returns:
-            `(wanted, may_unload)`: a dict of number to folder, highest first; and
-            whether what is not wanted may go.
+            loaded: dict of number to list of `Version`.
+            also: numbers to choose if they are there, whatever the policy says.
         """
         try:
             if self._folders is None or self._polls:
                 self._folders = version_folders(config.base_path)
         except OSError as error:  # until it can be read again all stays as it is
             self._say([f"cannot read {config.base_path}: {error}"])
-            return {}, False
-        folders = self._folders
-        whole, notes = dict(folders), []
-        while True:
-            wanted = config.policy.choose(whole)
-            lacking = {
-                number: "" if number in loaded else self._lacks(folders[number])
-                for number in wanted
-            }
-            if not any(lacking.values()):
-                break
-            for number, lacks in lacking.items():
-                if lacks:
-                    notes.append(f"version {number} is not complete: {lacks}")
-                    del whole[number]
-        for number in config.policy.specific:
-            if number not in folders:
-                notes.append(f"version {number} is not in {config.base_path}")
-        if not folders:
-            notes.append(f"there are no versions in {config.base_path}")
-        self._say(notes)
-        for number in self._looks.keys() - set(wanted):
-            del self._looks[number]
-        # While the only version is on its way the old one stays, even if its folder
-        # has gone.
-        may_unload = bool(wanted) or not config.policy.choose(folders)
-        return {number: folders[number] for number in wanted}, may_unload
+            return None
+        for number in loaded.keys() - self._folders.keys():
+            for version in loaded[number]:  # the disk may give its inode to another
+                version.place = version.place._replace(inode=None)
+        choice = choose(config, self._folders, loaded, self._prefer_tflite, also)
+        self._say(choice.notes)
+        for folder in self._looks.keys() - set(choice.to_load.values()):
+            del self._looks[folder]
+        return choice
 
-    def fingerprint(self, number, folder):
+    def fingerprint(self, folder):
         """What the folder holds, and whether it has been still.
 
         Returns:
@@ -100,20 +75,17 @@ class VersionWatch:
         except OSError:  # it has just gone
             return (), False
         now = time.monotonic()
-        fingerprint, since = self._looks.get(number, ((), now))
+        fingerprint, since = self._looks.get(folder, ((), now))
         if fingerprint != seen.fingerprint:
             since = now
-        self._looks[number] = (seen.fingerprint, since)
+        self._looks[folder] = (seen.fingerprint, since)
         age = time.time() - seen.changed_at
         # Looks may come a little early; times of change may be rounded.
         is_still = now - since > 0.9 * self._seconds or age > self._seconds + 1.0
         return seen.fingerprint, self.trusting or is_still
 
-    def is_taken(self, number):
-        self._looks.pop(number, None)
-
-    def _lacks(self, folder):
-        return missing(folder, self._prefer_tflite)
+    def is_taken(self, folder):
+        self._looks.pop(folder, None)
 
     def _say(self, notes):
         """Logs what was not so at the last look."""

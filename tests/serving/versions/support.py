@@ -4,12 +4,13 @@ import contextlib
 import threading
 import time
 
+from keras_attention.serving.errors import ServingError
 from keras_attention.serving.options import ServerOptions
 from keras_attention.serving.versions.repository import Repository
 
 
 def write_version(base_path, number, content="fine"):
-    """Writes what looks like an export; content "broken" cannot be loaded."""
+    """Writes what looks like an export; only content that is "fine…" can be loaded."""
     folder = base_path / str(number)
     (folder / "variables").mkdir(parents=True)
     (folder / "variables" / "variables.index").write_text("index")
@@ -55,7 +56,7 @@ class Loader:
             if call in self.gates:
                 assert self.gates[call].wait(20), "nobody opened the gate"
             content = (folder / "saved_model.pb").read_text()
-            if content != "fine":
+            if not content.startswith("fine"):
                 raise ValueError(f"it is {content}")
             self.models.append(Model(content))
             return self.models[-1]
@@ -84,6 +85,50 @@ def states_of(repository, name="m"):
 def latest(repository, name="m", **choice):
     with repository.use(name, **choice) as version:
         return version.number
+
+
+def content(repository, name="m", **choice):
+    with repository.use(name, **choice) as version:
+        return version.model.content
+
+
+def replace_version(base_path, number, content):
+    """Puts another folder in the place of a version."""
+    new = write_version(base_path / f"new{number}", number, content)
+    if (base_path / str(number)).exists():
+        (base_path / str(number)).rename(base_path / f"old{time.monotonic_ns()}")
+    new.rename(base_path / str(number))
+
+
+@contextlib.contextmanager
+def asking(repository, *choices, name="m"):
+    """Asks all the while, and lets no refusal pass.
+
+    Args:
+        choices: dicts of arguments of `Repository.use`.
+    """
+    stop = threading.Event()
+    wrong = []
+
+    def ask():
+        while not stop.is_set():
+            for choice in choices:
+                try:
+                    with repository.use(name, **choice) as version:
+                        if version.model is None or version.model.closed:
+                            wrong.append(f"{choice} is closed")
+                except ServingError as error:
+                    wrong.append(f"{choice}: {error}")
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+    assert not wrong, wrong[:3]
 
 
 def looks(repository, count=4):

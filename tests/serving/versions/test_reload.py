@@ -101,26 +101,31 @@ def test_labels_follow_a_canary_from_its_beginning_to_its_end(base_path):
                 assert caught.value.code is Code.INVALID_ARGUMENT
 
 
-def test_a_label_whose_version_has_gone_finds_nothing(base_path):
+def test_a_label_keeps_its_version(base_path):
     with serving({"m": ModelConfig(base_path, ALL, {"stable": 1})}) as repository:
         shutil.rmtree(base_path / "1")
+        looks(repository)
+        assert latest(repository, label="stable") == 1
+        repository.reload({"m": ModelConfig(base_path, ALL, {"stable": 2})})
         eventually(lambda: states_of(repository)[1] == "END")
-        with pytest.raises(ServingError, match=r"request: Specific\(m, 1\)"):
-            repository.use("m", label="stable")
-        assert repository.status("m", label="stable")[0][1].name == "END"
+        assert latest(repository, label="stable") == 2
 
 
-def test_a_label_needs_a_version_that_serves(base_path):
+def test_a_label_needs_a_version_that_will_serve(base_path):
     with serving({"m": base_path}) as repository:
-        for label in ({"stable": 2}, {"stable": 9}):
+        for policy, number in ((VersionPolicy(), 2), (ALL, 9)):
+            labels = {"stable": number}
             with pytest.raises(ServingError) as caught:
-                repository.reload({"m": ModelConfig(base_path, ALL, label)})
+                repository.reload({"m": ModelConfig(base_path, policy, labels)})
             assert caught.value.code is Code.FAILED_PRECONDITION
             assert caught.value.message == (
-                f"Request to assign label to version {label['stable']} of model m, "
+                f"Request to assign label to version {number} of model m, "
                 f"which is not currently available for inference"
             )
+            assert f"from {base_path}" in caught.value.hint
         assert states_of(repository) == {3: "AVAILABLE"}  # nothing has changed
+        repository.reload({"m": ModelConfig(base_path, ALL, {"stable": 2})})
+        assert latest(repository, label="stable") == 2
 
 
 def test_a_label_at_the_start_needs_a_version_that_could_be_loaded(base_path):
@@ -255,11 +260,13 @@ def test_whatever_comes_and_goes_no_model_is_used_after_its_end(tmp_path, seed):
     def ask(repository):
         while not stop.is_set():
             name = f"m{random.randrange(2)}"
+            label = random.choice(["", "", "stable"])
             try:
-                with repository.use(name, label=random.choice(["", "", "stable"])) as v:
+                with repository.use(name, label=label) as v:
                     wrong.extend([v] if v.model is None or v.model.closed else [])
-            except ServingError:  # there is none at the moment
-                pass
+            except ServingError as error:  # there is none at the moment
+                if label and error.code is Code.NOT_FOUND:
+                    wrong.append(error)  # but it is not without its version
             time.sleep(0)
 
     def change(repository):

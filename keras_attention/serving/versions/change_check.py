@@ -1,0 +1,113 @@
+"""Judges a change of models: before anything is done about it, and afterwards."""
+
+from keras_attention.serving.errors import Code, ServingError, invalid_argument
+from keras_attention.serving.versions.route import Route, chooses_alike, may_wait
+from keras_attention.serving.versions.version_choice import choose
+from keras_attention.serving.versions.version_folders import (
+    check_base_path,
+    version_folders,
+)
+
+
+def check_change(models, lives, options):
+    """Raises ServingError if a model or a label would be left without a version.
+
+    What is as before is not judged, nor is what still serves while a change is under
+    way: going back to it always works.
+
+    Args:
+        models: dict of name to `ModelConfig`, all that shall be served.
+        lives: dict of name to `ModelLife`, what there is until now.
+        options: `ServerOptions`.
+    """
+    for name, config in models.items():
+        life = lives.get(name)
+        if life is None:
+            _check(name, config, options, Route(), None)
+        elif config not in (life.config, life.effective):
+            _check(name, config, options, life.route, life.effective)
+
+
+def check_in_effect(lives):
+    """Raises ServingError if a configuration could not take over, and says why.
+
+    Args:
+        lives: list of `ModelLife` that have tried.
+    """
+    lives = [life for life in lives if not life.is_in_effect()]
+    failures = [
+        f"{{{{name: {life.name} version: {v.number}}} due to error: {v.error}}}, "
+        for life in lives
+        for v in life.failures()
+    ]
+    if failures:  # in the words of the original
+        raise ServingError(
+            Code.UNKNOWN,
+            f"{len(failures)} model(s) did not become available: "
+            f"{{{''.join(failures)}}}",
+        )
+    for life in lives:
+        for number in life.config.version_labels.values():
+            if number not in life.route.versions:
+                raise _unavailable_label(life.name, number)
+        raise ServingError(
+            Code.UNAVAILABLE,
+            f"the versions of model {life.name} in {life.config.base_path} changed "
+            f"while they were loaded; what served before goes on",
+        )
+
+
+def waits(options):
+    """Whether models may come to be where there are none yet."""
+    return options.wait_for_models and options.poll_seconds > 0
+
+
+def _check(name, config, options, route, effective):
+    numbers = _would_serve(config, options, route)
+    if not numbers and waits(options) and route.latest is None:
+        return
+    if not numbers:
+        raise invalid_argument(_why_nothing(name, config, options))
+    kept: dict[str, int] = {}
+    if effective is not None and chooses_alike(effective, config):
+        kept = route.labels  # of versions that stay for them, whatever else changes
+    for label, number in config.version_labels.items():
+        if number in numbers or kept.get(label) == number:
+            continue
+        lenient = options.allow_labels_for_unavailable_versions
+        if not may_wait(label, number, route.labels, lenient):
+            chosen = ", ".join(map(str, sorted(numbers)))
+            raise _unavailable_label(
+                name, number, f"its policy chooses {chosen} from {config.base_path}"
+            )
+
+
+def _would_serve(config, options, route):
+    try:
+        folders = version_folders(config.base_path)
+    except OSError:
+        return set()
+    loaded = {number: [version] for number, version in route.versions.items()}
+    return choose(config, folders, loaded, options.load.prefer_tflite_model).numbers
+
+
+def _why_nothing(name, config, options):
+    try:
+        check_base_path(name, config.base_path, options.load.prefer_tflite_model)
+        found = ", ".join(map(str, sorted(version_folders(config.base_path))))
+    except (OSError, ValueError) as error:
+        return str(error)
+    return (
+        f"expected a version of model {name!r} in {config.base_path} to serve; its "
+        f"policy chooses none of those that are there and complete ({found}); mend the "
+        f"policy, or export that version first"
+    )
+
+
+def _unavailable_label(name, number, hint=""):
+    return ServingError(
+        Code.FAILED_PRECONDITION,
+        f"Request to assign label to version {number} of model {name}, "
+        f"which is not currently available for inference",
+        hint,
+    )
