@@ -258,3 +258,44 @@ def test_a_served_reload_with_labels(tmp_path):
                         "m", {"x": [[1, 1]]}, label=label, transport=transport
                     )
                     assert outputs["y"].tolist() == [[factor, factor]]
+
+
+def test_a_served_reload_that_is_wrong_changes_nothing(tmp_path):
+    for number, folder in ((1, "m/1"), (2, "m/2"), (3, "new/2")):
+        export_calculator(tmp_path / folder, factor=float(number))
+    base_path = tmp_path / "m"
+    stable, canary = {"stable": 1}, {"canary": 2}
+
+    def specific(base_path, *numbers, **labels):
+        policy = VersionPolicy(specific=numbers)
+        return {"m": ModelConfig(base_path, policy, labels)}
+
+    good = specific(base_path, 1, 2, **stable, **canary)
+    with Server(good, grpc_port=0, rest_port=0) as server:
+        target = f"127.0.0.1:{server.grpc_port}"
+        rest_url = f"http://127.0.0.1:{server.rest_port}"
+        with Client(rest_url, target, transport="grpc") as client:
+
+            def factor(transport="grpc", **choice):
+                x = {"x": [[1, 1]]}
+                outputs = client.predict("m", x, transport=transport, **choice)
+                return outputs["y"].tolist()[0][0]
+
+            for wrong, code in (
+                (specific(base_path, 11, 12), Code.INVALID_ARGUMENT),
+                (specific(base_path, 2, **stable), Code.FAILED_PRECONDITION),
+                (specific(tmp_path / "new", 1), Code.INVALID_ARGUMENT),
+                (specific(tmp_path / "absent", 1, 2), Code.INVALID_ARGUMENT),
+            ):
+                with pytest.raises(ServingError) as caught:
+                    client.reload_config(wrong)
+                assert caught.value.code is code
+                for transport in ("rest", "grpc"):
+                    assert factor(transport, label="stable") == 1.0
+                    assert factor(transport, label="canary") == 2.0
+            client.reload_config(good)
+            client.reload_config(specific(tmp_path / "new", 2, **canary))
+            for transport in ("rest", "grpc"):
+                assert factor(transport, label="canary") == factor(transport) == 3.0
+            client.reload_config(good)
+            assert factor(label="stable") == 1.0 and factor(label="canary") == 2.0

@@ -193,6 +193,56 @@ def test_a_models_config_is_followed_and_mistakes_in_it_change_nothing(
     assert caplog.text.count("changes nothing") == 1
 
 
+def test_versions_that_are_not_there_change_nothing_and_the_good_file_helps(
+    models, tmp_path, caplog
+):
+    (version,) = (models / "calculator").iterdir()
+    for number in ("1", "2"):
+        (tmp_path / "m").mkdir(exist_ok=True)
+        (tmp_path / "m" / number).symlink_to(version)
+    file = tmp_path / "models.config"
+
+    def say(*numbers, **labels):
+        versions = " ".join(f"versions: {number}" for number in numbers)
+        also = f"model_version_policy {{ specific {{ {versions} }} }}"
+        for key, number in labels.items():
+            also += f' version_labels {{ key: "{key}" value: {number} }}'
+        text = CONFIG.format(name="m", path=tmp_path / "m")
+        replace(file, text.replace("model_platform", f"{also} model_platform"))
+
+    def label(visitor, name):
+        """The version that a label means."""
+        url = f"{visitor.url}/v1/models/m/labels/{name}"
+        (status,) = httpx.get(url).json()["model_version_status"]
+        assert status["state"] == "AVAILABLE"
+        return int(status["version"])
+
+    def visit(visitor):
+        for wrong in ({}, {"stable": 1}):
+            caplog.clear()
+            say(11, 12, **wrong)
+            eventually(lambda: "changes nothing: INVALID_ARGUMENT" in caplog.text)
+            time.sleep(0.2)
+            assert caplog.text.count("changes nothing") == 1
+            assert label(visitor, "stable") == 1
+            assert visitor.get("/v1/models/m/versions/2/metadata") == 200
+            say(1, 2, stable=1, canary=2)
+            eventually(lambda: visitor.get("/v1/models/m/labels/canary") == 200)
+            assert (label(visitor, "stable"), label(visitor, "canary")) == (1, 2)
+            say(1, 2, stable=1)
+            eventually(lambda: visitor.get("/v1/models/m/labels/canary") == 400)
+        say(2, stable=2)
+        eventually(lambda: label(visitor, "stable") == 2)
+        say(1, stable=1)
+        eventually(lambda: label(visitor, "stable") == 1)
+
+    say(1, 2, stable=1)
+    chosen = options()
+    visitor = Visitor(chosen.rest_port, visit)
+    run(read_models_config(file), chosen, file, 0.05)
+    visitor.check()
+
+
 def test_a_config_that_waits_for_a_model_neither_blocks_the_next_nor_the_end(
     models, tmp_path
 ):
