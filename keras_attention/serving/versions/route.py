@@ -42,14 +42,16 @@ def take_over(served, config, choice, as_one, lenient):
         config: `ModelConfig`.
         choice: `Choice` of that configuration.
         as_one: bool. If the configuration is not in effect yet, nothing changes until
-            all that it chooses is loaded. Else what is loaded serves at once.
+            all that it chooses is loaded, its labels' versions too. Else what is
+            loaded serves at once.
         lenient: bool. New labels may wait for their versions.
     """
     if not choice.right:  # a model is never left without a version
         return served
-    if as_one and config != served.effective and choice.to_load:
+    assigns = can_assign(served, config, choice.right, lenient)
+    if as_one and config != served.effective and (choice.to_load or not assigns):
         return served
-    if can_assign(served, config, choice.right, lenient):
+    if assigns:
         served = served._replace(effective=config)
     # What a label means is never taken from it; what is replaced stays until then.
     stays = choice.to_load.keys() | set(served.labels.values())

@@ -36,11 +36,13 @@ class Loader:
         models: list of `Model`, all that were ever loaded.
         gates: dict of `(name, number)` to `threading.Event` that a load waits for.
         most_at_once: int. How many loads ran at the same time.
+        mended: bool. What is broken can be loaded all the same.
     """
 
     def __init__(self):
         self.calls, self.models, self.gates = [], [], {}
         self.running = self.most_at_once = 0
+        self.mended = False
         self._lock = threading.Lock()
 
     def gate(self, name, number):
@@ -56,7 +58,7 @@ class Loader:
             if call in self.gates:
                 assert self.gates[call].wait(20), "nobody opened the gate"
             content = (folder / "saved_model.pb").read_text()
-            if not content.startswith("fine"):
+            if not (self.mended or content.startswith("fine")):
                 raise ValueError(f"it is {content}")
             self.models.append(Model(content))
             return self.models[-1]

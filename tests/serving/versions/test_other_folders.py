@@ -91,6 +91,21 @@ def test_another_base_path_that_fails_changes_nothing(old, new, loader):
         eventually(lambda: contents(repository) == {"fine, new"})
 
 
+def test_a_later_version_does_not_make_good_a_label_that_lacks_its_own(old, new):
+    write_version(new, 3, "broken")
+    with serving(served(old)) as repository, asking(repository, *CHOICES):
+        change = {"m": ModelConfig(new, None, {"stable": 3})}
+        with pytest.raises(ServingError, match="m version: 3.*it is broken"):
+            repository.reload(change)
+        write_version(new, 4, "fine, new")
+        eventually(lambda: states_of(repository).get(4) == "LOADING")
+        looks(repository)
+        assert contents(repository) == {"fine, old"}
+        with pytest.raises(ServingError, match="label to version 3"):
+            repository.reload(change)
+        repository.reload(served(old))
+
+
 def test_the_same_folder_by_another_path_is_not_loaded_again(old, tmp_path, loader):
     (tmp_path / "link").symlink_to(old)
     with serving(served(old), loader) as repository:

@@ -79,14 +79,14 @@ def test_a_half_copied_version_is_never_loaded(tmp_path, tool):
 def test_a_version_that_still_grows_is_left_alone(tmp_path):
     loader = Loader()
     write_version(tmp_path, 1)
-    with serving({"m": tmp_path}, loader) as repository:
+    with serving({"m": tmp_path}, loader, poll_seconds=0.2) as repository:
         write_version(tmp_path, 2)
         (tmp_path / "2" / "assets").mkdir()
         with (tmp_path / "2" / "assets" / "words.txt").open("w") as words:
-            for _ in range(20):
+            for _ in range(25):
                 words.write("word\n")
                 words.flush()
-                looks(repository, 0.5)
+                looks(repository, 0.1)  # often enough on a busy machine, too
                 assert loader.calls == [("m", 1)]
         eventually(lambda: latest(repository) == 2)
 

@@ -130,6 +130,20 @@ def test_what_cannot_be_loaded_leaves_all_as_it_was(base_path, good, loader, bac
             eventually(lambda: states_of(repository)[1] == "END")
 
 
+def test_what_fails_at_first_takes_over_when_a_retry_succeeds(base_path, good, loader):
+    (base_path / "3" / "saved_model.pb").write_text("broken")
+    options = {"max_load_retries": 5, "load_retry_seconds": 0.2}
+    with serving(good, loader, **options) as repository:
+        with asking(repository, {}, *CHOICES[2:]):
+            change = {"m": ModelConfig(base_path, only(2, 3), dict(canary=3, stable=2))}
+            with pytest.raises(ServingError, match="m version: 3.*it is broken"):
+                repository.reload(change)
+            assert latest(repository, label="canary") == 2
+            loader.mended = True
+            eventually(lambda: latest(repository, label="canary") == 3)
+            assert latest(repository, label="stable") == 2
+
+
 def test_a_change_under_way_is_taken_back(base_path, good, loader):
     gate = loader.gate("m", 3)
     with serving(good, loader) as repository, asking(repository, *CHOICES):
