@@ -1,9 +1,10 @@
 """Judges a change of models: before anything is done about it, and afterwards."""
 
-from keras_attention.serving.errors import Code, ServingError, invalid_argument
+from keras_attention.serving.errors import Code, ServingError
 from keras_attention.serving.versions.route import Route, chooses_alike, may_wait
 from keras_attention.serving.versions.version_choice import choose
 from keras_attention.serving.versions.version_folders import (
+    NothingToServe,
     check_base_path,
     version_folders,
 )
@@ -36,7 +37,8 @@ def check_in_effect(lives):
     """
     lives = [life for life in lives if not life.is_in_effect()]
     failures = [
-        f"{{{{name: {life.name} version: {v.number}}} due to error: {v.error}}}, "
+        f"{{{{name: {life.name} version: {v.number}}} due to error: "
+        f"{v.error.code.name}: {v.error.message}}}, "
         for life in lives
         for v in life.failures()
     ]
@@ -67,7 +69,7 @@ def _check(name, config, options, route, effective):
     if not numbers and waits(options) and route.latest is None:
         return
     if not numbers:
-        raise invalid_argument(_why_nothing(name, config, options))
+        _refuse_nothing(name, config, options)
     kept: dict[str, int] = {}
     if effective is not None and chooses_alike(effective, config):
         kept = route.labels  # of versions that stay for them, whatever else changes
@@ -91,16 +93,23 @@ def _would_serve(config, options, route):
     return choose(config, folders, loaded, options.load.prefer_tflite_model).numbers
 
 
-def _why_nothing(name, config, options):
+def _refuse_nothing(name, config, options):
+    """What lies on disk is for whoever runs the server, and stays off the wire."""
     try:
         check_base_path(name, config.base_path, options.load.prefer_tflite_model)
         found = ", ".join(map(str, sorted(version_folders(config.base_path))))
-    except (OSError, ValueError) as error:
-        return str(error)
-    return (
+    except NothingToServe as error:
+        raise ServingError(
+            Code.INVALID_ARGUMENT, error.message, error.details
+        ) from error
+    except OSError as error:  # it has just gone
+        found = str(error)
+    raise ServingError(
+        Code.INVALID_ARGUMENT,
         f"expected a version of model {name!r} in {config.base_path} to serve; its "
-        f"policy chooses none of those that are there and complete ({found}); mend the "
-        f"policy, or export that version first"
+        f"policy chooses none of those that are there and whole; mend the policy, or "
+        f"export that version first",
+        f"found {found}",
     )
 
 

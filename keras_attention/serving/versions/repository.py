@@ -300,8 +300,11 @@ def _number_of(route, label):
 
 
 def _at_start(error):
+    """What an error says to whoever starts the server."""
+    if error.__cause__ is not None:
+        return str(error.__cause__)
     if error.code is not Code.FAILED_PRECONDITION:
-        return error.message
+        return f"{error.message} ({error.hint})" if error.hint else error.message
     return (
         f"{error.message}; mend the label, or let it wait for its version with "
         f"--allow_version_labels_for_unavailable_models"
