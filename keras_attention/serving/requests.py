@@ -169,7 +169,7 @@ class Requests:
         if self._file is None or self._file is sys.stderr:
             return
         try:
-            file = Path(self._access_log).open("a", encoding="utf-8")
+            file: TextIO = Path(self._access_log).open("a", encoding="utf-8")
         except OSError as error:
             logger.error(
                 "the access log goes on in its old file, as no other can be opened: %s",

@@ -1,14 +1,17 @@
 """The server as a process: it says where it is, and leaves when asked."""
 
+import json
 import re
 import signal
 import socket
 import subprocess
 import sys
 
+import httpx
 import pytest
 
 from keras_attention.serving.client.client import Client
+from keras_attention.serving.errors import ServingError
 from keras_attention.serving.options import SslConfig
 from keras_attention.serving.server import Server
 
@@ -27,6 +30,38 @@ def test_a_stopped_server_can_be_waited_for(models):
         assert server.grpc_port is None and server.rest_port > 0
         assert not server.wait(timeout=0)
     assert server.wait()
+
+
+def test_who_attacks_is_written_down_briefly_and_hides_nobody(models, tmp_path):
+    """Over both protocols: long names, many of them, and another's address."""
+    log = tmp_path / "access.log"
+    with Server(
+        {"m": models / "calculator"},
+        grpc_port=0,
+        rest_port=0,
+        monitoring_path="/metrics",
+        access_log=str(log),
+    ) as server:
+        url, target = f"http://127.0.0.1:{server.rest_port}", server.grpc_port
+        forged = {"X-Forwarded-For": "1.2.3.4, " + "x" * 5000}
+        with httpx.Client(base_url=url, headers=forged) as http:
+            for i in range(130):
+                path = f"/v1/models/{i}{'x' * 50_000}:predict"
+                assert http.post(path, json={"inputs": 1}).status_code == 404
+            bad = {"inputs": "a", "signature_name": "\n" * 2**20}
+            assert http.post("/v1/models/m:predict", json=bad).status_code == 400
+        with Client(grpc_target=f"127.0.0.1:{target}", transport="grpc") as client:
+            with pytest.raises(ServingError, match=r"TRUNCATED"):
+                client.classify("y" * 2**20, [{"x": 1.0}])
+        page = httpx.get(f"{url}/metrics").text
+    count = ":tensorflow:serving:request_count"
+    assert f'{count}{{model_name="m",status="INVALID_ARGUMENT"}} 1' in page
+    assert f'{count}{{model_name="(others)",status="NOT_FOUND"}} 31' in page
+    assert len(page) < 50_000
+    lines = log.read_text().splitlines()
+    assert len(lines) == 132 and max(map(len, lines)) < 3000
+    for line in map(json.loads, lines):
+        assert re.fullmatch(r"(ipv4:)?127\.0\.0\.1:\d+", line["peer"])
 
 
 @pytest.mark.slow

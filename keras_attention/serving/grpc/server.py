@@ -183,8 +183,10 @@ class GrpcServer:
     def _add_methods(self, server):
         socket_only = self.options.admin_over_grpc_socket_only
         methods = {
-            path: self._calls.handler(*call, socket_only and call[0] == _RELOAD)
-            for path, call in self._services.methods().items()
+            path: self._calls.handler(
+                api, message_class, function, socket_only and api == _RELOAD
+            )
+            for path, (api, message_class, function) in self._services.methods().items()
         }
         if self.options.profiler:
             for path, api, message_class in PROFILER_METHODS:
