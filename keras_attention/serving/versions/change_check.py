@@ -66,15 +66,15 @@ def waits(options):
 
 def _check(name, config, options, route, effective):
     numbers = _would_serve(config, options, route)
+    if effective is not None and chooses_alike(effective, config):
+        # What stays for a label, or for want of another, does so all the same.
+        numbers |= route.versions.keys()
     if not numbers and waits(options) and route.latest is None:
         return
     if not numbers:
         _refuse_nothing(name, config, options)
-    kept: dict[str, int] = {}
-    if effective is not None and chooses_alike(effective, config):
-        kept = route.labels  # of versions that stay for them, whatever else changes
     for label, number in config.version_labels.items():
-        if number in numbers or kept.get(label) == number:
+        if number in numbers:
             continue
         lenient = options.allow_labels_for_unavailable_versions
         if not may_wait(label, number, route.labels, lenient):

@@ -64,6 +64,7 @@ class ModelLife:
         self._watch = VersionWatch(name, options)
         self._waits = False  # for a slot, or for a folder to be still
         self._as_one = False  # as `take_over` says
+        self._tries_anew = False  # what has failed
 
     def configure(self, config):
         """Sets what shall be served; None for nothing. Returns at once."""
@@ -93,8 +94,7 @@ class ModelLife:
         ):  # labels need not wait for a version that is just being loaded
             self._served = self._served._replace(effective=config)
             return
-        for version in self.failures():
-            version.fingerprint = ()  # it is asked for anew, and tried anew
+        self._tries_anew = True
 
     @property
     def effective(self):
@@ -157,6 +157,10 @@ class ModelLife:
     def _step(self):
         """Does one thing; returns the seconds until the next look, None for never."""
         asked, config = self._asked, self.config
+        if self._tries_anew:
+            self._tries_anew = False
+            for version in self.failures():
+                version.fingerprint = ()
         self._end_idle()
         choice = self._choose(config)
         self._waits = False

@@ -39,7 +39,7 @@ def choose(config, folders, loaded, prefer_tflite=False, also=()):
     whole, notes = dict(folders), []
     while True:
         chosen = config.policy.choose(whole)
-        unlisted = [n for n in also if n in whole and n not in chosen]
+        unlisted = [n for n in set(also) if n in whole and n not in chosen]
         right, to_load, lacking = {}, {}, []
         for number in chosen + unlisted:
             versions, folder = loaded.get(number, ()), folders[number]

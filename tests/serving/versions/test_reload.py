@@ -278,7 +278,11 @@ def test_whatever_comes_and_goes_no_model_is_used_after_its_end(tmp_path, seed):
             labels = chance.choice([{}, {"stable": number}])
             names = chance.choice([["m0"], ["m1"], ["m0", "m1"]])
             config = {
-                n: ModelConfig(tmp_path / n, chance.choice(policies), labels)
+                n: ModelConfig(
+                    tmp_path / chance.choice(["m0", "m1"]),
+                    chance.choice(policies),
+                    labels,
+                )
                 for n in names
             }
             with contextlib.suppress(ServingError):
