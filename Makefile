@@ -6,14 +6,19 @@
 #     make check        lint and types
 #     make bench        benchmarks
 #     make docs         writes docs/cli.md and docs/recipes.md anew
+#     make check-docs   whether what pages say and show is so
 #     make protos       compiles keras_attention/serving/protos anew
+#     make dist         builds dist/: an sdist, and from it a wheel
+#     make try-wheel    that, and tries the wheel in a clean environment
+#     make check-release TAG=v0.1.0   whether this can be released under that tag
+#     make clean        deletes the environment and what tools leave
 #
 # `make PYTHON=/path/to/python …` chooses another Python for the environment.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all check format lint types pytest parity bench docs protos \
-	clean
+.PHONY: help demo test test-all check format lint types pytest parity bench docs \
+	check-docs protos dist try-wheel check-release clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,6 +28,7 @@ FITS := import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.10 python3 \
 	python; do "$$name" -c '$(FITS)' >/dev/null 2>&1 && echo "$$name" && break; done)
 RUN := TF_CPP_MIN_LOG_LEVEL=2 $(BIN)/python -m
+CLEAN := build/clean
 PARITY := tests/layers tests/models tests/decoding tests/training tests/tasks
 
 help:
@@ -68,8 +74,35 @@ bench: $(VENV)/.benched
 docs: $(VENV)/.tested
 	$(BIN)/python tools/write_docs.py
 
+check-docs: $(VENV)/.tested
+	$(RUN) pytest -q tests/test_docs.py tests/project
+
 protos: $(VENV)/.tested
 	$(BIN)/python tools/write_protos.py
+
+dist: | $(BIN)/python
+	rm -rf dist
+ifneq ($(UV),)
+	uv build --quiet --python $(BIN)/python
+else
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'build>=1.2'
+	$(BIN)/python -m build
+endif
+
+# Neither this clone nor what tests need is there.
+try-wheel: dist
+	rm -rf $(CLEAN)
+ifneq ($(UV),)
+	uv venv --quiet --python $(BIN)/python $(CLEAN)
+	uv pip install --quiet --python $(CLEAN)/bin/python dist/*.whl
+else
+	$(BIN)/python -m venv $(CLEAN)
+	$(CLEAN)/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
+endif
+	$(CLEAN)/bin/python tools/try_installed.py --demo
+
+check-release: | $(BIN)/python
+	$(BIN)/python tools/check_release.py '$(TAG)'
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build dist

@@ -16,7 +16,10 @@ from keras_attention.training.recipe import load_recipe
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [
     ROOT / "README.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "CODE_OF_CONDUCT.md",
     ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
     ROOT / "serving/README.md",
     *sorted((ROOT / "docs").glob("*.md")),
 ]

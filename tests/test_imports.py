@@ -16,6 +16,7 @@ ROOT = Path(keras_attention.__file__).parent
 ARROWS = {
     "special_tokens": [],
     "files": [],
+    "documentation": [],
     "lazy": [],
     "import_hooks": [],
     "registration": [],
@@ -65,6 +66,7 @@ def reachable(part):
     found = {
         part,
         "special_tokens",
+        "documentation",
         "files",
         "lazy",
         "import_hooks",

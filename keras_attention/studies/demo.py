@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_attention.documentation import page
 from keras_attention.locks import locked
 from keras_attention.os_errors import writing
 from keras_attention.training.console import plain_console
@@ -216,5 +217,7 @@ def _farewell(folder, console):
   {command} attend {bundle} "The text is too long for the cell."
   {command} serve {folder / "saved_models" / MODEL}
   {command} train help-en-de-small    longer, better
-  {command} train my.toml             your own data: see docs/training.md""",
+  {command} train my.toml             your own data: see the page below
+
+  {page("training.md")}""",
     )

@@ -4,6 +4,7 @@ import dataclasses
 import gzip
 import io
 import itertools
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -55,6 +56,14 @@ def test_force_deletes_the_demo_and_nothing_else(tmp_path):
     demo._claim(begun(tmp_path), resume=False, force=True)
     left = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*")}
     assert left == {"run", "notes.txt", "saved_models", "saved_models/mine"}
+
+
+def test_the_page_that_it_names_last_is_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # not the clone
+    console = Console(file=io.StringIO(), width=500)
+    demo._farewell(tmp_path, console)
+    page = Path(console.file.getvalue().split()[-1])
+    assert page.name == "training.md" and page.is_file()
 
 
 def test_resume_leaves_what_is_there(tmp_path):

@@ -1,5 +1,5 @@
 """Scenes: composed pictures of which everything is known, with captions in five
-languages; see docs/scenes.md."""
+languages; the documentation has a page on them."""
 
 from pathlib import Path
 
