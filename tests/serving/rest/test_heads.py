@@ -21,7 +21,7 @@ from tests.serving.rest.test_connection import (
     receive,
     statuses,
 )
-from tests.serving.support import raw
+from tests.serving.support import eventually, raw
 
 GET = b"GET /v2/health/live HTTP/1.1\r\n"
 MUCH = b"X-Much: " + b"y" * 70_000 + b"\r\n"
@@ -142,13 +142,14 @@ def test_hosts_of_all_kinds_are_taken(serve, host):
         assert statuses(receive(connected, 1)) == [200]
 
 
-def test_a_body_that_goes_wrong_is_no_client_that_left(serve, tmp_path, monkeypatch):
+def test_a_body_that_goes_wrong_is_no_client_that_left(serve, monkeypatch):
     server = serve()
     messages = []
     monkeypatch.setattr(
         server.requests, "finish", lambda request, *args: messages.append(args)
     )
     refused(server, CHUNKED + b"zz\r\n")
+    eventually(lambda: messages)
     ((code, _, message, status),) = messages
     assert (code.name, status) == ("INVALID_ARGUMENT", 400)
     assert "chunk size" in message
