@@ -176,6 +176,15 @@ def test_metadata(server):
     assert signatures["serving_default"]["method_name"] == "tensorflow/serving/predict"
 
 
+@pytest.mark.parametrize("path", ["", "/versions/3", "/metadata", "/versions/9"])
+def test_a_head_is_the_head_of_what_get_answers(server, path):
+    url = f"http://127.0.0.1:{server.rest_port}/v1/models/calculator{path}"
+    get, head = httpx.get(url), httpx.head(url)
+    assert head.status_code == get.status_code == (404 if "9" in path else 200)
+    assert head.content == b"" and len(get.content) > 50
+    assert int(head.headers["content-length"]) == len(get.content)
+
+
 def test_health_and_the_list_of_models(server):
     assert rest(server, "GET", "/v2/health/live")[0] == 200
     assert rest(server, "GET", "/v2/health/ready")[0] == 200
