@@ -1,10 +1,9 @@
 """What the server can do, whatever the protocol: REST and gRPC only translate."""
 
 import contextlib
-import time
 from typing import Any, NamedTuple
 
-from keras_attention.serving.errors import Code, ServingError, invalid_argument
+from keras_attention.serving.errors import invalid_argument
 from keras_attention.serving.signatures import DEFAULT_SIGNATURE
 
 
@@ -34,8 +33,8 @@ class Held(NamedTuple):
 class Core:
     """Answers requests from a repository; may be called from many threads.
 
-    Deadlines are times of `time.monotonic`. They stop what has not begun, and what
-    runs soon after; a transport that must answer on the dot keeps its own watch.
+    A `Caller` that leaves, or is late, stops what has not begun and, soon after, what
+    runs. Whoever makes it, a transport, says so: nobody else watches its deadline.
 
     Args:
         repository: `Repository`, started.
@@ -63,14 +62,14 @@ class Core:
             name = target.signature_name or DEFAULT_SIGNATURE
             yield Held(Target(target.name, version.number, "", name), version.model)
 
-    def predict(self, held, inputs, output_filter=(), deadline=None):
+    def predict(self, held, inputs, output_filter=(), caller=None):
         """Runs a signature.
 
         Args:
             held: `Held`, of `use`.
             inputs: dict of arrays.
             output_filter: sequence of str. The outputs wanted; all of them if empty.
-            deadline: float, optional.
+            caller: `Caller`, optional.
 
         Returns:
             `Answer` with a dict of arrays.
@@ -79,45 +78,43 @@ class Core:
             ServingError: in the protocol's words.
         """
         outputs = held.model.run(
-            held.target.signature_name, inputs, output_filter, _remaining(deadline)
+            held.target.signature_name, inputs, output_filter, caller
         )
         return Answer(held.target, outputs)
 
-    def classify(self, target, examples, deadline=None):
+    def classify(self, target, examples, caller=None):
         """Runs a signature of classes and scores.
 
         Args:
             target: `Target`.
             examples: list of bytes, serialized `tf.Example`s.
-            deadline: float, optional.
+            caller: `Caller`, optional.
 
         Returns:
             `Answer` with a `ClassificationResult`.
         """
         from keras_attention.serving.models.inference import classify
 
-        return self._infer(classify, target, examples, deadline)
+        return self._infer(classify, target, examples, caller)
 
-    def regress(self, target, examples, deadline=None):
+    def regress(self, target, examples, caller=None):
         """As `classify`; the `Answer` has a `RegressionResult`."""
         from keras_attention.serving.models.inference import regress
 
-        return self._infer(regress, target, examples, deadline)
+        return self._infer(regress, target, examples, caller)
 
-    def _infer(self, function, target, examples, deadline):
+    def _infer(self, function, target, examples, caller):
         with self.use(target) as held:
-            result = function(
-                held.model, target.signature_name, examples, _remaining(deadline)
-            )
+            result = function(held.model, target.signature_name, examples, caller)
             return Answer(held.target, result)
 
-    def multi_inference(self, tasks, examples, deadline=None):
+    def multi_inference(self, tasks, examples, caller=None):
         """Several signatures of one model, which read the examples once.
 
         Args:
             tasks: list of `(Target, method_name)`.
             examples: list of bytes, serialized `tf.Example`s.
-            deadline: float, optional.
+            caller: `Caller`, optional.
 
         Returns:
             List of `(Target, InferenceResult)`, one for each task.
@@ -133,7 +130,7 @@ class Core:
                 held.model,
                 [(target.signature_name, method) for target, method in tasks],
                 examples,
-                _remaining(deadline),
+                caller,
             )
             names = [target.signature_name or DEFAULT_SIGNATURE for target, _ in tasks]
             targets = [held.target._replace(signature_name=name) for name in names]
@@ -149,28 +146,20 @@ class Core:
         """Returns a list of `(number, State, ServingError or None)`."""
         return self.repository.status(target.name, target.version, target.label)
 
-    def reload(self, models, deadline=None, wait=True):
+    def reload(self, models, caller=None, wait=True):
         """Serves other models, or the same ones otherwise.
 
         Args:
             models: dict of name to `ModelConfig`. What is not in it is unloaded.
-            deadline: float, optional. A time of `time.monotonic` until which to wait.
+            caller: `Caller`, optional. Once it has left nobody waits; loading goes on.
             wait: bool. Whether to wait until everything new is loaded or has failed to.
         """
-        self.repository.reload(models, _remaining(deadline) if wait else 0)
+        if caller is not None:
+            caller.check()
+        self.repository.reload(models, None if wait else 0, caller)
 
     def model_names(self):
         return self.repository.model_names()
 
     def is_ready(self):
         return self.repository.is_ready()
-
-
-def _remaining(deadline):
-    """Seconds that are left, or None if nothing hurries."""
-    if deadline is None:
-        return None
-    remaining = deadline - time.monotonic()
-    if remaining <= 0:
-        raise ServingError(Code.DEADLINE_EXCEEDED, "Deadline exceeded")
-    return remaining

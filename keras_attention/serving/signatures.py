@@ -2,7 +2,11 @@
 
 from typing import Any, NamedTuple
 
+from keras_attention.serving.errors import invalid_argument
+
 DEFAULT_SIGNATURE = "serving_default"
+# Of TypeSpecProto, by number: what is made of several tensors, which have no one name.
+_KINDS = {1: "sparse", 2: "sliced", 3: "ragged"}
 
 
 class TensorSpec(NamedTuple):
@@ -11,6 +15,7 @@ class TensorSpec(NamedTuple):
     name: str  # of the tensor in the graph
     dtype: int  # DataType number, see `tensors`
     shape: tuple[int, ...] | None  # -1 where any size will do; None for any rank
+    kind: str = "dense"  # or "sparse", "ragged", …
 
 
 class Signature(NamedTuple):
@@ -26,7 +31,7 @@ def from_proto(signature_def):
     """Reads a SignatureDef, TensorFlow's own or that of `protos`."""
 
     def specs(infos):
-        return {alias: _spec(infos[alias]) for alias in sorted(infos)}
+        return {alias: read_spec(infos[alias]) for alias in sorted(infos)}
 
     return Signature(
         specs(signature_def.inputs),
@@ -36,11 +41,51 @@ def from_proto(signature_def):
     )
 
 
-def _spec(info):
+def read_spec(info):
+    """Reads a TensorInfo."""
     shape = None
     if not info.tensor_shape.unknown_rank:
         shape = tuple(dim.size for dim in info.tensor_shape.dim)
-    return TensorSpec(info.name, info.dtype, shape)
+    return TensorSpec(info.name, info.dtype, shape, _kind(info))
+
+
+def _kind(info):
+    encoding = info.WhichOneof("encoding")
+    if encoding == "coo_sparse":
+        return "sparse"
+    if encoding == "composite_tensor":
+        number = info.composite_tensor.type_spec.type_spec_class
+        return _KINDS.get(number, "composite")
+    return "dense"
+
+
+def check_inputs(specs):
+    """Refuses inputs that no request can hold.
+
+    Args:
+        specs: dict of `TensorSpec`.
+
+    Raises:
+        ServingError: INVALID_ARGUMENT, which names the input.
+    """
+    for alias, spec in specs.items():
+        if spec.kind != "dense":
+            raise invalid_argument(
+                f"expected a signature of dense tensors: its input {alias} is a "
+                f"{spec.kind} one, which no request can hold; export the model with "
+                "its parts, or what it is made from, as inputs"
+            )
+
+
+def check_outputs(specs):
+    """As `check_inputs`, of the outputs that are wanted."""
+    for alias, spec in specs.items():
+        if spec.kind != "dense":
+            raise invalid_argument(
+                f"expected dense tensors as outputs: {alias} is a {spec.kind} one, "
+                "which no answer can hold; choose others by output_filter, or export "
+                "the model with a dense form of it, or its parts, as outputs"
+            )
 
 
 class VersionStatus(NamedTuple):

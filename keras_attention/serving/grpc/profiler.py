@@ -7,12 +7,12 @@ port of the models and writes the same files.
 import shutil
 import tempfile
 import threading
-import time
 from pathlib import Path
 
 from google.protobuf.message_factory import GetMessageClass
 
 from keras_attention.serving import protos
+from keras_attention.serving.callers import Caller
 from keras_attention.serving.errors import Code, ServingError, invalid_argument
 
 _MAX_SECONDS = 600.0
@@ -37,7 +37,7 @@ class Profiler:
         self._stopping = True
         self._ended.set()
 
-    def profile(self, message, deadline=None, request=None):
+    def profile(self, message, caller=None, request=None):
         """Records what TensorFlow does for a while, and writes it where asked.
 
         The file is `repository_root/session_id/host_name.xplane.pb`, on this machine's
@@ -63,7 +63,7 @@ class Profiler:
             if self._stopping:
                 raise ServingError(Code.UNAVAILABLE, "The server is shutting down")
             with tempfile.TemporaryDirectory() as folder:
-                self._record(folder, message.opts, seconds, deadline)
+                self._record(folder, message.opts, seconds, caller or Caller())
                 traces = sorted(Path(folder).rglob("*.xplane.pb"))
                 if traces and message.repository_root:
                     _keep(traces[0], message)
@@ -72,11 +72,12 @@ class Profiler:
             self._session_id = None
             self._busy.release()
 
-    def _record(self, folder, options, seconds, deadline):
+    def _record(self, folder, options, seconds, caller):
         import tensorflow as tf
 
-        if deadline is not None:
-            seconds = min(seconds, max(0.0, deadline - time.monotonic()))
+        patience = caller.seconds()
+        if patience is not None:
+            seconds = min(seconds, patience)
         tf.profiler.experimental.start(
             folder,
             tf.profiler.experimental.ProfilerOptions(
@@ -86,18 +87,19 @@ class Profiler:
             ),
         )
         try:
-            self._ended.wait(seconds)
+            with caller.telling(self._ended.set):
+                self._ended.wait(seconds)
         finally:
             tf.profiler.experimental.stop()
 
-    def terminate(self, message, deadline=None, request=None):
+    def terminate(self, message, caller=None, request=None):
         """Ends the profile under way early; what was recorded is kept."""
         if self._session_id is None or message.session_id != self._session_id:
             raise ServingError(Code.NOT_FOUND, "No profile of that session_id runs")
         self._ended.set()
         return protos.TerminateResponse()
 
-    def monitor(self, message, deadline=None, request=None):
+    def monitor(self, message, caller=None, request=None):
         """As TensorFlow's own does without a TPU."""
         raise ServingError(Code.UNIMPLEMENTED, "unimplemented.")
 

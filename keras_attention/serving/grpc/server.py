@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from keras_attention.serving.callers import Caller
 from keras_attention.serving.errors import Code, ServingError
 from keras_attention.serving.grpc.profiler import PROFILER_METHODS, Profiler
 from keras_attention.serving.grpc.services import MODEL, PREDICTION, Services
@@ -60,18 +61,17 @@ class _Calls:
             await _abort(context, error)
         remaining = context.time_remaining()
         deadline = None if remaining is None else time.monotonic() + remaining
+        caller = Caller(deadline)
         asked = [content]
-        work = self.pool.submit(
-            _work, message_class, function, asked, deadline, request
-        )
+        work = self.pool.submit(_work, message_class, function, asked, caller, request)
         del content
         try:
             result = await asyncio.wrap_future(work)
         except asyncio.CancelledError:
             # The client has gone, or its deadline has passed. What waits in line is
-            # dropped; what runs counts as under way until it ends.
-            late = deadline is not None and time.monotonic() >= deadline
-            code = Code.DEADLINE_EXCEEDED if late else Code.CANCELLED
+            # dropped; what runs is stopped, and under way until it ends.
+            caller.leave()
+            code = Code.DEADLINE_EXCEEDED if caller.is_late() else Code.CANCELLED
             if work.cancel():
                 asked.clear()  # or they would stay until a thread comes by
                 request.finish(code)
@@ -85,7 +85,7 @@ class _Calls:
         return result
 
 
-def _work(message_class, function, asked, deadline, request):
+def _work(message_class, function, asked, caller, request):
     """The bytes of the answer, or a `ServingError`; never raises.
 
     Takes the bytes that were asked out of their list.
@@ -97,7 +97,7 @@ def _work(message_class, function, asked, deadline, request):
             raise ServingError(
                 Code.INTERNAL, f"Failed to parse the bytes as {message_class.__name__}"
             ) from None
-        return function(message, deadline, request).SerializeToString()
+        return function(message, caller, request).SerializeToString()
     except ServingError as error:
         if error.hint:  # more than is sent
             text = "%s is refused: %s (%s)"
@@ -111,7 +111,7 @@ def _work(message_class, function, asked, deadline, request):
         return ServingError(Code.INTERNAL, f"{type(error).__name__}: {error}")
 
 
-def _refuse(message, deadline, request):
+def _refuse(message, caller, request):
     raise ServingError(
         Code.PERMISSION_DENIED,
         f"{request.api} is answered at the server's Unix socket alone, as "

@@ -29,9 +29,9 @@ MODEL = model_service_pb2.DESCRIPTOR.services_by_name["ModelService"]
 
 
 class Services:
-    """One method for each call: `(message, deadline, request) -> message`.
+    """One method for each call: `(message, caller, request) -> message`.
 
-    `deadline` is a time of `time.monotonic` or None. `request` is the `Request` that
+    `caller` is a `Caller`, who waits for the answer. `request` is the `Request` that
     is told which model answers.
 
     Args:
@@ -76,11 +76,11 @@ class Services:
             for api, (message_class, function) in calls.items()
         }
 
-    def predict(self, message, deadline, request):
+    def predict(self, message, caller, request):
         request.target = target = read_target(message)
         with self.core.use(target) as held:  # an unknown model comes before bad tensors
             inputs = read_inputs(message)
-            answer = self.core.predict(held, inputs, message.output_filter, deadline)
+            answer = self.core.predict(held, inputs, message.output_filter, caller)
         request.target = answer.target
         response = predict_pb2.PredictResponse()
         fill_spec(response.model_spec, answer.target)
@@ -88,36 +88,36 @@ class Services:
             tensors.fill(response.outputs[alias], array, self.tensor_content)
         return response
 
-    def classify(self, message, deadline, request):
+    def classify(self, message, caller, request):
         response = classification_pb2.ClassificationResponse()
-        return self._infer(self.core.classify, message, deadline, request, response)
+        return self._infer(self.core.classify, message, caller, request, response)
 
-    def regress(self, message, deadline, request):
+    def regress(self, message, caller, request):
         response = regression_pb2.RegressionResponse()
-        return self._infer(self.core.regress, message, deadline, request, response)
+        return self._infer(self.core.regress, message, caller, request, response)
 
-    def _infer(self, function, message, deadline, request, response):
+    def _infer(self, function, message, caller, request, response):
         request.target = target = read_target(message)
-        answer = function(target, read_input(message.input), deadline)
+        answer = function(target, read_input(message.input), caller)
         request.target = answer.target
         fill_spec(response.model_spec, answer.target)
         response.result.CopyFrom(answer.outputs)
         return response
 
-    def multi_inference(self, message, deadline, request):
+    def multi_inference(self, message, caller, request):
         tasks = [(_target(task.model_spec), task.method_name) for task in message.tasks]
         if tasks:
             request.target = tasks[0][0]
         examples = read_input(message.input)
         response = inference_pb2.MultiInferenceResponse()
-        for target, result in self.core.multi_inference(tasks, examples, deadline):
+        for target, result in self.core.multi_inference(tasks, examples, caller):
             added = response.results.add()
             added.CopyFrom(result)
             fill_spec(added.model_spec, target)
             request.target = target
         return response
 
-    def metadata(self, message, deadline=None, request=None):
+    def metadata(self, message, caller=None, request=None):
         target = read_target(message)
         if not message.metadata_field:
             raise invalid_argument(
@@ -128,16 +128,16 @@ class Services:
                 raise invalid_argument(f"Metadata field {field} is not supported")
         return metadata_response(self.core, target)
 
-    def status(self, message, deadline=None, request=None):
+    def status(self, message, caller=None, request=None):
         return status_response(self.core, read_target(message))
 
-    def reload(self, message, deadline=None, request=None):
+    def reload(self, message, caller=None, request=None):
         if message.config.WhichOneof("config") != "model_config_list":
             raise invalid_argument(
                 "ServerModelConfig type not supported by HandleReloadConfigRequest. "
                 "Only ModelConfigList is currently supported"
             )
-        self.core.reload(from_proto(message.config), deadline)
+        self.core.reload(from_proto(message.config), caller)
         response = model_management_pb2.ReloadConfigResponse()
         response.status.error_code = Code.OK
         return response

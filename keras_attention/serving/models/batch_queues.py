@@ -13,12 +13,8 @@ from collections import deque
 
 from keras_attention.serving.errors import Code, ServingError
 
-
-def late():
-    """The error of a task whose time was up before its turn, or its end."""
-    return ServingError(
-        Code.DEADLINE_EXCEEDED, "Run() timeout exceeded while waiting in batching queue"
-    )
+# What is said of a task whose time was up before its turn, or its end.
+LATE = "Run() timeout exceeded while waiting in batching queue"
 
 
 class Task:
@@ -27,12 +23,13 @@ class Task:
     Args:
         arrays: list of arrays.
         size: int, rows.
-        deadline: float of `time.monotonic`, or None.
+        caller: `Caller` who waits for it, or None.
     """
 
     __slots__ = (
+        "_ending",
         "arrays",
-        "deadline",
+        "caller",
         "done",
         "error",
         "results",
@@ -41,36 +38,47 @@ class Task:
         "undone",
     )
 
-    def __init__(self, arrays, size, deadline=None):
+    def __init__(self, arrays, size, caller=None):
         self.arrays = arrays
         self.size = size
-        self.deadline = deadline
+        self.caller = caller
         self.scheduled = time.monotonic()
         self.done = False
+        self._ending = threading.Lock()  # taken for good by the first to end it
         self.undone = threading.Lock()  # to wait for; an Event costs more
         self.undone.acquire()
         self.results = None
         self.error = None
 
     def finish(self, results):
-        self.results = results
-        self._end()
+        self._end(results, None)
 
     def fail(self, error):
-        self.error = error
-        self._end()
+        self._end(None, error)
 
-    def _end(self):
-        self.done = True
-        self.undone.release()
+    def _end(self, results, error):
+        if self._ending.acquire(blocking=False):  # else it was given up before
+            self.results, self.error = results, error
+            self.done = True
+            self.undone.release()
+
+    def check(self):
+        """Raises ServingError if nobody waits for it any more."""
+        if self.caller is not None:
+            self.caller.check(LATE)
+
+    def give_up(self):
+        """Ends it with the reason why nobody waits for it."""
+        try:
+            self.check()
+        except ServingError as error:
+            self.fail(error)
 
     def wait(self):
-        left = -1.0  # for ever
-        if self.deadline is not None:
-            left = max(self.deadline - time.monotonic(), 0.0)
-            left = min(left, threading.TIMEOUT_MAX)
+        left = None if self.caller is None else self.caller.seconds()
+        left = -1.0 if left is None else min(left, threading.TIMEOUT_MAX)
         if not self.undone.acquire(timeout=left):
-            raise late()
+            raise ServingError(Code.DEADLINE_EXCEEDED, LATE)
         if self.error is not None:
             raise self.error
         return self.results
@@ -147,6 +155,23 @@ class BatchQueues:
                 self._changed.notify(len(tasks))
         if mine is not None:
             self._run_batch(key, mine)
+
+    def drop(self, key, tasks):
+        """Takes tasks out that have not begun, and that nobody waits for any more."""
+        with self._changed:
+            queue = self._queues.get(key, ())
+            for batch in list(queue):
+                left = [task for task in batch.tasks if task not in tasks]
+                if len(left) == len(batch.tasks):
+                    continue
+                self._count(len(left) - len(batch.tasks))
+                batch.size -= sum(t.size for t in batch.tasks if t in tasks)
+                batch.tasks = left
+                if not left:
+                    queue.remove(batch)
+                    self._num_batches -= 1
+            if self._closing:
+                self._changed.notify_all()
 
     def room(self, key):
         """How many rows still fit in the batch that is being filled."""

@@ -9,10 +9,11 @@ import time
 
 import numpy as np
 
+from keras_attention.serving.callers import together
 from keras_attention.serving.errors import ServingError, invalid_argument
 from keras_attention.serving.metrics import SIZE_BUCKETS
 from keras_attention.serving.models import batch_arrays
-from keras_attention.serving.models.batch_queues import BatchQueues, Task, late
+from keras_attention.serving.models.batch_queues import BatchQueues, Task
 from keras_attention.serving.models.served_model import Run, ServedModel
 
 # A tenth of a millisecond to about a second, as TensorFlow Serving has them.
@@ -22,11 +23,11 @@ _QUEUING_BUCKETS = tuple(100 * 1.2**i for i in range(52))
 class BatchedModel(ServedModel):
     """Runs the requests of several callers at once.
 
-    A caller's thread waits until its batch is done, or its own time is up; where nobody
-    else is there, it runs the batch itself. A batch may take as long as its most
-    patient request. Requests of other types or shapes than the rest of a batch are run
-    apart. When a run fails, its requests are run one by one, so that a bad one harms
-    nobody else.
+    A request's thread waits until its batch is done, or its caller leaves; where nobody
+    else is there, it runs the batch itself. A batch that runs is stopped when the last
+    of its callers has left. Requests of other types or shapes than the rest of a batch
+    are run apart. When a run fails, its requests are run one by one, so that a bad one
+    harms nobody else.
 
     Args:
         model: `ServedModel`, which is closed with this one.
@@ -58,28 +59,42 @@ class BatchedModel(ServedModel):
     def unbatched(self):
         return self.model
 
-    def execute(self, run, timeout=None):
+    def execute(self, run, caller=None):
         arrays = [np.asarray(array) for array in run.arrays]
         size = batch_arrays.num_rows(arrays)
         if size == 0:
-            return self.model.execute(run, timeout)
+            return self.model.execute(run, caller)
         limit = self.parameters.max_batch_size
         if size > limit:
             raise invalid_argument(
                 f"Task size {size} is larger than maximum input batch size {limit}"
             )
         self._input_sizes.observe(size)
-        deadline = None if timeout is None else time.monotonic() + timeout
         key = run.feeds, run.fetches
         tasks = [
-            Task(part, len(part[0]), deadline)
-            for part in self._parts(key, arrays, size)
+            Task(part, len(part[0]), caller) for part in self._parts(key, arrays, size)
         ]
-        self._queues.schedule(key, tasks)
-        results = [task.wait() for task in tasks]
+        if caller is None:
+            results = self._results(key, tasks)
+        else:
+            with caller.telling(lambda: self._give_up(key, tasks)):
+                results = self._results(key, tasks)
         if len(results) == 1:
             return results[0]
         return [np.concatenate(parts) for parts in zip(*results, strict=True)]
+
+    def _results(self, key, tasks):
+        self._queues.schedule(key, tasks)
+        try:
+            return [task.wait() for task in tasks]
+        except ServingError:
+            self._queues.drop(key, tasks)
+            raise
+
+    def _give_up(self, key, tasks):
+        self._queues.drop(key, tasks)
+        for task in tasks:
+            task.give_up()
 
     def _parts(self, key, arrays, size):
         """The request, cut where it must be to fit into batches."""
@@ -101,9 +116,8 @@ class BatchedModel(ServedModel):
             self._queuing.observe(
                 round((now - task.scheduled) * 1e6), self.parameters.thread_pool_name
             )
-            if task.deadline is not None and task.deadline <= now:
-                task.fail(late())
-            else:
+            task.give_up()
+            if not task.done:
                 alive.append(task)
         pad = self.parameters.pad_variable_length_inputs
         groups: dict[tuple, list[Task]] = {}
@@ -122,8 +136,7 @@ class BatchedModel(ServedModel):
                 pass  # one of them is to blame: each on its own tells which
         for task in tasks:
             try:
-                if task.deadline is not None and task.deadline <= time.monotonic():
-                    raise late()
+                task.check()
                 self._run_together(key, [task])
             except ServingError as error:
                 task.fail(error)
@@ -135,7 +148,8 @@ class BatchedModel(ServedModel):
         self._processed_sizes.observe(rows)
         self._padding.observe(extra, str(rows))
         merged = batch_arrays.merge([task.arrays for task in tasks], extra)
-        outputs = self.model.execute(Run(key[0], key[1], merged), _remaining(tasks))
+        with together([task.caller for task in tasks]) as caller:
+            outputs = self.model.execute(Run(key[0], key[1], merged), caller)
         self._runs.add(1)
         parts = batch_arrays.split(outputs, [*sizes, extra] if extra else sizes)
         for task, results in zip(tasks, parts[: len(tasks)], strict=True):
@@ -185,11 +199,3 @@ class BatchedModel(ServedModel):
         self._depth = metrics.gauge(
             f"{name}queue_depth", ("model_name",), "Requests that wait for a batch."
         )
-
-
-def _remaining(tasks):
-    """Seconds that the most patient of the tasks can wait; None for any time."""
-    deadlines = [task.deadline for task in tasks]
-    if None in deadlines:
-        return None
-    return max(max(deadlines) - time.monotonic(), 0.0)

@@ -9,7 +9,12 @@ from keras_attention.serving import tensors
 from keras_attention.serving.errors import Code, ServingError, invalid_argument
 from keras_attention.serving.metrics import SIZE_BUCKETS
 from keras_attention.serving.models.served_model import Run
-from keras_attention.serving.signatures import DEFAULT_SIGNATURE
+from keras_attention.serving.signatures import (
+    DEFAULT_SIGNATURE,
+    check_inputs,
+    check_outputs,
+    read_spec,
+)
 
 CLASSIFY = "tensorflow/serving/classify"
 REGRESS = "tensorflow/serving/regress"
@@ -22,14 +27,14 @@ class _Plan(NamedTuple):
     fetches: dict[str, str]  # by alias
 
 
-def classify(model, signature_name, examples, timeout=None):
+def classify(model, signature_name, examples, caller=None):
     """Classes and their scores.
 
     Args:
         model: `ServedModel`.
         signature_name: str; empty for the default one.
         examples: list of bytes, serialized `tf.Example`s.
-        timeout: float, seconds, optional.
+        caller: `Caller`, optional.
 
     Returns:
         `ClassificationResult`.
@@ -38,13 +43,13 @@ def classify(model, signature_name, examples, timeout=None):
         ServingError: in the protocol's words.
     """
     plan = _plan_classify(model, _definition(model, signature_name))
-    return _classification(plan, _compute(model, "Classify", [plan], examples, timeout))
+    return _classification(plan, _compute(model, "Classify", [plan], examples, caller))
 
 
-def regress(model, signature_name, examples, timeout=None):
+def regress(model, signature_name, examples, caller=None):
     """One number for each example; as `classify`, with a `RegressionResult`."""
     plan = _plan_regress(model, _definition(model, signature_name))
-    return _regression(plan, _compute(model, "Regress", [plan], examples, timeout))
+    return _regression(plan, _compute(model, "Regress", [plan], examples, caller))
 
 
 def check_tasks(tasks):
@@ -72,14 +77,17 @@ def check_tasks(tasks):
         seen.add(signature_name)
 
 
-def multi_inference(model, tasks, examples, timeout=None):
-    """Several signatures at once, which must share their input.
+def multi_inference(model, tasks, examples, caller=None):
+    """Several signatures at once, which are fed the same examples.
+
+    Those of TensorFlow 1 often share their input, too; `tf.saved_model.save` gives each
+    signature one of its own.
 
     Args:
         model: `ServedModel`.
         tasks: list of `(signature_name, method_name)`.
         examples: list of bytes, serialized `tf.Example`s.
-        timeout: float, seconds, optional.
+        caller: `Caller`, optional.
 
     Returns:
         List of `InferenceResult`.
@@ -98,9 +106,7 @@ def multi_inference(model, tasks, examples, timeout=None):
                 f"Unsupported signature method_name: {method_name}",
             )
         planned.append(make_plan(model, model.signature_defs[name]))
-    if len({plan.feed for plan in planned}) > 1:
-        raise invalid_argument("Input tensor must be the same for all Signatures.")
-    outputs = _compute(model, "MultiInference", planned, examples, timeout)
+    outputs = _compute(model, "MultiInference", planned, examples, caller)
     results = []
     for plan, (_, method_name) in zip(planned, tasks, strict=True):
         result = inference_pb2.InferenceResult()
@@ -129,18 +135,14 @@ def _plan_classify(model, definition):
         )
     if "inputs" not in definition.inputs:
         raise _unfit("No classification inputs found in SignatureDef: ", definition)
-    fetches = {
-        alias: definition.outputs[alias].name
-        for alias in ("classes", "scores")
-        if alias in definition.outputs
-    }
-    if not fetches:
+    aliases = [a for a in ("classes", "scores") if a in definition.outputs]
+    if not aliases:
         raise _unfit(
             "Expected classification signature outputs to contain at least one of "
             '"classes" or "scores". Signature was: ',
             definition,
         )
-    return _Plan(definition.inputs["inputs"].name, fetches)
+    return _plan(definition, aliases)
 
 
 def _plan_regress(model, definition):
@@ -153,10 +155,16 @@ def _plan_regress(model, definition):
         raise _unfit("No regression inputs found in SignatureDef: ", definition)
     if "outputs" not in definition.outputs:
         raise _unfit("No regression outputs found in SignatureDef: ", definition)
-    return _Plan(
-        definition.inputs["inputs"].name,
-        {"outputs": definition.outputs["outputs"].name},
-    )
+    return _plan(definition, ["outputs"])
+
+
+def _plan(definition, aliases):
+    inputs = {"inputs": read_spec(definition.inputs["inputs"])}
+    outputs = {alias: read_spec(definition.outputs[alias]) for alias in aliases}
+    check_inputs(inputs)
+    check_outputs(outputs)
+    fetches = {alias: spec.name for alias, spec in outputs.items()}
+    return _Plan(inputs["inputs"].name, fetches)
 
 
 def _check_method(model, definition, wanted, kind):
@@ -171,15 +179,16 @@ def _unfit(message, definition):
     return ServingError(Code.FAILED_PRECONDITION, f"{message}{definition}")
 
 
-def _compute(model, api, plans, examples, timeout):
+def _compute(model, api, plans, examples, caller):
     """Feeds the examples; returns arrays by the tensors' names, and their number."""
     if not examples:
         raise invalid_argument("Input is empty.")
     array = np.empty(len(examples), dtype=object)
     array[:] = examples
+    feeds = sorted({plan.feed for plan in plans})
     fetches = {name for plan in plans for name in plan.fetches.values()}
-    run = Run((plans[0].feed,), tuple(sorted(fetches)), [array])
-    outputs = model.compute(run, api, timeout)
+    run = Run(tuple(feeds), tuple(sorted(fetches)), [array] * len(feeds))
+    outputs = model.compute(run, api, caller)
     _count(model, len(examples))
     return outputs, len(examples)
 

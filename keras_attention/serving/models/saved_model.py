@@ -1,15 +1,12 @@
 """A SavedModel in a session of its own."""
 
-import functools
 import inspect
-import math
-import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import config_pb2
 from tensorflow.python.client import pywrap_tf_session
 
 from keras_attention.graph_errors import plain_message
@@ -18,18 +15,27 @@ from keras_attention.serving.logs import get_logger
 from keras_attention.serving.models import memory
 from keras_attention.serving.models.served_model import ServedModel
 from keras_attention.serving.models.sessions import can_be_stopped, session_config
+from keras_attention.serving.models.stops import Stops
 
 logger = get_logger(__name__)
 
 # Without the decorator that logs advice, which is meant for eager code.
 _load = inspect.unwrap(tf.compat.v1.saved_model.load)
-_MAX_MILLISECONDS = 10**9  # days; more need not be told apart from no limit
+_LATE = "Timed out waiting for notification"
+
+
+class _Ends(NamedTuple):
+    """What a run is of, as the runtime wants it."""
+
+    feeds: list[Any]
+    fetches: list[Any]
+    targets: list[Any]  # with which it can be stopped
 
 
 class SavedModel(ServedModel):
     """Models of TensorFlow 1 and 2 run alike: inputs meet the graph unchecked, so that
     errors are the runtime's own, and outputs nobody asked for are not computed. A run
-    that takes too long is cancelled: loops stop at once, what does not loop is finished
+    whose caller leaves is stopped: loops end at once, what does not loop is finished
     first.
 
     Args:
@@ -59,8 +65,9 @@ class SavedModel(ServedModel):
         except Exception as error:
             self._session.close()
             raise translated(error) from error
-        self._can_be_stopped = can_be_stopped(meta_graph.graph_def)
-        self._ends = {}  # feeds and fetches in the graph, by their names
+        stoppable = can_be_stopped(meta_graph.graph_def)
+        self._stops = Stops(self._session) if stoppable else None
+        self._ends = {}  # feeds, fetches and more in the graph, by their names
         super().__init__(
             Path(folder),
             meta_graph.signature_def,
@@ -70,72 +77,59 @@ class SavedModel(ServedModel):
             options.check_method_names,
         )
 
-    def execute(self, run, timeout=None):
+    def execute(self, run, caller=None):
         """Runs the session as the runtime does it.
 
-        `Session.run` plans anew each time, a hundred times slower. A callable would do
-        as well but for its time limit, which is compiled in.
+        `Session.run` plans anew each time, a hundred times slower.
         """
-        options = None
-        begun = time.monotonic()
         try:
             ends = self._ends.get((run.feeds, run.fetches)) or self._find_ends(run)
-            feeds, fetches = ends
-            if timeout is not None and self._can_be_stopped:
-                options = pywrap_tf_session.TF_NewBufferFromString(
-                    _options(_milliseconds(timeout))
-                )
-            results = pywrap_tf_session.TF_SessionRun_wrapper(
-                self._session._session,
-                options,
-                dict(zip(feeds, run.arrays, strict=True)),
-                fetches,
-                [],
-                None,
-            )
-            if timeout is not None and time.monotonic() - begun > timeout:
-                raise ServingError(
-                    Code.DEADLINE_EXCEEDED, "Timed out waiting for notification"
-                )
+            feeds = dict(zip(ends.feeds, run.arrays, strict=True))
+            if caller is None or self._stops is None:
+                results = self._run(feeds, ends.fetches)
+            else:
+                with self._stops.slot(caller) as queue:
+                    feeds[self._stops.queue] = queue
+                    results = self._run(feeds, ends.fetches, ends.targets)
+            if caller is not None:
+                caller.check(_LATE)
             return list(map(_array, results))
         except Exception as error:
+            if caller is not None:
+                caller.check(_LATE)  # for this is what stopped it
             raise translated(error) from error
-        finally:
-            if options is not None:
-                pywrap_tf_session.TF_DeleteBuffer(options)
+
+    def _run(self, feeds, fetches, targets=()):
+        return pywrap_tf_session.TF_SessionRun_wrapper(
+            self._session._session, None, feeds, fetches, list(targets), None
+        )
 
     def _find_ends(self, run):
-        ends = (
-            self._find(run.feeds, "FeedInputs: unable to find feed output {}"),
-            self._find(run.fetches, "FetchOutputs node {}: not found"),
+        feeds = self._find(run.feeds, "FeedInputs: unable to find feed output {}")
+        fetches = self._find(run.fetches, "FetchOutputs node {}: not found")
+        ends = _Ends(
+            [tensor._as_tf_output() for tensor in feeds],
+            [tensor._as_tf_output() for tensor in fetches],
+            self._stops.targets(fetches) if self._stops else [],
         )
         self._ends[run.feeds, run.fetches] = ends
         return ends
 
     def _find(self, names, message):
-        ends = []
+        tensors = []
         for name in names:
             try:
-                tensor = self._session.graph.get_tensor_by_name(name)
+                tensors.append(self._session.graph.get_tensor_by_name(name))
             except (KeyError, ValueError) as error:
                 raise not_found(message.format(name)) from error
-            ends.append(tensor._as_tf_output())
-        return ends
+        return tensors
 
     def close(self):
         self._ends.clear()
+        self._stops = None
         self._session.close()
         self._session = None
         memory.release()
-
-
-def _milliseconds(timeout):
-    return min(max(math.ceil(timeout * 1000), 1), _MAX_MILLISECONDS)
-
-
-@functools.lru_cache(1024)  # deadlines differ, but most are about as far away
-def _options(milliseconds):
-    return config_pb2.RunOptions(timeout_in_ms=milliseconds).SerializeToString()
 
 
 def _array(value):

@@ -68,15 +68,15 @@ class ServedModel:
         """
         return self._signatures.get(name or signatures.DEFAULT_SIGNATURE)
 
-    def run(self, signature_name, inputs, output_filter=(), timeout=None):
+    def run(self, signature_name, inputs, output_filter=(), caller=None):
         """Computes outputs.
 
         Args:
             signature_name: str; empty for the default one.
             inputs: dict of arrays; strings are object arrays of `bytes`.
             output_filter: sequence of str. The outputs wanted; all of them if empty.
-            timeout: float, seconds, optional. Work that has not begun by then does
-                not begin, and what runs is cancelled where the runtime can do that.
+            caller: `Caller`, optional. Once it has left, work that has not begun does
+                not begin, and what runs is stopped where the runtime can do that.
 
         Returns:
             Dict of arrays.
@@ -98,12 +98,14 @@ class ServedModel:
             )
         inputs = _complete(inputs, signature)
         aliases = _wanted(output_filter, signature)
+        signatures.check_inputs(signature.inputs)
+        signatures.check_outputs({a: signature.outputs[a] for a in aliases})
         run = Run(
             tuple(spec.name for spec in signature.inputs.values()),
             self._fetches(signature, aliases),
             [inputs[alias] for alias in signature.inputs],
         )
-        by_name = self.compute(run, "Predict", timeout)
+        by_name = self.compute(run, "Predict", caller)
         return {alias: by_name[signature.outputs[alias].name] for alias in aliases}
 
     def _fetches(self, signature, aliases):
@@ -118,19 +120,21 @@ class ServedModel:
             self._seen_fetches.add(fetches)
         return fetches
 
-    def compute(self, run, api, timeout=None):
+    def compute(self, run, api, caller=None):
         """Does a `Run`, and notes how long it took.
 
         Returns:
             Dict of arrays by the names of the tensors.
         """
+        if caller is not None:
+            caller.check()
         start = time.perf_counter()
-        results = self.execute(run, timeout)
+        results = self.execute(run, caller)
         microseconds = round((time.perf_counter() - start) * 1e6)
         self._latency.observe(microseconds, self.name, api, self.runtime)
         return dict(zip(run.fetches, results, strict=True))
 
-    def execute(self, run, timeout=None):
+    def execute(self, run, caller=None):
         """Does a `Run`; returns its arrays in the order of `run.fetches`."""
         raise NotImplementedError
 

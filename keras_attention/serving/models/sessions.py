@@ -31,9 +31,7 @@ def session_config(options):
 def can_be_stopped(graph_def):
     """Whether cancelling a run of a graph, functions included, may end it earlier.
 
-    TensorFlow finishes graphs of plain operations all the same. For a time limit it
-    hands the run to another thread, and (2.21 at least) leaks memory if it fails: such
-    graphs are better run without one.
+    TensorFlow finishes graphs of plain operations all the same.
     """
     functions = (function.node_def for function in graph_def.library.function)
     nodes = itertools.chain(graph_def.node, *functions)

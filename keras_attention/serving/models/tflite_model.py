@@ -1,12 +1,14 @@
 """A TensorFlow Lite model, as `--prefer_tflite_model` serves it."""
 
-import queue
+import contextlib
+import threading
 import warnings
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from keras_attention.serving.callers import Caller
 from keras_attention.serving.errors import Code, ServingError
 from keras_attention.serving.models import memory
 from keras_attention.serving.models.served_model import ServedModel
@@ -17,8 +19,9 @@ from keras_attention.serving.models.tflite_signatures import read_signatures
 class TfliteModel(ServedModel):
     """Runs `model.tflite`, in one of several interpreters.
 
-    An interpreter answers one request at a time; more requests wait for a free one,
-    until their time is up. What runs is not interrupted.
+    An interpreter answers one request at a time, and takes the shapes of that one's
+    inputs; more requests wait for a free one, until their callers leave. What runs is
+    not interrupted.
 
     Args:
         path: path of the file.
@@ -44,9 +47,8 @@ class TfliteModel(ServedModel):
             raise ServingError(
                 Code.INVALID_ARGUMENT, f"cannot load {path}: {error}"
             ) from error
-        self._free = queue.LifoQueue()  # the last one's memory is still warm
-        for interpreter in interpreters:
-            self._free.put(interpreter)
+        self._free = interpreters
+        self._changed = threading.Condition()
         super().__init__(
             path.parent,
             definitions,
@@ -56,36 +58,56 @@ class TfliteModel(ServedModel):
             options.check_method_names,
         )
 
-    def execute(self, run, timeout=None):
+    def execute(self, run, caller=None):
+        with self._interpreter(caller or Caller()) as interpreter:
+            try:
+                return self._invoke(interpreter, run)
+            except (ValueError, TypeError, RuntimeError) as error:
+                raise ServingError(Code.INVALID_ARGUMENT, str(error)) from error
+
+    @contextlib.contextmanager
+    def _interpreter(self, caller):
+        with caller.telling(self._look_again), self._changed:
+            self._changed.wait_for(
+                lambda: self._free or caller.is_gone(), caller.seconds()
+            )
+            caller.check("Deadline exceeded while waiting to be run")
+            interpreter = self._free.pop()  # the last one's memory is still warm
         try:
-            interpreter = self._free.get(timeout=timeout)
-        except queue.Empty:
-            raise ServingError(
-                Code.DEADLINE_EXCEEDED, "Deadline exceeded while waiting to be run"
-            ) from None
-        try:
-            return self._invoke(interpreter, run)
-        except (ValueError, TypeError, RuntimeError) as error:
-            raise ServingError(Code.INVALID_ARGUMENT, str(error)) from error
+            yield interpreter
         finally:
-            self._free.put(interpreter)
+            with self._changed:
+                self._free.append(interpreter)
+                self._changed.notify_all()  # one alone may just be leaving
+
+    def _look_again(self):
+        with self._changed:
+            self._changed.notify_all()
 
     def _invoke(self, interpreter, run):
-        (signature,) = {self._parts[name][0] for name in (*run.feeds, *run.fetches)}
-        inputs = {}
-        for name, array in zip(run.feeds, run.arrays, strict=True):
-            _, alias, shape = self._parts[name]
-            _check_shape(alias, shape, array)
-            inputs[alias] = array
-        if signature is None:
-            outputs = _invoke_plainly(interpreter, inputs)
-        else:
-            outputs = interpreter.get_signature_runner(signature)(**inputs)
-        return [np.array(outputs[self._parts[name][1]]) for name in run.fetches]
+        """Runs the signatures that are asked for: MultiInference may want several."""
+        arrays = dict(zip(run.feeds, run.arrays, strict=True))
+        outputs = {}
+        for signature in {self._parts[name].signature for name in run.fetches}:
+            feeds = {
+                part.alias: (part, arrays[name])
+                for name in run.feeds
+                if (part := self._parts[name]).signature == signature
+            }
+            fetches = {
+                name: part
+                for name in run.fetches
+                if (part := self._parts[name]).signature == signature
+            }
+            results = _invoke_signature(interpreter, signature, feeds)
+            _check_empty(feeds, fetches.values(), results)
+            _check_rows(feeds, fetches.values(), results)
+            for name, part in fetches.items():
+                outputs[name] = np.array(results[part.alias])
+        return [outputs[name] for name in run.fetches]
 
     def close(self):
-        while not self._free.empty():
-            self._free.get_nowait()
+        self._free.clear()
         memory.release()
 
 
@@ -99,15 +121,72 @@ def _interpreter(content, num_threads):
     return interpreter
 
 
-def _check_shape(alias, shape, array):
+def _invoke_signature(interpreter, signature, feeds):
+    """Returns outputs by alias; `feeds` has `(Part, array)` by alias."""
+    for part, array in feeds.values():
+        _check_shape(part, array)
+    inputs = {alias: array for alias, (_, array) in feeds.items()}
+    try:
+        if signature is None:
+            return _invoke_plainly(interpreter, inputs)
+        return interpreter.get_signature_runner(signature)(**inputs)
+    except RuntimeError as error:
+        others = [
+            _difference(part, array)
+            for part, array in feeds.values()
+            if list(array.shape) != part.stored
+        ]
+        if not others:
+            raise
+        reasons = f"{', '.join(others)}, which the model cannot be resized to: {error}"
+        raise ValueError(reasons) from error
+
+
+def _difference(part, array):
+    sizes = list(array.shape)
+    return f"input {part.public} must be of shape {part.stored}, received {sizes}"
+
+
+def _check_shape(part, array):
     """The interpreter would take what has the right number of values."""
-    fits = array.ndim == len(shape) and all(
-        size in (-1, given) for size, given in zip(shape, array.shape, strict=True)
+    fits = array.ndim == len(part.shape) and all(
+        size in (-1, given) or not part.fixed
+        for size, given in zip(part.shape, array.shape, strict=True)
     )
     if not fits:
         raise ValueError(
-            f"input {alias} must be of shape {shape}, received {list(array.shape)}"
+            f"input {part.public} must be of shape {part.shape}, received "
+            f"{list(array.shape)}"
         )
+
+
+def _check_empty(feeds, outputs, results):
+    """Of nothing the interpreter computes nothing: numbers are what memory held."""
+    empty = [part.public for part, array in feeds.values() if array.size == 0]
+    for part in outputs:
+        if empty and results[part.alias].size:
+            raise ValueError(
+                f"expected values for input {empty[0]}, received none: output "
+                f"{part.public} cannot be computed from an empty tensor"
+            )
+
+
+def _check_rows(feeds, outputs, results):
+    """Finds values that were read as other rows than those they came in.
+
+    Files that say nothing of which sizes are free are resized as asked; a layer of so
+    many features then takes any number of values that it can divide by theirs.
+    """
+    if any(part.fixed or not part.stored for part, _ in feeds.values()):
+        return
+    stored = {part.stored[0] for part, _ in feeds.values()}
+    given = {array.shape[0] for _, array in feeds.values()}
+    if len(stored) != 1 or len(given) != 1:
+        return
+    for part in outputs:
+        array = results[part.alias]
+        if part.stored[:1] == list(stored) and array.shape[:1] != tuple(given):
+            raise ValueError(", ".join(_difference(*feed) for feed in feeds.values()))
 
 
 def _invoke_plainly(interpreter, inputs):

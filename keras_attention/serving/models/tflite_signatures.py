@@ -22,7 +22,10 @@ class Part(NamedTuple):
 
     signature: str | None  # whose runner knows it; None for the file's own tensors
     alias: str  # what it is called there
+    public: str  # what requests call it
     shape: list[int]  # -1 where any size will do
+    stored: list[int]  # of the tensor in the file
+    fixed: bool  # whether sizes other than -1 must be these
 
 
 def read_signatures(content, interpreter):
@@ -77,6 +80,7 @@ def _metadata(content):
 def _from_metadata(definitions, interpreter):
     parts = {}
     sides = interpreter.get_input_details(), interpreter.get_output_details()
+    fixed = _says_what_is_free(sides[0])
     for definition in definitions.values():
         for kind, infos, side in zip(
             ("input", "output"),
@@ -93,8 +97,8 @@ def _from_metadata(definitions, interpreter):
                         f"Signature {kind} {alias} references an unknown tensor: "
                         f"{info.name}"
                     )
-                shape = _shape(known[info.name])
-                parts[info.name] = Part(None, info.name, shape)
+                details = known[info.name]
+                parts[info.name] = _part(None, info.name, alias, details, fixed)
     return definitions, parts
 
 
@@ -121,6 +125,7 @@ def _definitions(signatures, parts):
     definitions = {}
     for signature, sides in signatures.items():
         definition = meta_graph_pb2.SignatureDef(method_name=PREDICT)
+        fixed = _says_what_is_free(sides[0].values())
         for infos, side in zip(
             (definition.inputs, definition.outputs), sides, strict=True
         ):
@@ -132,8 +137,8 @@ def _definitions(signatures, parts):
                 public = alias
                 if signature is None and short[_without_index(alias)] == 1:
                     public = _without_index(alias)
-                shape = _fill(infos[public], tensor, details)
-                parts[tensor] = Part(signature, alias, shape)
+                parts[tensor] = _part(signature, alias, public, details, fixed)
+                _fill(infos[public], tensor, details, parts[tensor].shape)
         definitions[signature or DEFAULT_SIGNATURE] = definition
     return definitions
 
@@ -142,17 +147,26 @@ def _without_index(name):
     return name.split(":", 1)[0]
 
 
-def _fill(info, tensor, details):
+def _fill(info, tensor, details, shape):
     info.name = tensor
     dtype = (
         tf.string if details["dtype"] in (np.bytes_, np.object_) else details["dtype"]
     )
     info.dtype = tf.as_dtype(dtype).as_datatype_enum
     info.tensor_shape.SetInParent()
-    shape = _shape(details)
     for size in shape:
         info.tensor_shape.dim.add(size=size)
-    return shape
+
+
+def _part(signature, alias, public, details, fixed):
+    """Where the file leaves no size open, batches may have any all the same."""
+    stored = [int(size) for size in details["shape"]]
+    shape = _shape(details) if fixed else [-1, *stored[1:]][: len(stored)]
+    return Part(signature, alias, public, shape, stored, fixed)
+
+
+def _says_what_is_free(inputs):
+    return any(-1 in _shape(details) for details in inputs)
 
 
 def _shape(details):

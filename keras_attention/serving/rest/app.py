@@ -5,6 +5,7 @@ import functools
 import time
 from concurrent import futures
 
+from keras_attention.serving.callers import Caller
 from keras_attention.serving.errors import Code, ServingError, http_error
 from keras_attention.serving.logs import get_logger
 from keras_attention.serving.rest.bodies import (
@@ -129,13 +130,13 @@ class RestApp:
             if request is not None:
                 _finish(request, work, failure, status, len(content))
 
-    def _run(self, deadline, asked, body, zipped, headers, request):
+    def _run(self, caller, asked, body, zipped, headers, request):
         """Returns `(bytes, headers)` or a `ServingError`; never raises."""
         try:
             if zipped:
                 limit = self.options.limits.max_decompressed_bytes
-                body = unzip(body, limit, deadline)
-            content = self.answers.answer(asked, body, deadline, request)
+                body = unzip(body, limit, caller)
+            content = self.answers.answer(asked, body, caller, request)
             return zip_for(content, headers)
         except ServingError as error:
             return error
@@ -186,13 +187,13 @@ class _Work:
         state["gone"] = lambda: self._settle(Disconnected())
 
     def begin(self, pool, function, *arguments):
-        """Puts it in line: `function(deadline, *arguments)`."""
-        deadline = time.monotonic() + self._timeout
+        """Puts it in line: `function(caller, *arguments)`."""
+        self._caller = Caller(time.monotonic() + self._timeout)
         self._arguments = arguments
 
         def run():
             arguments, self._arguments = self._arguments, ()
-            result = function(deadline, *arguments)
+            result = function(self._caller, *arguments)
             del arguments
             try:
                 self._loop.call_soon_threadsafe(self._answer, result)
@@ -211,6 +212,8 @@ class _Work:
             result = await self._waiter
         finally:
             timer.cancel()
+            if not self._answered:
+                self._caller.leave()
         if isinstance(result, Exception):
             raise result
         return result

@@ -2,13 +2,10 @@
 
 import asyncio
 import gzip
-import time
 import zlib
 from typing import Any
 
 from keras_attention.serving.errors import (
-    Code,
-    ServingError,
     http_error,
     invalid_argument,
 )
@@ -164,13 +161,13 @@ def is_zipped(headers):
     return True
 
 
-def unzip(body, limit, deadline=None):
+def unzip(body, limit, caller=None):
     """Unpacks gzip; a small body that grows too large is stopped while it grows.
 
     Args:
         body: bytes.
         limit: int, bytes; 0 for none.
-        deadline: float, optional. A time of `time.monotonic`.
+        caller: `Caller`, optional. Once it has left, unpacking ends.
 
     Raises:
         ServingError: if it is no gzip, too large, or takes too long.
@@ -180,8 +177,8 @@ def unzip(body, limit, deadline=None):
     part = None
     try:
         while position < len(body):
-            if deadline is not None and time.monotonic() > deadline:
-                raise ServingError(Code.DEADLINE_EXCEEDED, "Timed out while unpacking")
+            if caller is not None:
+                caller.check("Timed out while unpacking")
             if part is None:  # gzip allows several parts, one behind the other
                 part = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
                 step = _ZIPPED_PIECE

@@ -17,7 +17,7 @@ from keras_attention.serving.responses import (
 )
 from keras_attention.serving.rest import codec, codec_examples, json_numbers, jsontext
 from keras_attention.serving.rest.json_tensor import MAX_NESTING
-from keras_attention.serving.signatures import DEFAULT_SIGNATURE
+from keras_attention.serving.signatures import DEFAULT_SIGNATURE, check_inputs
 
 _VERBS = ("classify", "regress", "predict")
 _VERSION = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
@@ -96,13 +96,13 @@ class Answers:
             "GetModelStatus": self._status,
         }
 
-    def answer(self, route, body, deadline, request):
+    def answer(self, route, body, caller, request):
         """Answers one request.
 
         Args:
             route: `Route`.
             body: bytes.
-            deadline: float of `time.monotonic`, or None.
+            caller: `Caller`, who waits for the answer.
             request: `Request`, which is told which model answers.
 
         Returns:
@@ -112,9 +112,9 @@ class Answers:
             ServingError: in the protocol's words.
         """
         request.target = route.target
-        return self._functions[route.api](route.target, body, deadline, request)
+        return self._functions[route.api](route.target, body, caller, request)
 
-    def _predict(self, target, body, deadline, request):
+    def _predict(self, target, body, caller, request):
         with_arrays = json_numbers.parse(body)
         document = with_arrays or jsontext.parse(body)
         target = target._replace(signature_name=codec.decode_signature_name(document))
@@ -128,30 +128,30 @@ class Answers:
                     raise
                 document = jsontext.parse(body)  # says what is wrong
                 form, inputs = codec.decode_request(document, specs, self.max_nesting)
-            answer = self.core.predict(held, inputs, deadline=deadline)
+            answer = self.core.predict(held, inputs, caller=caller)
         request.target = answer.target
         return codec.encode_response(answer.outputs, form)
 
-    def _classify(self, target, body, deadline, request):
-        result = self._infer(self.core.classify, target, body, deadline, request)
+    def _classify(self, target, body, caller, request):
+        result = self._infer(self.core.classify, target, body, caller, request)
         return codec_examples.encode_classifications(result)
 
-    def _regress(self, target, body, deadline, request):
-        result = self._infer(self.core.regress, target, body, deadline, request)
+    def _regress(self, target, body, caller, request):
+        result = self._infer(self.core.regress, target, body, caller, request)
         return codec_examples.encode_regressions(result)
 
-    def _infer(self, function, target, body, deadline, request):
+    def _infer(self, function, target, body, caller, request):
         document = jsontext.parse(body)
         target = target._replace(signature_name=codec.decode_signature_name(document))
         request.target = target
-        answer = function(target, codec_examples.decode_examples(document), deadline)
+        answer = function(target, codec_examples.decode_examples(document), caller)
         request.target = answer.target
         return answer.outputs
 
-    def _status(self, target, body, deadline, request):
+    def _status(self, target, body, caller, request):
         return _pretty(_as_dict(status_response(self.core, target)))
 
-    def _metadata(self, target, body, deadline, request):
+    def _metadata(self, target, body, caller, request):
         response = metadata_response(self.core, target)
         content = get_model_metadata_pb2.SignatureDefMap()
         response.metadata[METADATA_FIELD].Unpack(content)
@@ -179,6 +179,7 @@ def _input_specs(model, signature_name):
     if not signature.inputs:
         name = signature_name or "DEFAULT"
         raise invalid_argument(f"Failed to get input map for signature: {name}")
+    check_inputs(signature.inputs)
     return signature.inputs
 
 

@@ -3,6 +3,7 @@
 import threading
 import time
 
+from keras_attention.serving.callers import Caller
 from keras_attention.serving.config import as_model_config
 from keras_attention.serving.errors import (
     Code,
@@ -163,7 +164,7 @@ class Repository:
         lives = self._lives.values()
         return all(life.route.latest for life in lives if life.config)
 
-    def reload(self, models, timeout=None):
+    def reload(self, models, timeout=None, caller=None):
         """Serves other models, or the same ones otherwise; or changes nothing.
 
         All is judged first, by what lies on disk. Then each model goes over to its
@@ -178,6 +179,7 @@ class Repository:
                 unloaded.
             timeout: float, seconds to wait for what changed to be loaded; 0 does not
                 wait, and does not raise if it cannot be.
+            caller: `Caller`, optional. Once it has left nobody waits.
 
         Returns:
             When everything that changed is loaded.
@@ -193,7 +195,7 @@ class Repository:
             changed = self._configure(models)
         # Not under the lock: the next change may mend what this one waits for.
         if timeout != 0:
-            if not self._wait_for(changed, timeout):
+            if not self._wait_for(changed, timeout, caller):
                 raise ServingError(
                     Code.DEADLINE_EXCEEDED, "The models are still being loaded"
                 )
@@ -233,26 +235,36 @@ class Repository:
     def _load_one(self, folder, name):
         return self._load(folder, self.options.load, self.metrics, name)
 
-    def _wait_for(self, names, timeout=None):
+    def _wait_for(self, names, timeout=None, caller=None):
         """Waits until these models are loaded, or have failed to.
 
         Returns:
             bool. False if the time is up.
         """
+        caller = caller or Caller()
+        if timeout is None:
+            timeout = caller.seconds()
 
         def is_done(life):
             if not life.is_settled() or not waits(self.options) or life.config is None:
                 return life.is_settled()
             return life.route.latest is not None or life.has_given_up()
 
+        def is_over():
+            over = self._stopping or caller.is_gone()
+            return over or all(is_done(life) for life in lives)
+
         lives = [self._lives[name] for name in names]
-        with self._changed:
-            done = self._changed.wait_for(
-                lambda: self._stopping or all(is_done(life) for life in lives), timeout
-            )
+        with caller.telling(self._look_again), self._changed:
+            done = self._changed.wait_for(is_over, timeout)
             if self._stopping:
                 raise ServingError(Code.UNAVAILABLE, "the server is stopping")
+        caller.check("The models are still being loaded")
         return done
+
+    def _look_again(self):
+        with self._changed:
+            self._changed.notify_all()
 
     def _check_loaded(self):
         """Raises ValueError if there is a model without a version that serves."""

@@ -8,6 +8,7 @@ import grpc
 import pytest
 import tensorflow as tf
 
+from keras_attention.serving.callers import Caller
 from keras_attention.serving.errors import ServingError
 from keras_attention.serving.grpc.profiler import PROFILER_METHODS, Profiler
 
@@ -61,6 +62,17 @@ def test_a_profile_can_be_ended_early(server, tmp_path):
             time.sleep(0.05)
     thread.join(60)
     assert (tmp_path / "s" / "localhost.xplane.pb").exists()
+
+
+def test_a_profile_ends_when_its_caller_leaves(tmp_path):
+    message = PROFILE(duration_ms=100_000, repository_root=str(tmp_path))
+    caller = Caller()
+    timer = threading.Timer(0.1, caller.leave)
+    timer.start()
+    begun = time.monotonic()
+    Profiler().profile(message, caller)
+    assert time.monotonic() - begun < 60
+    timer.join()
 
 
 @pytest.mark.parametrize(

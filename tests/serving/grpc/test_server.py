@@ -27,15 +27,15 @@ class SlowCore:
     def __init__(self):
         self.go = threading.Event()
         self.begun = threading.Semaphore(0)
-        self.deadlines = []
+        self.callers = []
 
     @contextlib.contextmanager
     def use(self, target):
         yield Held(Target(target.name, 7, "", "serving_default"), None)
 
-    def predict(self, held, inputs, output_filter=(), deadline=None):
+    def predict(self, held, inputs, output_filter=(), caller=None):
         name = held.target.name
-        self.deadlines.append(deadline)
+        self.callers.append(caller)
         if name == "bad":
             raise invalid_argument("x" * 5000)
         if name == "foreign":
@@ -96,9 +96,10 @@ def test_a_deadline_is_kept_and_told_to_the_core(serve, core):
     server = serve()
     call = stub(server).Predict
     assert refusal(lambda: call(ask("slow"), timeout=1.0))[0] == "DEADLINE_EXCEEDED"
-    assert core.deadlines[-1] - time.monotonic() < 1.0
+    assert core.callers[-1].deadline - time.monotonic() < 1.0
+    assert core.callers[-1].is_gone()
     call(ask("m"))
-    assert core.deadlines[-1] is None
+    assert core.callers[-1].deadline is None and not core.callers[-1].is_gone()
     # What runs counts as under way until it ends, also for nobody.
     assert not server.requests.drain(0)
     core.go.set()
@@ -123,7 +124,7 @@ def test_what_its_caller_gave_up_before_its_turn_never_runs(serve, core):
         time.sleep(0.01)
     core.go.set()
     first.result(30)
-    assert len(core.deadlines) == 1
+    assert len(core.callers) == 1
 
 
 def test_too_many_requests_are_refused_at_once(serve, core):

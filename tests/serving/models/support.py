@@ -1,10 +1,15 @@
 """Models of every style that a server meets, small and with known answers."""
 
+import threading
+import time
+
 import numpy as np
 import tensorflow as tf
 from flatbuffers import flexbuffers
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
+
+from keras_attention.serving.callers import Caller
 
 v1 = tf.compat.v1
 
@@ -75,6 +80,54 @@ def export_half_plus_two(folder, width=1):
         builder.save()
 
 
+class HalfPlusTwo(tf.Module):
+    """The same of TensorFlow 2, which gives each signature an input of its own."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
+    def regress(self, inputs):
+        spec = {"x": tf.io.FixedLenFeature([1], tf.float32, default_value=[0.0])}
+        return {"outputs": tf.io.parse_example(inputs, spec)["x"] * 0.5 + 2.0}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
+    def classify(self, inputs):
+        y = self.regress(inputs)["outputs"]
+        return {"scores": tf.concat([y, y + 1.0], axis=1)}
+
+
+class Parts(tf.Module):
+    """Words of texts: ragged, sparse and padded, and how many there are."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="text")])
+    def serve(self, text):
+        words = tf.strings.split(text)
+        return {
+            "ragged": words,
+            "sparse": words.to_sparse(),
+            "padded": words.to_tensor(),
+            "number": tf.cast(words.row_lengths(), tf.int32),
+        }
+
+    @tf.function(input_signature=[tf.RaggedTensorSpec([None, None], tf.float32)])
+    def sums(self, x):
+        return {"sum": tf.reduce_sum(x, axis=1)}
+
+
+def export_sparse(folder):
+    """Of TensorFlow 1: the sums of the rows of a sparse input."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.sparse_placeholder(tf.float32, [None, 3], name="x")
+        total = tf.sparse.reduce_sum(x, axis=1)
+        info = v1.saved_model.build_tensor_info
+        signature = v1.saved_model.build_signature_def(
+            {"x": info(x)}, {"y": info(total)}, "tensorflow/serving/predict"
+        )
+        builder = v1.saved_model.builder.SavedModelBuilder(str(folder))
+        builder.add_meta_graph_and_variables(
+            session, ["serve"], signature_def_map={"serving_default": signature}
+        )
+        builder.save()
+
+
 def export_odd(folder, tags=("serve",)):
     """No variables; signatures that speak of what is not there; a string alone."""
     with tf.Graph().as_default(), v1.Session() as session:
@@ -136,6 +189,15 @@ def _regress(inputs, outputs):
     )
 
 
+def leaving(seconds, deadline=False):
+    """A `Caller` that leaves after a while, because of its deadline or without one."""
+    caller = Caller(time.monotonic() + seconds if deadline else None)
+    timer = threading.Timer(seconds, caller.leave)
+    timer.daemon = True
+    timer.start()
+    return caller
+
+
 def example(**features):
     """A serialized `tf.Example` of floats."""
     message = tf.train.Example()
@@ -171,15 +233,16 @@ class Pictures(tf.Module):
 
 
 class Loop(tf.Module):
-    """Counts to n, and takes its time."""
+    """Counts to the largest n, and takes its time."""
 
-    @tf.function(input_signature=[tf.TensorSpec([1], tf.int32, name="n")])
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32, name="n")])
     def serve(self, n):
         def step(i, product):
             return i + 1, product @ product
 
-        i, _ = tf.while_loop(lambda i, _: i < n[0], step, [0, tf.eye(64)])
-        return {"count": i[None]}
+        most = tf.reduce_max(n)
+        i, _ = tf.while_loop(lambda i, _: i < most, step, [0, tf.eye(64)])
+        return {"count": tf.fill(tf.shape(n), i)}
 
 
 class WithDefault(tf.Module):
@@ -228,6 +291,46 @@ class Echo(tf.Module):
         return {"same": tf.reshape(text, [-1, 1]), "number": tf.shape(text)[:1]}
 
 
+def lite_content(folder):
+    """A SavedModel as bytes of a Lite file."""
+    return tf.lite.TFLiteConverter.from_saved_model(str(folder)).convert()
+
+
+class FixedShape(tf.Module):
+    """y = x W, shifted = x + 1 and total, the sum of x; all for one row of two."""
+
+    def __init__(self, shape=(1, 2)):
+        super().__init__()
+        self.serve = tf.function(
+            self.compute,
+            input_signature=[tf.TensorSpec(shape, tf.float32, name="x")],
+        )
+
+    def compute(self, x):
+        y = x @ tf.constant([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+        return {"y": y, "shifted": x + 1.0, "total": tf.reduce_sum(x)}
+
+
+class FixedGraph(tf.Module):
+    """A row of four as two of two, which no other number of rows can become."""
+
+    @tf.function(input_signature=[tf.TensorSpec([1, 4], tf.float32, name="x")])
+    def serve(self, x):
+        return {"y": tf.reshape(x, [1, 2, 2]) * tf.constant([[1.0, 2.0]])}
+
+
+class TwoLite(tf.Module):
+    """Signatures as MultiInference wants them, of numbers instead of examples."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
+    def regress(self, inputs):
+        return {"outputs": tf.ones(tf.shape(inputs)) * 2.0}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="inputs")])
+    def classify(self, inputs):
+        return {"scores": tf.ones(tf.shape(inputs)[:1])[:, None] * [[3.0, 4.0]]}
+
+
 def lite_echo(folder, signature_defs=None):
     """`Echo` as bytes of a Lite file.
 
@@ -237,10 +340,14 @@ def lite_echo(folder, signature_defs=None):
             the converter's signature alone, and with it in `{}` there is none at all.
     """
     export_module(Echo(), folder)
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder))
-    content = converter.convert()
+    content = lite_content(folder)
     if signature_defs is None:
         return content
+    return with_signature_defs(content, signature_defs)
+
+
+def with_signature_defs(content, signature_defs):
+    """A Lite file with SignatureDefs in its metadata, instead of what it had."""
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
     model.signatureDefs = None
     if signature_defs:
@@ -271,5 +378,4 @@ def export_tflite(folder):
 
     shifted = Shifted()
     tf.saved_model.save(shifted, str(folder / "lite"), signatures=shifted.serve)
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / "lite"))
-    (folder / "model.tflite").write_bytes(converter.convert())
+    (folder / "model.tflite").write_bytes(lite_content(folder / "lite"))

@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 
+from keras_attention.serving.callers import Caller
 from keras_attention.serving.errors import Code, ServingError, invalid_argument
 from keras_attention.serving.metrics import Metrics
 from keras_attention.serving.models.batching import BatchedModel
@@ -14,10 +15,14 @@ from keras_attention.serving.models.served_model import Run, ServedModel
 from keras_attention.serving.options import BatchingParameters, LoadOptions
 from tests.serving.models.support import (
     Lengths,
+    Loop,
     Many,
     export_half_plus_two,
     export_module,
 )
+from tests.serving.support import eventually
+
+FOR_EVER = np.int32([2**31 - 1])
 
 
 class Gated(ServedModel):
@@ -29,7 +34,7 @@ class Gated(ServedModel):
     def __init__(self):
         super().__init__(None, {}, Metrics(), "gated", "test")
         self.batches = []
-        self.timeouts = []
+        self.callers = []
         self.threads = []
         self.running = self.most_running = 0
         self.lock = threading.Lock()
@@ -37,10 +42,10 @@ class Gated(ServedModel):
         self.gate = threading.Event()
         self.closed = False
 
-    def execute(self, run, timeout=None):
+    def execute(self, run, caller=None):
         (array,) = run.arrays
         self.batches.append(array.copy())
-        self.timeouts.append(timeout)
+        self.callers.append(caller)
         self.threads.append(threading.current_thread())
         with self.lock:
             self.running += 1
@@ -85,19 +90,19 @@ def run(*values, fetch="y", width=1):
     return Run(("x",), (fetch,), [array])
 
 
-class Caller(threading.Thread):
+class Asker(threading.Thread):
     """Asks from a thread of its own."""
 
-    def __init__(self, model, run, timeout=None):
+    def __init__(self, model, run, caller=None):
         super().__init__(daemon=True)
-        self.arguments = model, run, timeout
+        self.arguments = model, run, caller
         self.answer = None
         self.start()
 
     def run(self):
-        model, run, timeout = self.arguments
+        model, run, caller = self.arguments
         try:
-            self.answer = model.execute(run, timeout)[0].tolist()
+            self.answer = model.execute(run, caller)[0].tolist()
         except ServingError as error:
             self.answer = error
 
@@ -119,7 +124,7 @@ def wait_for(model, depth):
 
 def hold(gated, model):
     """Occupies the only thread, so that what follows has to wait."""
-    first = Caller(model, run(0))
+    first = Asker(model, run(0))
     assert gated.begun.acquire(timeout=30)
     return first
 
@@ -127,7 +132,7 @@ def hold(gated, model):
 def test_what_waits_runs_together(gated, batched):
     model = batched()
     first = hold(gated, model)
-    callers = [Caller(model, run(*values)) for values in ((1,), (2, 3), (4,))]
+    callers = [Asker(model, run(*values)) for values in ((1,), (2, 3), (4,))]
     wait_for(model, 3)
     gated.gate.set()
     answers = [caller.result() for caller in callers]
@@ -141,7 +146,7 @@ def test_what_waits_runs_together(gated, batched):
 def test_where_nobody_waits_the_caller_runs_its_own_batch(gated, batched):
     model = batched()
     first = hold(gated, model)
-    second = Caller(model, run(1))
+    second = Asker(model, run(1))
     wait_for(model, 1)
     gated.gate.set()
     assert (first.result(), second.result()) == ([[0.0]], [[2.0]])
@@ -150,14 +155,14 @@ def test_where_nobody_waits_the_caller_runs_its_own_batch(gated, batched):
 
 def test_no_more_batches_run_at_once_than_there_are_threads(gated, batched):
     model = batched(num_batch_threads=2, max_batch_size=1, max_enqueued_batches=100)
-    callers = [Caller(model, run(i)) for i in range(10)]
+    callers = [Asker(model, run(i)) for i in range(10)]
     for _ in range(2):
         assert gated.begun.acquire(timeout=30)
     wait_for(model, 8)
     gated.gate.set()
     assert [caller.result() for caller in callers] == [[[2.0 * i]] for i in range(10)]
     assert gated.most_running == 2
-    callers = [Caller(model, run(i)) for i in range(50)]
+    callers = [Asker(model, run(i)) for i in range(50)]
     assert [caller.result() for caller in callers] == [[[2.0 * i]] for i in range(50)]
     assert gated.most_running == 2
     depth = ":tensorflow:serving:batching_session:queue_depth"
@@ -167,7 +172,7 @@ def test_no_more_batches_run_at_once_than_there_are_threads(gated, batched):
 def test_a_batch_waits_for_others_until_its_time_is_up(gated, batched):
     gated.gate.set()
     model = batched(batch_timeout_micros=300_000)
-    callers = [Caller(model, run(i)) for i in range(4)]
+    callers = [Asker(model, run(i)) for i in range(4)]
     assert [caller.result() for caller in callers] == [[[2.0 * i]] for i in range(4)]
     assert [len(batch) for batch in gated.batches] == [4]
 
@@ -175,14 +180,14 @@ def test_a_batch_waits_for_others_until_its_time_is_up(gated, batched):
 def test_a_full_batch_waits_for_nobody(gated, batched):
     gated.gate.set()
     model = batched(max_batch_size=2, batch_timeout_micros=10**9)
-    callers = [Caller(model, run(i)) for i in range(4)]
+    callers = [Asker(model, run(i)) for i in range(4)]
     assert [caller.result() for caller in callers] == [[[2.0 * i]] for i in range(4)]
 
 
 def test_a_bad_request_harms_nobody_else(gated, batched):
     model = batched()
     hold(gated, model)
-    callers = [Caller(model, run(value)) for value in (1, -1, 3)]
+    callers = [Asker(model, run(value)) for value in (1, -1, 3)]
     wait_for(model, 3)
     gated.gate.set()
     good, bad, other = [caller.result() for caller in callers]
@@ -194,7 +199,7 @@ def test_a_bad_request_harms_nobody_else(gated, batched):
 def test_requests_of_other_widths(gated, batched, pad):
     model = batched(pad_variable_length_inputs=pad)
     hold(gated, model)
-    callers = [Caller(model, run(1, width=2)), Caller(model, run(2, width=3))]
+    callers = [Asker(model, run(1, width=2)), Asker(model, run(2, width=3))]
     wait_for(model, 2)
     gated.gate.set()
     narrow, wide = [caller.result() for caller in callers]
@@ -206,7 +211,7 @@ def test_requests_of_other_widths(gated, batched, pad):
 def test_requests_of_one_width_still_run_together(gated, batched):
     model = batched()
     hold(gated, model)
-    callers = [Caller(model, run(i, width=i % 2 + 1)) for i in range(4)]
+    callers = [Asker(model, run(i, width=i % 2 + 1)) for i in range(4)]
     wait_for(model, 4)
     gated.gate.set()
     assert [caller.result() for caller in callers] == [
@@ -218,8 +223,8 @@ def test_requests_of_one_width_still_run_together(gated, batched):
 def test_batches_have_an_allowed_size(gated, batched):
     gated.gate.set()
     model = batched(allowed_batch_sizes=(2, 8))
-    assert Caller(model, run(1)).result() == [[2.0]]
-    assert Caller(model, run(1, 2, 3)).result() == [[2.0], [4.0], [6.0]]
+    assert Asker(model, run(1)).result() == [[2.0]]
+    assert Asker(model, run(1, 2, 3)).result() == [[2.0], [4.0], [6.0]]
     assert [batch.ravel().tolist() for batch in gated.batches] == [
         [1, 1],
         [1, 2, 3, 1, 1, 1, 1, 1],
@@ -228,22 +233,22 @@ def test_batches_have_an_allowed_size(gated, batched):
 
 def test_large_requests_are_split_where_that_is_wanted(gated, batched):
     gated.gate.set()
-    error = Caller(batched(), run(*range(9))).result()
+    error = Asker(batched(), run(*range(9))).result()
     assert error.code is Code.INVALID_ARGUMENT
     assert error.message == "Task size 9 is larger than maximum input batch size 8"
     model = batched(
         max_batch_size=20, enable_large_batch_splitting=True, max_execution_batch_size=4
     )
-    assert Caller(model, run(*range(9))).result() == [[2.0 * i] for i in range(9)]
+    assert Asker(model, run(*range(9))).result() == [[2.0 * i] for i in range(9)]
     assert [len(batch) for batch in gated.batches] == [4, 4, 1]
 
 
 def test_a_full_queue_refuses(gated, batched):
     model = batched(max_batch_size=1, max_enqueued_batches=2)
     hold(gated, model)
-    callers = [Caller(model, run(i)) for i in (1, 2)]
+    callers = [Asker(model, run(i)) for i in (1, 2)]
     wait_for(model, 2)
-    error = Caller(model, run(3)).result()
+    error = Asker(model, run(3)).result()
     assert error.code is Code.UNAVAILABLE
     assert error.message == (
         "The batch scheduling queue to which this task was submitted is full; "
@@ -256,11 +261,12 @@ def test_a_full_queue_refuses(gated, batched):
 def test_what_is_late_is_told_at_once_and_not_run(gated, batched):
     model = batched()
     hold(gated, model)
-    late, patient = Caller(model, run(1), timeout=0.01), Caller(model, run(2))
+    late = Asker(model, run(1), Caller(time.monotonic() + 0.01))
+    patient = Asker(model, run(2))
     error = late.result()  # although the only thread is still held
     assert error.code is Code.DEADLINE_EXCEEDED
     assert error.message == "Run() timeout exceeded while waiting in batching queue"
-    wait_for(model, 2)
+    wait_for(model, 1)
     gated.gate.set()
     assert patient.result() == [[4.0]]
     assert gated.batches[1].tolist() == [[2.0]]
@@ -269,12 +275,50 @@ def test_what_is_late_is_told_at_once_and_not_run(gated, batched):
 def test_a_batch_may_take_as_long_as_its_most_patient_request(gated, batched):
     model = batched()
     hold(gated, model)
-    callers = [Caller(model, run(i), timeout=100.0 * i) for i in (1, 2)]
+    now = time.monotonic()
+    askers = [Asker(model, run(i), Caller(now + 100.0 * i)) for i in (1, 2)]
     wait_for(model, 2)
     gated.gate.set()
-    assert [caller.result() for caller in callers] == [[[2.0]], [[4.0]]]
-    unhurried, hurried = gated.timeouts
-    assert unhurried is None and 100 < hurried <= 200
+    assert [asker.result() for asker in askers] == [[[2.0]], [[4.0]]]
+    unhurried, hurried = gated.callers
+    assert unhurried is None and hurried.deadline == now + 200
+
+
+def test_what_waits_is_dropped_when_its_caller_leaves(gated, batched):
+    model = batched(max_batch_size=2, max_enqueued_batches=1)
+    hold(gated, model)
+    leaving = Caller()
+    gone, patient = Asker(model, run(1), leaving), Asker(model, run(2))
+    wait_for(model, 2)
+    leaving.leave()
+    error = gone.result()  # although the only thread is still held
+    assert error.code is Code.CANCELLED
+    third = Asker(model, run(3))  # in the place that is free again
+    wait_for(model, 2)
+    gated.gate.set()
+    assert [patient.result(), third.result()] == [[[4.0]], [[6.0]]]
+    assert gated.batches[1].tolist() == [[2.0], [3.0]]
+
+
+def test_a_batch_is_stopped_when_the_last_of_its_callers_has_left(tmp_path):
+    export_module(Loop(), tmp_path / "1")
+    batching = BatchingParameters(
+        max_batch_size=2, num_batch_threads=1, batch_timeout_micros=10**9
+    )
+    model = load_model(tmp_path / "1", LoadOptions(batching=batching))
+    for_ever = Run(("serving_default_n:0",), ("PartitionedCall:0",), [FOR_EVER])
+    callers = [Caller(), Caller()]
+    first, second = [Asker(model, for_ever, caller) for caller in callers]
+    eventually(lambda: model._queues._num_running == 1)
+    callers[0].leave()
+    assert first.result().code is Code.CANCELLED  # although the other's run goes on
+    assert model._queues._num_running == 1
+    callers[1].leave()
+    assert second.result().code is Code.CANCELLED
+    eventually(lambda: model._queues._num_running == 0)
+    numbers = {"n": np.int32([3, 2])}
+    assert model.run("", numbers, caller=Caller())["count"].tolist() == [3, 3]
+    model.close()
 
 
 @pytest.mark.parametrize(
@@ -286,14 +330,14 @@ def test_a_batch_may_take_as_long_as_its_most_patient_request(gated, batched):
 )
 def test_outputs_need_a_batch_axis(gated, batched, fetch, message):
     gated.gate.set()
-    error = Caller(batched(), run(1, 2, fetch=fetch)).result()
+    error = Asker(batched(), run(1, 2, fetch=fetch)).result()
     assert error.code is Code.FAILED_PRECONDITION and message in error.message
 
 
 def test_other_outputs_wait_in_another_queue(gated, batched):
     model = batched()
     hold(gated, model)
-    callers = [Caller(model, run(1)), Caller(model, run(2, fetch="first"))]
+    callers = [Asker(model, run(1)), Asker(model, run(2, fetch="first"))]
     wait_for(model, 2)
     gated.gate.set()
     assert [caller.result() for caller in callers] == [[[2.0]], [[2.0]]]
@@ -302,7 +346,7 @@ def test_other_outputs_wait_in_another_queue(gated, batched):
 
 def test_closing_finishes_what_waits(gated, batched):
     model = batched(batch_timeout_micros=10**9)
-    caller = Caller(model, run(1))
+    caller = Asker(model, run(1))
     wait_for(model, 1)
     gated.gate.set()
     model.close()

@@ -1,11 +1,13 @@
 """What a model took is there for the next one."""
 
 import shutil
+import time
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_attention.serving.callers import Caller
 from keras_attention.serving.errors import ServingError
 from keras_attention.serving.models.loading import load_model
 from keras_attention.serving.versions.repository import load_version
@@ -64,7 +66,7 @@ def test_memory_does_not_grow_with_requests_that_fail(tmp_path):
     def fail(times):
         for _ in range(times):
             with pytest.raises(ServingError, match="size-incompatible"):
-                model.run("", wrong, timeout=60.0)
+                model.run("", wrong, caller=Caller(time.monotonic() + 60.0))
         return resident_megabytes()
 
     before = fail(5_000)

@@ -1,8 +1,10 @@
 """A loaded model runs as the original does, with all that it brought along."""
 
+import contextlib
 import io
 import itertools
 import threading
+import time
 import weakref
 
 import numpy as np
@@ -12,6 +14,7 @@ import tensorflow as tf
 import tensorflow_text
 
 from keras_attention.serving import tensors
+from keras_attention.serving.callers import Caller
 from keras_attention.serving.errors import Code, ServingError
 from keras_attention.serving.models.loading import load_model
 from keras_attention.serving.options import LoadOptions
@@ -22,6 +25,7 @@ from tests.serving.models.support import (
     export_module,
     export_odd,
     export_words,
+    leaving,
 )
 from tests.serving.support import TEXTS, export_calculator
 
@@ -122,29 +126,95 @@ def test_a_model_that_cannot_be_read_says_why(tmp_path):
     assert str(tmp_path) in caught.value.message
 
 
+FOR_EVER = {"n": np.int32([2**31 - 1])}
+
+
 @pytest.fixture(scope="module")
-def loop(tmp_path_factory):
+def loop_of(tmp_path_factory):
+    """A model that counts, in a session of so many threads; 0 for any number."""
     folder = tmp_path_factory.mktemp("loop") / "1"
     export_module(Loop(), folder)
-    model = load_model(folder)
-    yield model
-    model.close()
+    made = {}
+
+    def load(threads):
+        if threads not in made:
+            options = LoadOptions(inter_op_parallelism=threads)
+            made[threads] = load_model(folder, options)
+        return made[threads]
+
+    yield load
+    for model in made.values():
+        model.close()
+
+
+@pytest.fixture(scope="module")
+def loop(loop_of):
+    return loop_of(0)
 
 
 def test_a_run_that_takes_too_long_is_cancelled(loop):
-    for_ever = {"n": np.int32([2**31 - 1])}
     with pytest.raises(ServingError) as caught:
-        loop.run("", for_ever, timeout=0.05)
+        loop.run("", FOR_EVER, caller=leaving(0.05, deadline=True))
     assert caught.value.code is Code.DEADLINE_EXCEEDED
-    assert loop.run("", {"n": np.int32([3])}, timeout=60.0)["count"].tolist() == [3]
+    assert caught.value.message == "Timed out waiting for notification"
+    assert loop.run("", {"n": np.int32([3])}, caller=Caller())["count"].tolist() == [3]
     assert loop.run("", {"n": np.int32([4])})["count"].tolist() == [4]
+
+
+@pytest.mark.parametrize("threads", [0, 1])
+def test_a_run_whose_caller_leaves_is_stopped_and_nobody_else_s(loop_of, threads):
+    loop = loop_of(threads)
+    started = time.monotonic()
+    stopped = []
+
+    def ask():
+        with pytest.raises(ServingError) as caught:
+            loop.run("", FOR_EVER, caller=leaving(0.2))
+        stopped.append(caught.value.code)
+
+    askers = [threading.Thread(target=ask) for _ in range(3)]
+    for asker in askers:
+        asker.start()
+    if threads == 0:  # one thread is busy
+        patient = loop.run("", {"n": np.int32([2000])}, caller=Caller())
+        assert patient["count"].tolist() == [2000]
+    for asker in askers:
+        asker.join(30)
+    assert stopped == [Code.CANCELLED] * 3
+    assert time.monotonic() - started < 20
+    assert loop.run("", {"n": np.int32([3])}, caller=Caller())["count"].tolist() == [3]
+
+
+def test_a_run_for_nobody_does_not_begin(loop):
+    caller = Caller()
+    caller.leave()
+    with pytest.raises(ServingError, match="CANCELLED"):
+        loop.run("", FOR_EVER, caller=caller)
+
+
+def test_whenever_a_caller_leaves_later_runs_are_whole(loop):
+    """Also in the very moment in which the run ends."""
+    rng = np.random.default_rng(0)
+    for i in range(60):
+        with contextlib.suppress(ServingError):
+            loop.run("", {"n": np.int32([20])}, caller=leaving(rng.uniform(0, 0.002)))
+        count = loop.run("", {"n": np.int32([i])}, caller=Caller())["count"]
+        assert count.tolist() == [i]
+
+
+class Late(Caller):
+    """Whose deadline passes while the model is at work."""
+
+    def check(self, late=""):
+        if late:
+            raise ServingError(Code.DEADLINE_EXCEEDED, late)
 
 
 def test_what_cannot_be_stopped_is_late_all_the_same(tmp_path):
     export_calculator(tmp_path / "1")
     model = load_model(tmp_path / "1")
     with pytest.raises(ServingError) as caught:
-        model.run("", {"x": np.ones([1, 2], np.float32)}, timeout=1e-9)
+        model.run("", {"x": np.ones([1, 2], np.float32)}, caller=Late())
     assert caught.value.code is Code.DEADLINE_EXCEEDED
     model.close()
 
@@ -153,7 +223,7 @@ def test_a_slow_run_holds_up_no_other(loop):
     loop.run("", {"n": np.int32([1])})
     slow = threading.Thread(
         target=lambda: pytest.raises(
-            ServingError, loop.run, "", {"n": np.int32([2**31 - 1])}, timeout=2.0
+            ServingError, loop.run, "", FOR_EVER, caller=leaving(2.0)
         )
     )
     slow.start()

@@ -1,17 +1,37 @@
 """TensorFlow Lite models are served where that is preferred, and there."""
 
+import dataclasses
 import threading
+import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
+from keras_attention.serving.callers import Caller
 from keras_attention.serving.errors import ServingError
 from keras_attention.serving.metrics import Metrics
+from keras_attention.serving.models.inference import (
+    CLASSIFY,
+    REGRESS,
+    multi_inference,
+)
 from keras_attention.serving.models.loading import load_model
 from keras_attention.serving.models.tflite_model import TfliteModel
-from keras_attention.serving.options import LoadOptions
-from tests.serving.models.support import export_tflite, lite_echo
+from keras_attention.serving.options import BatchingParameters, LoadOptions
+from tests.serving.models.support import (
+    FixedGraph,
+    FixedShape,
+    TwoLite,
+    example,
+    export_module,
+    export_tflite,
+    leaving,
+    lite_content,
+    lite_echo,
+    with_signature_defs,
+)
 
 LITE = LoadOptions(prefer_tflite_model=True, num_tflite_interpreters=2)
 X = np.float32([[1, 2], [3, 4], [5, 6]])
@@ -95,6 +115,121 @@ def load_lite(path, content):
     return TfliteModel(path, LITE, Metrics(), "m")
 
 
+@pytest.fixture(scope="module", params=["signature", "metadata", "nothing"])
+def fixed(request, tmp_path_factory):
+    """A file that knows one shape, with a signature, one in its metadata, or none."""
+    folder = tmp_path_factory.mktemp("fixed")
+    export_module(FixedShape(), folder / "1")
+    content = lite_content(folder / "1")
+    if request.param == "nothing":
+        content = with_signature_defs(content, {})
+    if request.param == "metadata":
+        plain = load_lite(folder / "plain", with_signature_defs(content, {}))
+        definition = plain.signature_defs["serving_default"]
+        written = {"serving_default": definition.SerializeToString()}
+        content = with_signature_defs(content, written)
+    model = load_lite(folder / "model.tflite", content)
+    (name,) = model.signature("").inputs
+    yield model, name
+    model.close()
+
+
+def outputs_of(model, name, x):
+    outputs = model.run("", {name: np.float32(x)}).values()
+    return sorted((output.tolist() for output in outputs), key=str)
+
+
+def test_a_file_of_one_shape_takes_batches_of_any_size(fixed):
+    model, name = fixed
+    weights = np.float32([[1, 2, 3], [4, 5, 6]])
+    for rows in (3, 1, 2, 3):
+        x = X[:rows]
+        expected = [(x @ weights).tolist(), (x + 1).tolist(), x.sum().tolist()]
+        assert outputs_of(model, name, x) == sorted(expected, key=str)
+
+
+@pytest.mark.parametrize(
+    ("shape", "stored"),
+    [([2], "-?1, 2"), ([1, 1, 2], "-?1, 2"), ([1, 4], "1, 2"), ([2, 3], "1, 2")],
+)
+def test_values_are_not_read_as_other_rows(fixed, shape, stored):
+    """A layer of two features would take any number of values that two divide."""
+    model, name = fixed
+    expected = rf"{name} must be of shape \[{stored}\], received \[{str(shape)[1:-1]}\]"
+    with pytest.raises(ServingError, match=expected) as caught:
+        model.run("", {name: np.ones(shape, np.float32)})
+    assert caught.value.code.name == "INVALID_ARGUMENT"
+    assert outputs_of(model, name, X[:1])[2] == [[9.0, 12.0, 15.0]]
+
+
+def test_other_sizes_are_taken_where_the_model_can(tmp_path):
+    export_module(FixedShape(), tmp_path / "1")
+    model = load_lite(tmp_path / "model.tflite", lite_content(tmp_path / "1"))
+    x = np.ones([1, 4], np.float32)
+    assert model.run("", {"x": x}, ["shifted"])["shifted"].tolist() == [[2.0] * 4]
+    definition = model.signature_defs["serving_default"]
+    sizes = [dim.size for dim in definition.inputs["x"].tensor_shape.dim]
+    assert sizes == [-1, 2]  # so that clients send batches
+
+
+def test_what_cannot_be_resized_says_so_and_harms_nothing(tmp_path):
+    export_module(FixedGraph(), tmp_path / "1")
+    model = load_lite(tmp_path / "model.tflite", lite_content(tmp_path / "1"))
+    for _ in range(2):
+        for rows in (3, 2):
+            with pytest.raises(ServingError, match="x must be of shape .1, 4., rece"):
+                model.run("", {"x": np.ones([rows, 4], np.float32)})
+        y = model.run("", {"x": np.float32([[1, 2, 3, 4]])})["y"]
+        assert y.tolist() == [[[1, 4], [3, 8]]]
+
+
+def test_nothing_is_computed_from_nothing(lite):
+    nothing = np.zeros([0, 2], np.float32)
+    outputs = lite.run("", {"x": nothing})
+    assert [output.shape for output in outputs.values()] == [(0,), (0, 2)]
+
+
+def test_numbers_are_not_made_up_where_nothing_came(fixed):
+    model, name = fixed
+    with pytest.raises(ServingError, match=f"expected values for input {name}"):
+        model.run("", {name: np.zeros([0, 2], np.float32)})
+
+
+def test_requests_of_a_file_of_one_shape_run_together(tmp_path):
+    export_module(FixedShape(), tmp_path / "1")
+    (tmp_path / "1" / "model.tflite").write_bytes(lite_content(tmp_path / "1"))
+    batching = BatchingParameters(max_batch_size=4, batch_timeout_micros=200_000)
+    options = dataclasses.replace(LITE, batching=batching)
+    model = load_model(tmp_path / "1", options)
+    answers = {}
+
+    def ask(i):
+        x = np.full([1, 2], i, np.float32)
+        answers[i] = model.run("", {"x": x}, ["shifted"])["shifted"].tolist()
+
+    threads = [threading.Thread(target=ask, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == {i: [[i + 1.0] * 2] for i in range(4)}
+    runs = ":tensorflow:serving:batching_session:wrapped_run_count"
+    assert model.metrics.counter(runs).value() < 4
+    model.close()
+
+
+def test_several_of_its_signatures_read_the_same_examples(tmp_path):
+    two = TwoLite()
+    signatures = {"regress": two.regress, "classify": two.classify}
+    tf.saved_model.save(two, str(tmp_path / "1"), signatures=signatures)
+    model = load_lite(tmp_path / "model.tflite", lite_content(tmp_path / "1"))
+    tasks = [("regress", REGRESS), ("classify", CLASSIFY)]
+    values, classes = multi_inference(model, tasks, [example(x=1.0), example()])
+    assert [item.value for item in values.regression_result.regressions] == [2.0, 2.0]
+    for item in classes.classification_result.classifications:
+        assert [c.score for c in item.classes] == [3.0, 4.0]
+
+
 TEXTS = [b"one", b"", b"z\0", "\u00e9".encode()]
 
 
@@ -150,10 +285,11 @@ def test_metadata_that_do_not_fit_are_refused(tmp_path, serialized, message):
 
 
 def test_waiting_for_an_interpreter_has_an_end(lite):
-    held = [lite._free.get() for _ in range(2)]
-    with pytest.raises(ServingError) as caught:
-        lite.run("", {"x": X}, timeout=0.01)
-    assert caught.value.code.name == "DEADLINE_EXCEEDED"
-    for interpreter in held:
-        lite._free.put(interpreter)
-    assert lite.run("", {"x": X}, timeout=60.0)["y"].tolist() == (3 * X).tolist()
+    with lite._interpreter(Caller()), lite._interpreter(Caller()):
+        late = Caller(time.monotonic() + 0.01)
+        for caller, code in ((late, "DEADLINE_EXCEEDED"), (leaving(0.01), "CANCELLED")):
+            with pytest.raises(ServingError) as caught:
+                lite.run("", {"x": X}, caller=caller)
+            assert caught.value.code.name == code
+    patient = Caller(time.monotonic() + 60.0)
+    assert lite.run("", {"x": X}, caller=patient)["y"].tolist() == (3 * X).tolist()

@@ -10,6 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
+from keras_attention.serving import callers
 from keras_attention.serving.errors import ServingError
 from keras_attention.serving.options import Limits
 from keras_attention.serving.rest.bodies import unzip
@@ -150,7 +151,7 @@ def test_unpacking_ends_at_the_deadline():
     packed = gzip.compress(b"") * 2_000_000
     begun = time.monotonic()
     with pytest.raises(ServingError, match="DEADLINE_EXCEEDED"):
-        unzip(packed, 10, begun + 0.1)
+        unzip(packed, 10, callers.Caller(begun + 0.1))
     assert time.monotonic() - begun < 5
 
 

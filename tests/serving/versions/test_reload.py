@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from keras_attention.serving.callers import Caller
 from keras_attention.serving.config import ModelConfig, VersionPolicy
 from keras_attention.serving.errors import Code, ServingError
 from keras_attention.serving.options import ServerOptions
@@ -195,6 +196,20 @@ def test_a_reload_waits_no_longer_than_it_is_told_to(base_path, other):
         models = {"m": base_path, "other": other}
         with pytest.raises(ServingError, match="DEADLINE_EXCEEDED: .*being loaded"):
             repository.reload(models, timeout=0.05)
+        gate.set()
+        eventually(lambda: states_of(repository, "other") == {1: "AVAILABLE"})
+
+
+def test_a_reload_goes_on_when_its_caller_has_left_and_nobody_waits(base_path, other):
+    loader = Loader()
+    with serving({"m": base_path}, loader) as repository:
+        gate = loader.gate("other", 1)
+        caller = Caller()
+        timer = threading.Timer(0.1, caller.leave)
+        timer.start()
+        with pytest.raises(ServingError, match="CANCELLED"):
+            repository.reload({"m": base_path, "other": other}, caller=caller)
+        timer.join()
         gate.set()
         eventually(lambda: states_of(repository, "other") == {1: "AVAILABLE"})
 
