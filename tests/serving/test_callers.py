@@ -103,8 +103,9 @@ def cancel_at_socket(server):
 def end_channel(server):
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        stub.Predict.future(request_of(FOR_EVER))
+        call = stub.Predict.future(request_of(FOR_EVER))  # or it would end at once
         yield
+    assert call.done()
     yield
 
 

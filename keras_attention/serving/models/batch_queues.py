@@ -159,7 +159,7 @@ class BatchQueues:
     def drop(self, key, tasks):
         """Takes tasks out that have not begun, and that nobody waits for any more."""
         with self._changed:
-            queue = self._queues.get(key, ())
+            queue = self._queues.get(key, deque())
             for batch in list(queue):
                 left = [task for task in batch.tasks if task not in tasks]
                 if len(left) == len(batch.tasks):

@@ -11,6 +11,7 @@ from keras_attention.serving.callers import Caller
 from keras_attention.serving.errors import ServingError
 from keras_attention.serving.models.loading import load_model
 from keras_attention.serving.versions.repository import load_version
+from tests.serving.models.support import Loop, export_module, leaving
 from tests.serving.support import (
     eventually,
     export_calculator,
@@ -71,4 +72,21 @@ def test_memory_does_not_grow_with_requests_that_fail(tmp_path):
 
     before = fail(5_000)
     assert fail(40_000) - before < 10  # it was 27
+    model.close()
+
+
+@needs_resident
+def test_memory_does_not_grow_with_loops_that_are_stopped(tmp_path):
+    export_module(Loop(), tmp_path / "1")
+    model = load_model(tmp_path / "1")
+    for_ever = {"n": np.int32([2**31 - 1])}
+
+    def stop(times):
+        for _ in range(times):
+            with pytest.raises(ServingError, match="CANCELLED"):
+                model.run("", for_ever, caller=leaving(0.001))
+        return resident_megabytes()
+
+    before = stop(300)
+    assert stop(1500) - before < 0.8  # it was 1.2
     model.close()
