@@ -75,6 +75,7 @@ def test_memory_does_not_grow_with_requests_that_fail(tmp_path):
     model.close()
 
 
+@pytest.mark.slow
 @needs_resident
 def test_memory_does_not_grow_with_loops_that_are_stopped(tmp_path):
     export_module(Loop(), tmp_path / "1")
