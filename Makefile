@@ -7,7 +7,7 @@
 #     make bench        benchmarks
 #     make docs         writes docs/cli.md and docs/recipes.md anew
 #     make check-docs   whether what pages say and show is so
-#     make protos       compiles keras_attention/serving/protos anew
+#     make protos       compiles keras_attention/serving/wire/protos anew
 #     make dist         builds dist/: an sdist, and from it a wheel
 #     make try-wheel    that, and tries the wheel in a clean environment
 #     make check-release TAG=v0.1.0   whether this can be released under that tag

@@ -26,8 +26,8 @@ import keras
 import numpy as np
 
 from keras_attention.decoding.beam import beam_search
+from keras_attention.decoding.greedy import greedy_search
 from keras_attention.decoding.options import DecodingOptions
-from keras_attention.decoding.paths import greedy_search
 from keras_attention.decoding.search import compiled
 from keras_attention.models.transformer import PRESETS, Transformer
 from keras_attention.special_tokens import END_ID

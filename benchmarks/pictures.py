@@ -19,8 +19,8 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from keras_attention.data.augmentation import Augmentation
-from keras_attention.data.images import load_pixels
+from keras_attention.data.images.augmentation import Augmentation
+from keras_attention.data.images.sources import load_pixels
 
 COUNT = 200
 

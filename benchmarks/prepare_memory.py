@@ -19,8 +19,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from keras_attention.data.text.translations import PairFiles, prepare, train_tokenizers
 from keras_attention.data.tokenizer import Tokenizer
-from keras_attention.data.translations import PairFiles, prepare, train_tokenizers
 
 SYLLABLES = "ka to mi ren sol ver da lu pe shi an bor".split()
 

@@ -66,7 +66,7 @@ def rest_caller(port, model):
 def grpc_caller(port, model):
     """Speaks just enough HTTP/2: Python's own gRPC client would take longer than the
     server that is measured."""
-    from keras_attention.serving import protos, tensors
+    from keras_attention.serving.wire import protos, tensors
 
     request = protos.PredictRequest()
     request.model_spec.name = model

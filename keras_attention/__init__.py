@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 _MODULES = {
     "AsyncClient": "serving.client.client",
     "BahdanauAttention": "layers.bahdanau",
-    "Captioner": "tasks.captioning",
+    "Captioner": "tasks.captioner",
     "Client": "serving.client.client",
     "LuongAttention": "layers.luong",
     "MultiHeadCrossAttention": "layers.multi_head",
@@ -27,7 +27,7 @@ _MODULES = {
     "TransformerCaptioner": "models.transformer_captioner",
     "TransformerDecoderBlock": "layers.transformer",
     "TransformerEncoderBlock": "layers.transformer",
-    "Translator": "tasks.translation",
+    "Translator": "tasks.translator",
 }
 
 # Reached as attributes, as `keras_attention.layers`, without an import of their own.

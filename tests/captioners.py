@@ -13,7 +13,7 @@ from keras_attention.models.transformer_captioner import (
     PRESETS as TRANSFORMER_PRESETS,
 )
 from keras_attention.models.transformer_captioner import TransformerCaptioner
-from keras_attention.tasks.captioning import Captioner
+from keras_attention.tasks.captioner import Captioner
 
 OPTIONS = DecodingOptions(beam=3, n_best=2, max_length=10)
 CAPTIONS = [

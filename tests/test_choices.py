@@ -13,13 +13,13 @@ import typer
 import keras_attention
 from keras_attention.cli import bundles
 from keras_attention.cli.app import app
-from keras_attention.data.augmentation import Augmentation
-from keras_attention.data.fit import FITS
-from keras_attention.data.image_files import SUFFIXES
-from keras_attention.data.readers import FORMATS as PAIR_FORMATS
-from keras_attention.data.readers import read_pairs
+from keras_attention.data.images.augmentation import Augmentation
+from keras_attention.data.images.files import SUFFIXES
+from keras_attention.data.images.fit import FITS
 from keras_attention.data.scenes.things import ARTIST_CHOICES
 from keras_attention.data.splits import SPLITS
+from keras_attention.data.text.readers import FORMATS as PAIR_FORMATS
+from keras_attention.data.text.readers import read_pairs
 from keras_attention.decoding.options import UNKNOWN_WORDS
 from keras_attention.export import WRITERS
 from keras_attention.layers.luong import SCORES, LuongAttention
@@ -28,8 +28,8 @@ from keras_attention.models import recurrent
 from keras_attention.models import recurrent_captioner as captioner
 from keras_attention.models.caption_decoders import INJECTIONS
 from keras_attention.models.families import FAMILIES
-from keras_attention.tasks.captioning import Captioner
-from keras_attention.tasks.translation import Translator
+from keras_attention.tasks.captioner import Captioner
+from keras_attention.tasks.translator import Translator
 from keras_attention.training.recipe import (
     DATA_TABLES,
     METRICS,

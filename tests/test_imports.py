@@ -44,7 +44,7 @@ ARROWS = {
 
 # The rest runs on every backend. In the last five it is a choice at run time.
 IMPORT_TENSORFLOW = (
-    "data.image",  # image_graph, image_orientation, and images for its errors
+    "data.images",  # graph, exif, and sources for their errors
     "export",
     "serving",
     "decoding.search",
@@ -57,7 +57,7 @@ IMPORT_TENSORFLOW = (
 
 # The client makes PNGs of other pictures as everybody does.
 EXCEPTIONS = {
-    ("serving.client.pictures", "keras_attention.data.images.read_image"),
+    ("serving.client.pictures", "keras_attention.data.images.sources.read_image"),
 }
 
 

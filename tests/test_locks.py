@@ -10,9 +10,9 @@ import threading
 import numpy as np
 import pytest
 
-from keras_attention.data.features import compute_features
+from keras_attention.data.captions.features import compute_features
+from keras_attention.data.text.translations import prepare
 from keras_attention.data.tokenizer import Tokenizer
-from keras_attention.data.translations import prepare
 from keras_attention.locks import locked
 
 

@@ -3,13 +3,13 @@
 import numpy as np
 
 from keras_attention.data.corpora import corpus_path
+from keras_attention.data.text.translations import read_pairs
 from keras_attention.data.tokenizer import Tokenizer
-from keras_attention.data.translations import read_pairs
 from keras_attention.decoding.options import DecodingOptions
 from keras_attention.models.recurrent import PRESETS, RecurrentSeq2Seq
 from keras_attention.models.transformer import Transformer
 from keras_attention.special_tokens import UNKNOWN_ID
-from keras_attention.tasks.translation import Translator
+from keras_attention.tasks.translator import Translator
 
 TEXTS = (
     "Click the button to open the dialog.",

@@ -13,9 +13,9 @@ from collections import defaultdict
 from pathlib import Path
 
 from keras_attention import Translator
-from keras_attention.data.store import PreparedCorpus
+from keras_attention.data.prepared.store import PreparedCorpus
 from keras_attention.evaluation.translation import score, tokenize_for
-from keras_attention.studies.lengths import buckets_between
+from keras_attention.studies.by_length import buckets_between
 
 
 def main():

@@ -33,10 +33,10 @@ def try_installed(scripts, demo=False):
 
 def try_data():
     from keras_attention.data.corpora import corpus_path, shipped_corpora
-    from keras_attention.data.readers import read_pairs
     from keras_attention.data.scenes.things import files_digest, load_things
+    from keras_attention.data.text.readers import read_pairs
     from keras_attention.documentation import page
-    from keras_attention.serving.protos import PredictRequest
+    from keras_attention.serving.wire.protos import PredictRequest
 
     for name in shipped_corpora():
         print(f"{name}: {next(read_pairs(corpus_path(name))).source}")

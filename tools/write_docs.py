@@ -14,7 +14,7 @@ import typer
 from keras_attention.cli.app import app
 from keras_attention.decoding.options import DecodingOptions
 from keras_attention.models.families import FAMILIES
-from keras_attention.training import recipe, tables
+from keras_attention.training import recipe, recipe_keys
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -57,11 +57,11 @@ NOT_IN_RECIPES = (
 ARGUMENT = r"^    (\w+(?:,\s+\w+)*): (.*(?:\n {8}.*)*)"
 
 TABLES = {
-    "data": tables.DataConfig,
-    "data], of captions": tables.CaptionDataConfig,
-    "tokenizer": tables.TokenizerConfig,
-    "model": tables.ModelConfig,
-    "training": tables.TrainingConfig,
+    "data": recipe_keys.DataConfig,
+    "data], of captions": recipe_keys.CaptionDataConfig,
+    "tokenizer": recipe_keys.TokenizerConfig,
+    "model": recipe_keys.ModelConfig,
+    "training": recipe_keys.TrainingConfig,
     "decoding": DecodingOptions,
 }
 

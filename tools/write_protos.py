@@ -1,4 +1,4 @@
-"""Writes the descriptors of keras_attention/serving/protos. `make protos` runs it.
+"""Writes the descriptors of keras_attention/serving/wire/protos. `make protos` runs it.
 
 A test compares the file with what this would write.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from google.protobuf import descriptor_pb2
 
-FOLDER = Path(__file__).resolve().parent.parent / "keras_attention/serving/protos"
+FOLDER = Path(__file__).resolve().parent.parent / "keras_attention/serving/wire/protos"
 DESCRIPTORS = FOLDER / "messages.binpb"
 
 

@@ -5,7 +5,7 @@ import warnings
 
 import typer
 
-from keras_attention.cli.quiet import load_backend
+from keras_attention.cli.backend_loading import load_backend
 from keras_attention.decoding.options import UNKNOWN_WORDS
 
 Bundle = typer.Argument(..., help="A bundle's folder, as train leaves it.")

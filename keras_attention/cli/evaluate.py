@@ -145,8 +145,8 @@ def _evaluate_translator(
 def _read(path, target_path, alignments):
     """The good pairs, their gold alignments or None, and how many lines there were."""
     from keras_attention.data.report import SkipReport
-    from keras_attention.data.toy import TASKS
-    from keras_attention.data.translations import read_pairs
+    from keras_attention.data.text.toy import TASKS
+    from keras_attention.data.text.translations import read_pairs
     from keras_attention.evaluation.alignments import read_gold, toy_gold
 
     report, gold = SkipReport(), None

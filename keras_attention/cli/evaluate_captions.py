@@ -115,7 +115,7 @@ def _check(of_scenes, corpus, images, split, artist):
 def _scenes(captioner, split, artist, count):
     """Scenes such as the captioner was trained on, of which it has not seen those of
     the test split; and the id of each."""
-    from keras_attention.data.caption_store import CaptionCorpus
+    from keras_attention.data.captions.store import CaptionCorpus
     from keras_attention.data.scenes import Scenes
     from keras_attention.training.captioning import CaptioningTraining
     from keras_attention.training.recipe import Recipe
@@ -141,7 +141,7 @@ def _scenes(captioner, split, artist, count):
 def _files(captioner, corpus, images, split, count, folder, console):
     """Somebody's pictures, decoded into a folder, and the id of each, if it has one;
     bad ones are named and left out."""
-    from keras_attention.data.captions import (
+    from keras_attention.data.captions.formats import (
         NoPictures,
         SkipReport,
         prepare_captions,

@@ -8,7 +8,7 @@ import typer
 
 from keras_attention.cli import bundles
 from keras_attention.cli.pictures import PICTURES_HELP, named, picture_sources
-from keras_attention.data.fit import FITS, check_fit
+from keras_attention.data.images.fit import FITS, check_fit
 
 NAMES = "names.txt"
 
@@ -51,7 +51,7 @@ def features(
     import numpy as np
     from rich.progress import Progress
 
-    from keras_attention.data.features import compute_features
+    from keras_attention.data.captions.features import compute_features
     from keras_attention.decoding.search import compiled
     from keras_attention.files import write_whole
     from keras_attention.locks import locked
@@ -108,7 +108,7 @@ class _Pictures:
 
     def add(self, sources):
         """Takes up what can be decoded; returns how many can not."""
-        from keras_attention.data.images import picture_size, read_image, window
+        from keras_attention.data.images.sources import picture_size, read_image, window
 
         num_bad = 0
         for name, source in sources:
@@ -134,7 +134,7 @@ class _Pictures:
         return len(self.paths)
 
     def __getitem__(self, rows):
-        from keras_attention.data.images import load_pixels
+        from keras_attention.data.images.sources import load_pixels
 
         return load_pixels(self.paths[rows], self.size, self.fit)
 

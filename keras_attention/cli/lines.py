@@ -57,7 +57,7 @@ def read(paths) -> Iterator[Line]:
         ValueError: UTF-16, or a damaged gzip file.
         OSError: a file cannot be read.
     """
-    from keras_attention.data.text_lines import MAX_LINE_BYTES, read_lines
+    from keras_attention.data.text.lines import MAX_LINE_BYTES, read_lines
 
     for path in paths or ["-"]:
         name = "standard input" if str(path) == "-" else path

@@ -88,7 +88,7 @@ def read_picture(source, size, fit):
     Raises:
         ValueError: it is none.
     """
-    from keras_attention.data.images import load_pictures, read_image
+    from keras_attention.data.images.sources import load_pictures, read_image
 
     if isinstance(source, Exception):
         raise source
@@ -99,7 +99,7 @@ def read_picture(source, size, fit):
 
 def square_in(image_bytes, size, fit):
     """Where in a picture the square lies that a model sees; see `Pictures`."""
-    from keras_attention.data.images import picture_size, placement
+    from keras_attention.data.images.sources import picture_size, placement
 
     width, height = picture_size(image_bytes)
     square = placement(width, height, size, fit).to_picture([0, 0, size, size])
@@ -108,7 +108,7 @@ def square_in(image_bytes, size, fit):
 
 def window_of(image_bytes, size, fit):
     """Where the picture lies in that square, whose sides are from 0 to 1."""
-    from keras_attention.data.images import picture_size, placement
+    from keras_attention.data.images.sources import picture_size, placement
 
     width, height = picture_size(image_bytes)
     box = placement(width, height, size, fit).to_square([0, 0, width, height])
@@ -117,7 +117,7 @@ def window_of(image_bytes, size, fit):
 
 def whole_picture(image_bytes, longest=640):
     """The picture itself, uint8 `(H, W, 3)`, the longer side at most `longest`."""
-    from keras_attention.data.images import load_pixels, picture_size, placement
+    from keras_attention.data.images.sources import load_pixels, picture_size, placement
 
     width, height = picture_size(image_bytes)
     longest = min(longest, max(width, height))
@@ -128,7 +128,7 @@ def whole_picture(image_bytes, longest=640):
 
 
 def _found(argument):
-    from keras_attention.data.images import find_images
+    from keras_attention.data.images.sources import find_images
 
     try:
         paths = find_images([argument])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import typer
 
-from keras_attention.cli.quiet import load_backend
+from keras_attention.cli.backend_loading import load_backend
 
 
 def serve(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from keras_attention.cli.quiet import load_backend
+from keras_attention.cli.backend_loading import load_backend
 from keras_attention.cli.training import Set
 
 DEFAULT_RECIPES = ["reverse-bahdanau", "bible-en-es-bahdanau"]
@@ -59,7 +59,7 @@ def bottleneck(
     ):
         words += [word for value in values for word in (option, value)]
     load_backend()
-    from keras_attention.studies.bottleneck import run_bottleneck
+    from keras_attention.studies.bottleneck.study import run_bottleneck
 
     report = run_bottleneck(loaded, folder, boundaries, resume, shlex.join(words))
     print(f"report: {report}")
@@ -94,7 +94,7 @@ def regions(
     words += [] if steps is None else ["--steps", str(steps)]
     words += [word for change in changes for word in ("--set", change)]
     load_backend()
-    from keras_attention.studies.regions import run_regions
+    from keras_attention.studies.regions.study import run_regions
 
     report = run_regions(loaded, folder, resume, shlex.join(words))
     print(f"report: {report}")

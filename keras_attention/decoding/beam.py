@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from keras_attention.decoding.constraints import FORBIDDEN, Constraints, is_possible
+from keras_attention.decoding.greedy import write_column
 from keras_attention.decoding.hypotheses import (
     History,
     Hypotheses,
     best,
     pick,
 )
-from keras_attention.decoding.paths import write_column
 from keras_attention.decoding.ranking import Ranking
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 

@@ -7,8 +7,8 @@ from keras import ops
 
 from keras_attention.checks import whole_number
 from keras_attention.decoding.constraints import FORBIDDEN, is_possible
+from keras_attention.decoding.greedy import follow_paths
 from keras_attention.decoding.hypotheses import pick
-from keras_attention.decoding.paths import follow_paths
 from keras_attention.special_tokens import PAD_ID
 
 

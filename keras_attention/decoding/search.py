@@ -5,7 +5,7 @@ import functools
 import keras
 
 from keras_attention.decoding.beam import beam_search
-from keras_attention.decoding.paths import greedy_search
+from keras_attention.decoding.greedy import greedy_search
 from keras_attention.decoding.sampling import draw_uniforms, sample
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_attention.data.alignment_file import AlignmentFile
-from keras_attention.data.alignments import GoldAlignment, parse_gold
-from keras_attention.data.toy import toy_alignment
+from keras_attention.data.text.alignment_file import AlignmentFile
+from keras_attention.data.text.alignments import GoldAlignment, parse_gold
+from keras_attention.data.text.toy import toy_alignment
 from keras_attention.evaluation.attention import (
     Alignment,
     alignment_scores,

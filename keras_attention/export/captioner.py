@@ -27,7 +27,7 @@ def served_captioner(captioner, options):
     """
     import tensorflow as tf
 
-    from keras_attention.data.image_graph import decode_pictures
+    from keras_attention.data.images.graph import decode_pictures
     from keras_attention.decoding.search import search
 
     model = captioner.model

@@ -5,7 +5,7 @@ text ─ SentencePiece ─ ids ─ encode ─ search ─ ids ─ SentencePiece �
 
 import numpy as np
 
-from keras_attention.data.blank import BLANK
+from keras_attention.data.text.blank import BLANK
 from keras_attention.export.copying import (
     CopyingTexts,
     attended_copies,

@@ -21,6 +21,13 @@ from keras_attention.plotting.overlay import (
     overlay,
     peak_place,
 )
+from keras_attention.plotting.page import (
+    Sheet,
+    line_height,
+    shrink,
+    wrap,
+    wrap_spans,
+)
 from keras_attention.plotting.panels import (
     DOTS,
     GAP_INCHES,
@@ -29,13 +36,6 @@ from keras_attention.plotting.panels import (
     rows_and_columns,
 )
 from keras_attention.plotting.saving import save_figure
-from keras_attention.plotting.sheet import (
-    Sheet,
-    line_height,
-    shrink,
-    wrap,
-    wrap_spans,
-)
 
 END = "</s>"
 NARROWEST_INCHES = 0.7  # room for a word

@@ -18,9 +18,9 @@ from keras_attention.plotting.overlay import (
     fit_panel,
     overlay,
 )
+from keras_attention.plotting.page import Sheet, line_height, wrap, wrap_spans
 from keras_attention.plotting.panels import GAP_INCHES
 from keras_attention.plotting.saving import save_figure
-from keras_attention.plotting.sheet import Sheet, line_height, wrap, wrap_spans
 
 PICTURE_INCHES = 1.5  # the longer side, of two beside each other
 TILE_INCHES = 2.0  # the longer side, in a grid

@@ -4,8 +4,8 @@ import contextlib
 import threading
 import time
 
-from keras_attention.serving.errors import Code, ServingError
 from keras_attention.serving.logs import get_logger
+from keras_attention.serving.wire.errors import Code, ServingError
 
 logger = get_logger(__name__)
 

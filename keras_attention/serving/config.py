@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from keras_attention.serving.errors import ServingError, invalid_argument
 from keras_attention.serving.logs import get_logger
 from keras_attention.serving.text_configs import read_text_proto
+from keras_attention.serving.wire.errors import ServingError, invalid_argument
 
 logger = get_logger(__name__)
 

@@ -3,8 +3,8 @@
 import contextlib
 from typing import Any, NamedTuple
 
-from keras_attention.serving.errors import invalid_argument
-from keras_attention.serving.signatures import DEFAULT_SIGNATURE
+from keras_attention.serving.wire.errors import invalid_argument
+from keras_attention.serving.wire.signatures import DEFAULT_SIGNATURE
 
 
 class Target(NamedTuple):

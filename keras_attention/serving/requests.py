@@ -9,9 +9,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TextIO
 
-from keras_attention.serving.errors import Code, ServingError
 from keras_attention.serving.logs import cut, get_logger
 from keras_attention.serving.metrics import Metrics
+from keras_attention.serving.wire.errors import Code, ServingError
 
 logger = get_logger(__name__)
 

@@ -2,7 +2,7 @@
 
 from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2
 
-from keras_attention.serving.errors import Code
+from keras_attention.serving.wire.errors import Code
 
 METADATA_FIELD = "signature_def"
 

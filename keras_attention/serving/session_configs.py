@@ -3,9 +3,9 @@
 They hold TensorFlow's own messages: reading one imports TensorFlow.
 """
 
-from keras_attention.serving import protos
 from keras_attention.serving.options import LoadOptions
 from keras_attention.serving.text_configs import batching_parameters, read_text_proto
+from keras_attention.serving.wire import protos
 
 _PLATFORM = "tensorflow"
 _ADAPTER = "tensorflow.serving.SavedModelBundleSourceAdapterConfig"

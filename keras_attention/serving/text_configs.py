@@ -5,8 +5,8 @@ from typing import Any
 
 from google.protobuf import text_format
 
-from keras_attention.serving import protos
 from keras_attention.serving.options import BatchingParameters, SslConfig
+from keras_attention.serving.wire import protos
 
 DEFAULT_MONITORING_PATH = "/monitoring/prometheus/metrics"
 

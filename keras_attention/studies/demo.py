@@ -105,7 +105,7 @@ def _claim(folder, resume, force):
 
 
 def _train(folder, minutes, console):
-    from keras_attention.tasks.translation import Translator
+    from keras_attention.tasks.translator import Translator
     from keras_attention.training.recipe import load_recipe
     from keras_attention.training.trainer import Trainer
 

@@ -16,8 +16,8 @@ def load(path, dtype=None):
             for a task that this version does not know.
     """
     from keras_attention.tasks.bundle import bundle_task
-    from keras_attention.tasks.captioning import Captioner
-    from keras_attention.tasks.translation import Translator
+    from keras_attention.tasks.captioner import Captioner
+    from keras_attention.tasks.translator import Translator
 
     classes = {kind.task: kind for kind in (Translator, Captioner)}
     task = bundle_task(path)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from keras_attention.byte_pieces import characters, mean_rows, sum_columns
-from keras_attention.data.alignments import (
+from keras_attention.data.text.alignments import (
     attended_words,
     format_alignment,
     piece_words,

@@ -65,7 +65,7 @@ class Task:
 
     def force(self, inputs, target_ids):
         """`ForcedDecoder`, kept with its compiled programs."""
-        from keras_attention.decoding.forced import ForcedDecoder
+        from keras_attention.decoding.scoring import ForcedDecoder
 
         if self._forced_decoder is None:
             self._forced_decoder = ForcedDecoder(self.model)

@@ -6,23 +6,23 @@ from typing import Any
 
 import keras
 
-from keras_attention.data.augmentation import Augmentation
-from keras_attention.data.caption_batches import CaptionBatches
-from keras_attention.data.caption_writer import (
+from keras_attention.data.batches.caption_batches import CaptionBatches
+from keras_attention.data.captions.features import compute_caption_features
+from keras_attention.data.captions.formats import CaptionFiles
+from keras_attention.data.captions.prepare import (
     prepare_captions,
     train_caption_tokenizer,
 )
-from keras_attention.data.captions import CaptionFiles
-from keras_attention.data.features import compute_caption_features
+from keras_attention.data.captions.shared import SplitByCaption
+from keras_attention.data.images.augmentation import Augmentation
 from keras_attention.data.report import SkipReport
 from keras_attention.data.scenes import SCENES, Scenes, is_scenes
-from keras_attention.data.shared_captions import SplitByCaption
 from keras_attention.data.splits import say_sample
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.decoding.search import compiled
 from keras_attention.evaluation.captioning import captions_line, evaluate_captions
 from keras_attention.files import whole_file
-from keras_attention.tasks.captioning import Captioner
+from keras_attention.tasks.captioner import Captioner
 from keras_attention.training.corpus import counter, warn_without_test
 from keras_attention.training.recipe import AUGMENTATIONS, METRICS
 

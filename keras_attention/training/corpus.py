@@ -7,17 +7,17 @@ from typing import Any
 
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-from keras_attention.data.alignment_file import AlignmentFile
-from keras_attention.data.alignments import piece_words, word_links
 from keras_attention.data.corpora import corpus_path, shipped_corpora
-from keras_attention.data.distinct import few_sources
 from keras_attention.data.report import SkipReport
+from keras_attention.data.text.alignment_file import AlignmentFile
+from keras_attention.data.text.alignments import piece_words, word_links
+from keras_attention.data.text.distinct import few_sources
+from keras_attention.data.text.toy import TASKS, toy_alignment, toy_pairs
+from keras_attention.data.text.translations import PairFiles, prepare, train_tokenizers
 from keras_attention.data.tokenizer import Tokenizer
-from keras_attention.data.toy import TASKS, toy_alignment, toy_pairs
-from keras_attention.data.translations import PairFiles, prepare, train_tokenizers
 from keras_attention.evaluation.alignments import toy_gold
 from keras_attention.files import whole_file
-from keras_attention.training.config import unknown
+from keras_attention.training.toml import unknown
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,25 +6,25 @@ from pathlib import Path
 
 from keras_attention import choices as words
 from keras_attention.checks import check_model_name, real_number, whole_number
-from keras_attention.data.augmentation import Augmentation
-from keras_attention.data.captions import FORMATS
-from keras_attention.data.direction import check_direction
-from keras_attention.data.fit import FITS
+from keras_attention.data.captions.formats import FORMATS
+from keras_attention.data.captions.shared import SPLIT_BY
+from keras_attention.data.images.augmentation import Augmentation
+from keras_attention.data.images.fit import FITS
 from keras_attention.data.scenes import SCENES, is_scenes
 from keras_attention.data.scenes.things import ARTIST_CHOICES, LANGUAGES
-from keras_attention.data.shared_captions import SPLIT_BY
+from keras_attention.data.text.direction import check_direction
+from keras_attention.data.text.toy import TASKS
 from keras_attention.data.tokenizer import MODEL_TYPES
-from keras_attention.data.toy import TASKS
 from keras_attention.decoding.options import DecodingOptions
-from keras_attention.training.config import checked_table, from_table, to_toml, unknown
-from keras_attention.training.recipe_names import meant
-from keras_attention.training.tables import (
+from keras_attention.training.recipe_keys import (
     CaptionDataConfig,
     DataConfig,
     ModelConfig,
     TokenizerConfig,
     TrainingConfig,
 )
+from keras_attention.training.recipe_names import meant
+from keras_attention.training.toml import checked_table, from_table, to_toml, unknown
 
 if sys.version_info >= (3, 11):
     import tomllib

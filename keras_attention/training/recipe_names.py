@@ -4,7 +4,7 @@ import difflib
 import re
 
 from keras_attention.data.corpora import shipped_corpora
-from keras_attention.data.direction import corpus_languages
+from keras_attention.data.text.direction import corpus_languages
 
 
 def meant(name, known):

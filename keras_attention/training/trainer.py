@@ -16,7 +16,6 @@ from keras_attention.os_errors import writing
 from keras_attention.training.accumulation import TokenAccumulation
 from keras_attention.training.callbacks import Bar, History, Pace, Saver
 from keras_attention.training.captioning import CaptioningTraining
-from keras_attention.training.config import unknown
 from keras_attention.training.console import plain_console
 from keras_attention.training.folder import claim_folder
 from keras_attention.training.losses import LabelSmoothedCrossEntropy
@@ -24,6 +23,7 @@ from keras_attention.training.metrics import TokenAccuracy
 from keras_attention.training.recipe import METRICS, load_recipe
 from keras_attention.training.schedules import WarmupSchedule
 from keras_attention.training.state import load_state
+from keras_attention.training.toml import unknown
 from keras_attention.training.translation import TranslationTraining
 from keras_attention.training.validation import FreeRunningValidation, load_weights
 

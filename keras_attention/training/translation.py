@@ -1,9 +1,9 @@
 """What training has of its own where texts are translated."""
 
-from keras_attention.data.batching import TokenBatches
+from keras_attention.data.batches.text_batches import TokenBatches
 from keras_attention.data.splits import sample, say_sample
 from keras_attention.evaluation.translation import exact_match, score, tokenize_for
-from keras_attention.tasks.translation import Translator
+from keras_attention.tasks.translator import Translator
 from keras_attention.training.corpus import (
     check_corpus,
     gold_alignments,

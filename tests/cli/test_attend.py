@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_attention.data.alignments import parse_alignment
+from keras_attention.data.text.alignments import parse_alignment
 from keras_attention.evaluation.attention import coverage, entropy
 from tests.cli.support import run
 from tests.translators import TEXTS

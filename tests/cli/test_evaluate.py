@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from keras_attention.data.alignments import GoldAlignment
+from keras_attention.data.text.alignments import GoldAlignment
 from keras_attention.evaluation.alignments import measure_attention, toy_gold
 from tests.cli.support import run
 from tests.translators import TEXTS

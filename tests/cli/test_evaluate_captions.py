@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from keras_attention.data.captions import CaptionCorpus
+from keras_attention.data.captions.formats import CaptionCorpus
 from keras_attention.data.scenes import Scenes
 from keras_attention.evaluation.caption_words import tokenize_caption
 from keras_attention.evaluation.captioning import evaluate_captions

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from keras_attention.data.features import FeatureStore
-from keras_attention.data.images import load_pixels
+from keras_attention.data.captions.features import FeatureStore
+from keras_attention.data.images.sources import load_pixels
 from tests.captioners import make_captioner, picture_bytes
 from tests.cli.support import run
 
@@ -54,7 +54,7 @@ def test_what_is_there_is_not_computed_again(
     argv = [str(folder / "bundle"), str(folder / "pictures"), "--out", str(out)]
     assert run(["features", *argv], capsys)[0] == 0
     with monkeypatch.context() as patch:
-        patch.delattr("keras_attention.data.images.load_pixels")
+        patch.delattr("keras_attention.data.images.sources.load_pixels")
         assert run(["features", *argv], capsys)[0] == 0
 
     # Another picture, or other weights, are other features.

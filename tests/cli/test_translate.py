@@ -160,7 +160,7 @@ def test_only_a_line_feed_ends_a_line(loaded, monkeypatch, capsys, mark):
 
 
 def test_a_line_without_end_is_read_over(loaded, translator, monkeypatch, capsys):
-    monkeypatch.setattr("keras_attention.data.text_lines.MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr("keras_attention.data.text.lines.MAX_LINE_BYTES", 1000)
     type_in(monkeypatch, b"Save\n" + b"a" * 5000 + b"\nSave\n")
     code, out, err = run(["translate", "bundle"], capsys)
     (text,) = expected_texts(translator, ["Save"])

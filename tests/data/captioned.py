@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_attention.data.captions import CaptionedImage
+from keras_attention.data.captions.formats import CaptionedImage
 from keras_attention.data.tokenizer import Tokenizer
 
 WORDS = ["cat", "dog", "tree", "left", "red", "sits", "on", "the"]

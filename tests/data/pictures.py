@@ -8,8 +8,7 @@ import zlib
 import numpy as np
 from PIL import Image
 
-from keras_attention.data import images
-from keras_attention.data.images import decode_image
+from keras_attention.data.images.sources import decode_image, sources
 
 # The rows and columns of each pass of an interlaced PNG: from where, and how far apart.
 PASSES = (
@@ -111,7 +110,7 @@ def plain(width, height, **options):
 BAD = {
     "a jpeg of many scans": (
         with_scans(plain(1500, 1000, progressive=True), 660),
-        images.TOO_MUCH_WORK,
+        sources.TOO_MUCH_WORK,
         "would take 1,005,000,000 steps to decode",
         "may take 1,000,000,000 steps to decode",
     ),
@@ -119,20 +118,20 @@ BAD = {
         encoded(picture(), "JPEG").replace(
             b"\xff\xc0", 1100 * b"\xff\xfe\0\3x" + b"\xff\xc0", 1
         ),
-        images.TOO_MUCH_WORK,
+        sources.TOO_MUCH_WORK,
         "would take 1,000,000,001 steps to decode",
         "may take 1,000,000,000 steps to decode",
     ),
     "a png of many texts": (
         with_texts(encoded(picture()), 130),
-        images.TOO_MUCH_WORK,
+        sources.TOO_MUCH_WORK,
         "1,000,000,000 at most",
         "may take 1,000,000,000 steps to decode",
     ),
     **{
         f"a {kind} jpeg that promises too much": (
             sized(encoded(picture(300, 300), "JPEG", progressive=more), 7000, 7000),
-            images.TRUNCATED,
+            sources.TRUNCATED,
             r"the 7000 × 7000 pixels .* are too few",
             "or fewer bytes than its pixels take",
         )
@@ -140,28 +139,28 @@ BAD = {
     },
     "an arithmetic jpeg": (
         encoded(picture(), "JPEG").replace(b"\xff\xc0", b"\xff\xc9", 1),
-        images.NOT_AN_IMAGE,
+        sources.NOT_AN_IMAGE,
         "of a rare kind, arithmetic",
         "must be baseline or progressive",
     ),
-    "text": (b"hello", images.NOT_AN_IMAGE, "begin with b'hello'", "JPEG or PNG"),
-    "nothing": (b"", images.EMPTY, "is empty", "JPEG or PNG"),
+    "text": (b"hello", sources.NOT_AN_IMAGE, "begin with b'hello'", "JPEG or PNG"),
+    "nothing": (b"", sources.EMPTY, "is empty", "JPEG or PNG"),
     "the beginning of a jpeg": (
         encoded(picture(), "JPEG")[:3],
-        images.NOT_AN_IMAGE,
+        sources.NOT_AN_IMAGE,
         "is not a picture",
         "Invalid JPEG",
     ),
     "the beginning of a png": (
         encoded(picture())[:12],
-        images.NOT_AN_IMAGE,
+        sources.NOT_AN_IMAGE,
         "is not a picture",
         "Invalid PNG",
     ),
     **{
         f"a jpeg without its last {count} bytes": (
             encoded(picture(300, 300), "JPEG")[:-count],
-            images.TRUNCATED,
+            sources.TRUNCATED,
             "is truncated or damaged",
             "must be whole; received one that has no end",
         )
@@ -169,20 +168,20 @@ BAD = {
     },
     "a png without its end": (
         encoded(picture())[:200],
-        images.TRUNCATED,
+        sources.TRUNCATED,
         "is truncated or damaged",
         "Invalid PNG",
     ),
     "an enormous jpeg": (
         sized(encoded(picture(), "JPEG"), 60_000, 60_000),
-        images.TOO_LARGE,
+        sources.TOO_LARGE,
         "50,000,000 at most",
         "50,000,000 pixels at most",
     ),
     **{
         f"a png of {side}": (  # a little too large, such that Pillow warns, a bomb
             png(side, side, [bytes(1000)]),
-            images.TOO_LARGE,
+            sources.TOO_LARGE,
             "50,000,000 at most",
             "50,000,000 pixels at most",
         )

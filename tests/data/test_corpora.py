@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from keras_attention.data.corpora import FOLDER, corpus_path, shipped_corpora
-from keras_attention.data.translations import SkipReport, read_pairs
+from keras_attention.data.text.translations import SkipReport, read_pairs
 
 TOOLS = Path(__file__).parents[2] / "tools"
 

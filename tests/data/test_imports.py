@@ -5,8 +5,8 @@ import sys
 
 CODE = """
 import sys
-import keras_attention.data.toy, keras_attention.data.corpora
-import keras_attention.data.translations
+import keras_attention.data.text.toy, keras_attention.data.corpora
+import keras_attention.data.text.translations
 print(*({name.partition(".")[0] for name in sys.modules}
         & {"keras", "tensorflow", "tensorflow_text", "jax"}))
 """

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_attention.decoding.beam import beam_search
-from keras_attention.decoding.paths import greedy_search
+from keras_attention.decoding.greedy import greedy_search
 from keras_attention.decoding.search import Decoder
 from keras_attention.models.recurrent import RecurrentSeq2Seq
 from keras_attention.models.transformer import Transformer

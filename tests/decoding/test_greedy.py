@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from keras_attention.decoding.greedy import greedy_search
 from keras_attention.decoding.options import DecodingOptions
-from keras_attention.decoding.paths import greedy_search
 from keras_attention.decoding.search import Decoder
 from tests.decoding.support import (
     SOURCE_IDS,

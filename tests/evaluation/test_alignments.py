@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_attention.data.alignments import GoldAlignment
 from keras_attention.data.report import SkipReport
+from keras_attention.data.text.alignments import GoldAlignment
+from keras_attention.data.text.toy import TASKS, toy_pairs
+from keras_attention.data.text.translations import read_pairs
 from keras_attention.data.tokenizer import Tokenizer
-from keras_attention.data.toy import TASKS, toy_pairs
-from keras_attention.data.translations import read_pairs
 from keras_attention.evaluation import alignments
 from keras_attention.evaluation.alignments import (
     measure_attention,
@@ -16,7 +16,7 @@ from keras_attention.evaluation.alignments import (
     toy_gold,
 )
 from keras_attention.models.encoder_decoder import EncoderDecoder
-from keras_attention.tasks.translation import Translator
+from keras_attention.tasks.translator import Translator
 from tests.translators import make_recurrent_translator
 
 PAIRS = toy_pairs("reverse", 60, max_length=9, seed=1, symbols="abcdef")

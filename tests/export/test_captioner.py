@@ -10,9 +10,9 @@ import pytest
 
 from keras_attention.export import export
 from keras_attention.serving.client.client import Client
-from keras_attention.serving.errors import Code, ServingError
 from keras_attention.serving.models.warmup import read_warmup
 from keras_attention.serving.server import Server
+from keras_attention.serving.wire.errors import Code, ServingError
 from tests.captioners import OPTIONS, make_captioner, picture_bytes, pictures
 from tests.data.pictures import BAD as PICTURES
 

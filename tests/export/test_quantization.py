@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_attention.export import export
-from keras_attention.tasks.translation import Translator
+from keras_attention.tasks.translator import Translator
 from tests.translators import TEXTS
 
 tf = pytest.importorskip("tensorflow")

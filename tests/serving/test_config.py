@@ -12,7 +12,7 @@ from keras_attention.serving.config import (
     parse_model_arguments,
     read_models_config,
 )
-from keras_attention.serving.errors import Code, ServingError
+from keras_attention.serving.wire.errors import Code, ServingError
 
 CONFIG = """
 model_config_list {

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from keras_attention.serving.core import Core, Target
-from keras_attention.serving.errors import Code, ServingError
+from keras_attention.serving.wire.errors import Code, ServingError
 from tests.serving.support import eventually
 from tests.serving.versions.support import serving, states_of, write_version
 

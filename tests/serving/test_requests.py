@@ -7,8 +7,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from keras_attention.serving.core import Target
-from keras_attention.serving.errors import Code
 from keras_attention.serving.requests import Requests
+from keras_attention.serving.wire.errors import Code
 
 ANSWERED = Target("m", 3, "", "serving_default")
 

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from keras_attention.serving.client.client import Client
-from keras_attention.serving.errors import ServingError
 from keras_attention.serving.options import SslConfig
 from keras_attention.serving.server import Server
+from keras_attention.serving.wire.errors import ServingError
 
 SERVE = """
 import sys

@@ -8,7 +8,6 @@ import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2
 
 from keras_attention.serving.commands.flags import parse
-from keras_attention.serving.errors import ServingError
 from keras_attention.serving.models.loading import load_model
 from keras_attention.serving.models.sessions import session_config
 from keras_attention.serving.options import BatchingParameters, LoadOptions
@@ -16,6 +15,7 @@ from keras_attention.serving.session_configs import (
     read_platform_config,
     read_session_config,
 )
+from keras_attention.serving.wire.errors import ServingError
 
 MODEL = "--model_base_path=/models/m"
 PLATFORM = """

@@ -8,7 +8,7 @@ import socket
 import grpc
 import numpy as np
 
-from keras_attention.serving import protos, tensors
+from keras_attention.serving.wire import protos, tensors
 
 PREDICT = "/v1/models/calculator:predict"
 X = [[1.0, 2.0], [3.5, -4.0]]

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from keras_attention.data.corpora import corpus_path
 from keras_attention.studies import demo
-from keras_attention.tasks.translation import Translator
+from keras_attention.tasks.translator import Translator
 from keras_attention.training.recipe import TokenizerConfig
 from tests.support import held_elsewhere
 from tests.training.support import tiny_recipe

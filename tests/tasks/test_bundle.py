@@ -12,8 +12,8 @@ import pytest
 
 from keras_attention.tasks import load
 from keras_attention.tasks.bundle import bundle_task
-from keras_attention.tasks.captioning import Captioner
-from keras_attention.tasks.translation import Translator
+from keras_attention.tasks.captioner import Captioner
+from keras_attention.tasks.translator import Translator
 from tests.captioners import pictures
 from tests.tasks.support import edit
 from tests.translators import TEXTS, make_translator

@@ -10,8 +10,8 @@ import warnings
 import pytest
 
 from keras_attention.tasks import bundle_config, load
-from keras_attention.tasks.captioning import Captioner
-from keras_attention.tasks.translation import Translator
+from keras_attention.tasks.captioner import Captioner
+from keras_attention.tasks.translator import Translator
 from tests.tasks.support import edit
 
 

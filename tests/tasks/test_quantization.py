@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from keras_attention.tasks.captioning import Captioner
-from keras_attention.tasks.translation import Translator
+from keras_attention.tasks.captioner import Captioner
+from keras_attention.tasks.translator import Translator
 from tests.captioners import pictures
 from tests.support import MODULE_SLOW_ON_JAX, slow_on_jax
 from tests.translators import TEXTS

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
-from keras_attention.data.batching import TokenBatches
-from keras_attention.data.store import Sentences, TokenisedCorpus
+from keras_attention.data.batches.text_batches import TokenBatches
+from keras_attention.data.prepared.store import Sentences, TokenisedCorpus
 from keras_attention.models.transformer import Transformer
 from keras_attention.training.losses import LabelSmoothedCrossEntropy
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_attention.data.captions import PreparedCaptions
+from keras_attention.data.captions.formats import PreparedCaptions
 from keras_attention.data.scenes import Scenes
 from keras_attention.decoding.options import DecodingOptions
-from keras_attention.tasks.captioning import Captioner
+from keras_attention.tasks.captioner import Captioner
 from keras_attention.training.recipe import Recipe, load_recipe
-from keras_attention.training.tables import (
+from keras_attention.training.recipe_keys import (
     CaptionDataConfig,
     ModelConfig,
     TokenizerConfig,

@@ -7,9 +7,9 @@ import pytest
 
 from keras_attention import choices as words
 from keras_attention.choices import DECAYS, SAMPLING_SCHEDULES
-from keras_attention.data.captions import FORMATS, read_captions
-from keras_attention.data.fit import FITS
-from keras_attention.data.placement import placement
+from keras_attention.data.captions.formats import FORMATS, read_captions
+from keras_attention.data.images.fit import FITS
+from keras_attention.data.images.placement import placement
 from keras_attention.data.scenes import Scenes
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.layers.scheduled_sampling import ScheduledSampling

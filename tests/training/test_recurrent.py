@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from keras_attention.layers.scheduled_sampling import ScheduledSampling
-from keras_attention.tasks.translation import Translator
+from keras_attention.tasks.translator import Translator
 from keras_attention.training.recipe import ModelConfig
 from keras_attention.training.trainer import Trainer
 from tests.support import slow_on_jax, to_numpy
@@ -94,7 +94,7 @@ def test_the_bundle_moves_to_the_other_backend(run):
     translator, _, folder = run
     other = {"tensorflow": "jax", "jax": "tensorflow"}[keras.backend.backend()]
     code = (
-        "from keras_attention.tasks.translation import Translator; "
+        "from keras_attention.tasks.translator import Translator; "
         f"t = Translator.load({str(folder / 'bundle')!r}).translate(['a b c'])[0]; "
         "print(t.text, t.score, sep='|')"
     )

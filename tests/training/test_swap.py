@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from keras_attention.data.toy import toy_alignment
+from keras_attention.data.text.toy import toy_alignment
 from keras_attention.training.corpus import gold_alignments, prepare_corpus
 from keras_attention.training.recipe import DataConfig, TokenizerConfig
 from tests.training.support import quiet, tiny_recipe

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from keras_attention.models.transformer import Transformer
-from keras_attention.tasks.translation import Translator
+from keras_attention.tasks.translator import Translator
 from keras_attention.training.accumulation import innermost
 from keras_attention.training.recipe import ModelConfig, load_recipe
 from keras_attention.training.state import save_state

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from keras_attention.data.captioned_image import CaptionedImage
+from keras_attention.data.captions.captioned_image import CaptionedImage
 from keras_attention.data.scenes.drawing import draw
 from keras_attention.data.scenes.language import describe
 from keras_attention.data.scenes.layout import draw_plan, place, relations_of

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import orjson
 
-from keras_attention.serving import tensors
+from keras_attention.serving.wire import tensors
 
 
 def convert(inputs, signature):

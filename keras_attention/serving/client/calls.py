@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from itertools import chain
 
+from keras_attention.serving.client.exchange import Deadline, Pause
 from keras_attention.serving.client.features import read_features
 from keras_attention.serving.client.parts import in_parts
 from keras_attention.serving.client.retries import RetryPolicy, asking
-from keras_attention.serving.client.steps import Deadline, Pause
-from keras_attention.serving.errors import Code, ServingError
+from keras_attention.serving.wire.errors import Code, ServingError
 
 # Such answers may mean that a new version has another signature than the one known.
 _PERHAPS_CHANGED = (Code.INVALID_ARGUMENT, Code.FAILED_PRECONDITION, Code.ABORTED)

@@ -6,9 +6,9 @@ Works with the embedded server and with TensorFlow Serving alike.
 import time
 
 from keras_attention.serving.client.calls import Calls
-from keras_attention.serving.client.questions import Questions
+from keras_attention.serving.client.exchange import run, run_async
+from keras_attention.serving.client.methods import Questions
 from keras_attention.serving.client.retries import RetryPolicy
-from keras_attention.serving.client.steps import run, run_async
 from keras_attention.serving.client.transports import (
     AsyncGrpcTransport,
     AsyncHttpTransport,

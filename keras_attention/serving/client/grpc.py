@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from keras_attention.serving import protos, signatures, tensors
-from keras_attention.serving.client import answers
 from keras_attention.serving.client import features as client_examples
-from keras_attention.serving.client.steps import Exchange
-from keras_attention.serving.client.wire import LARGE, input_pieces
+from keras_attention.serving.client import results
+from keras_attention.serving.client.exchange import Exchange
+from keras_attention.serving.client.tensor_bytes import LARGE, input_pieces
 from keras_attention.serving.config import as_model_config
-from keras_attention.serving.errors import Code, ServingError
+from keras_attention.serving.wire import protos, signatures, tensors
+from keras_attention.serving.wire.errors import Code, ServingError
 
 _METHODS = {
     "classify": "tensorflow/serving/classify",
@@ -171,14 +171,14 @@ def _read_outputs(message):
 
 
 def _read_classes(result):
-    return answers.read_classes(
+    return results.read_classes(
         [(each.label, each.score) for each in classification.classes]
         for classification in result.classifications
     )
 
 
 def _read_regressions(result):
-    return answers.read_regressions(each.value for each in result.regressions)
+    return results.read_regressions(each.value for each in result.regressions)
 
 
 def _read_result(result):

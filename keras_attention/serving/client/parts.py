@@ -2,7 +2,7 @@
 
 import re
 
-from keras_attention.serving.errors import Code, ServingError
+from keras_attention.serving.wire.errors import Code, ServingError
 
 # How a server that batches says its max_batch_size; it says it nowhere else.
 _TOO_LONG = re.compile(

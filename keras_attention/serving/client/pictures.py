@@ -32,6 +32,6 @@ def _bytes_of(image):
         if content.startswith(TAKEN_AS_THEY_ARE):
             return content  # The server judges them, as those of every client.
     # Not before it is needed: it takes Pillow.
-    from keras_attention.data.images import read_image
+    from keras_attention.data.images.sources import read_image
 
     return read_image(image)  # By its path, an error can name it.

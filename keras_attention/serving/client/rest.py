@@ -10,12 +10,12 @@ from urllib.parse import quote
 import orjson
 
 from keras_attention.graph_errors import plain_message
-from keras_attention.serving import signatures
-from keras_attention.serving.client import answers
 from keras_attention.serving.client import features as client_examples
+from keras_attention.serving.client import results
+from keras_attention.serving.client.exchange import Exchange
 from keras_attention.serving.client.retries import RetryLater
-from keras_attention.serving.client.steps import Exchange
-from keras_attention.serving.errors import CODE_OF_HTTP_STATUS, Code, ServingError
+from keras_attention.serving.wire import signatures
+from keras_attention.serving.wire.errors import CODE_OF_HTTP_STATUS, Code, ServingError
 
 
 class HttpRequest(NamedTuple):
@@ -49,11 +49,11 @@ class RestProtocol:
         return self._post(target, "predict", content, read)
 
     def classify(self, target, examples, context):
-        return self._infer(target, "classify", examples, context, answers.read_classes)
+        return self._infer(target, "classify", examples, context, results.read_classes)
 
     def regress(self, target, examples, context):
         return self._infer(
-            target, "regress", examples, context, answers.read_regressions
+            target, "regress", examples, context, results.read_regressions
         )
 
     def _infer(self, target, method, examples, context, read):
@@ -199,7 +199,7 @@ def _read_signature(definition):
 
 
 def _read_spec(info):
-    from keras_attention.serving import tensors
+    from keras_attention.serving.wire import tensors
 
     return signatures.TensorSpec(
         info.get("name", ""),
@@ -216,7 +216,7 @@ def _read_shape(shape):
 
 def _read_default(tensor):
     """An array from the JSON of a TensorProto."""
-    from keras_attention.serving import tensors
+    from keras_attention.serving.wire import tensors
 
     fields = {field: tensor.get(field, []) for field in tensors.FIELDS}
     fields["string_val"] = [base64.b64decode(item) for item in fields["string_val"]]

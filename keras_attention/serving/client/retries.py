@@ -3,8 +3,8 @@
 import random
 from typing import NamedTuple
 
-from keras_attention.serving.client.steps import Pause, Send
-from keras_attention.serving.errors import Code, ServingError
+from keras_attention.serving.client.exchange import Pause, Send
+from keras_attention.serving.wire.errors import Code, ServingError
 
 _NOT_ARRIVED = 408
 

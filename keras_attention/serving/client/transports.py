@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from keras_attention.graph_errors import plain_message
 from keras_attention.serving.client.tls import Tls
-from keras_attention.serving.errors import Code, ServingError
+from keras_attention.serving.wire.errors import Code, ServingError
 
 _GRPC_OPTIONS = {
     "grpc.max_receive_message_length": -1,

@@ -10,7 +10,6 @@ from keras_attention.serving.config import (
     local_path,
     read_models_config,
 )
-from keras_attention.serving.errors import ServingError
 from keras_attention.serving.options import (
     BatchingParameters,
     Limits,
@@ -22,6 +21,7 @@ from keras_attention.serving.text_configs import (
     read_monitoring_config,
     read_ssl_config,
 )
+from keras_attention.serving.wire.errors import ServingError
 
 _METHOD_NAMES = "enable_signature_method_name_check"
 # What the original, too, does not look at beside a platform_config_file.

@@ -13,7 +13,7 @@ from keras_attention.serving.commands.flag_syntax import (
     usage,
 )
 from keras_attention.serving.commands.flags import make_command
-from keras_attention.serving.errors import ServingError
+from keras_attention.serving.wire.errors import ServingError
 
 
 def main(argv=None):

@@ -9,9 +9,9 @@ import threading
 from pathlib import Path
 
 from keras_attention.serving.config import read_models_config
-from keras_attention.serving.errors import ServingError
 from keras_attention.serving.logs import get_logger
 from keras_attention.serving.server import Server
+from keras_attention.serving.wire.errors import ServingError
 
 logger = get_logger(__name__)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from google.protobuf.message_factory import GetMessageClass
 
-from keras_attention.serving import protos
 from keras_attention.serving.callers import Caller
-from keras_attention.serving.errors import Code, ServingError, invalid_argument
+from keras_attention.serving.wire import protos
+from keras_attention.serving.wire.errors import Code, ServingError, invalid_argument
 
 _MAX_SECONDS = 600.0
 _SERVICE = protos.POOL.FindServiceByName("tensorflow.ProfilerService")

@@ -13,11 +13,11 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from keras_attention.serving.callers import Caller
-from keras_attention.serving.errors import Code, ServingError
 from keras_attention.serving.grpc.profiler import PROFILER_METHODS, Profiler
 from keras_attention.serving.grpc.services import MODEL, PREDICTION, Services
 from keras_attention.serving.logs import get_logger
 from keras_attention.serving.tls import grpc_server_credentials
+from keras_attention.serving.wire.errors import Code, ServingError
 
 logger = get_logger(__name__)
 

@@ -12,10 +12,8 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from keras_attention.serving import tensors
 from keras_attention.serving.config import from_proto
 from keras_attention.serving.core import Target
-from keras_attention.serving.errors import Code, invalid_argument
 from keras_attention.serving.models.examples import read_input
 from keras_attention.serving.responses import (
     METADATA_FIELD,
@@ -23,6 +21,8 @@ from keras_attention.serving.responses import (
     metadata_response,
     status_response,
 )
+from keras_attention.serving.wire import tensors
+from keras_attention.serving.wire.errors import Code, invalid_argument
 
 PREDICTION = prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"]
 MODEL = model_service_pb2.DESCRIPTOR.services_by_name["ModelService"]

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from keras_attention.serving.errors import Code, ServingError, invalid_argument
+from keras_attention.serving.wire.errors import Code, ServingError, invalid_argument
 
 
 def num_rows(arrays):

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 
-from keras_attention.serving.errors import Code, ServingError
+from keras_attention.serving.wire.errors import Code, ServingError
 
 # What is said of a task whose time was up before its turn, or its end.
 LATE = "Run() timeout exceeded while waiting in batching queue"

@@ -10,11 +10,11 @@ import time
 import numpy as np
 
 from keras_attention.serving.callers import together
-from keras_attention.serving.errors import ServingError, invalid_argument
 from keras_attention.serving.metrics import SIZE_BUCKETS
 from keras_attention.serving.models import batch_arrays
 from keras_attention.serving.models.batch_queues import BatchQueues, Task
 from keras_attention.serving.models.served_model import Run, ServedModel
+from keras_attention.serving.wire.errors import ServingError, invalid_argument
 
 # A tenth of a millisecond to about a second, as TensorFlow Serving has them.
 _QUEUING_BUCKETS = tuple(100 * 1.2**i for i in range(52))

@@ -2,7 +2,7 @@
 
 from tensorflow_serving.apis import input_pb2
 
-from keras_attention.serving.errors import invalid_argument
+from keras_attention.serving.wire.errors import invalid_argument
 
 
 def read_input(message):

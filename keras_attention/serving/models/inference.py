@@ -5,11 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from tensorflow_serving.apis import classification_pb2, inference_pb2, regression_pb2
 
-from keras_attention.serving import tensors
-from keras_attention.serving.errors import Code, ServingError, invalid_argument
 from keras_attention.serving.metrics import SIZE_BUCKETS
 from keras_attention.serving.models.served_model import Run
-from keras_attention.serving.signatures import (
+from keras_attention.serving.wire import tensors
+from keras_attention.serving.wire.errors import Code, ServingError, invalid_argument
+from keras_attention.serving.wire.signatures import (
     DEFAULT_SIGNATURE,
     check_inputs,
     check_outputs,

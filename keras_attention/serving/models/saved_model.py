@@ -10,12 +10,12 @@ import tensorflow as tf
 from tensorflow.python.client import pywrap_tf_session
 
 from keras_attention.graph_errors import plain_message
-from keras_attention.serving.errors import Code, ServingError, not_found
 from keras_attention.serving.logs import get_logger
 from keras_attention.serving.models import memory
 from keras_attention.serving.models.served_model import ServedModel
 from keras_attention.serving.models.sessions import can_be_stopped, session_config
 from keras_attention.serving.models.stops import Stops
+from keras_attention.serving.wire.errors import Code, ServingError, not_found
 
 logger = get_logger(__name__)
 

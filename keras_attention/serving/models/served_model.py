@@ -3,8 +3,8 @@
 import time
 from typing import Any, NamedTuple
 
-from keras_attention.serving import signatures, tensors
-from keras_attention.serving.errors import Code, ServingError, invalid_argument
+from keras_attention.serving.wire import signatures, tensors
+from keras_attention.serving.wire.errors import Code, ServingError, invalid_argument
 
 # Sets of outputs that are computed apart: the runtime keeps a plan for each, for ever.
 _MAX_FETCHES = 64

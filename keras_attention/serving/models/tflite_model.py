@@ -9,11 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from keras_attention.serving.callers import Caller
-from keras_attention.serving.errors import Code, ServingError
 from keras_attention.serving.models import memory
 from keras_attention.serving.models.served_model import ServedModel
 from keras_attention.serving.models.sessions import session_config
 from keras_attention.serving.models.tflite_signatures import read_signatures
+from keras_attention.serving.wire.errors import Code, ServingError
 
 
 class TfliteModel(ServedModel):

@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow.lite.python import schema_py_generated as schema
 
-from keras_attention.serving.signatures import DEFAULT_SIGNATURE
+from keras_attention.serving.wire.signatures import DEFAULT_SIGNATURE
 
 PREDICT = "tensorflow/serving/predict"
 _METADATA = "signature_defs_metadata"

@@ -7,8 +7,8 @@ Serving, runs the requests in `assets.extra/tf_serving_warmup_requests` first.
 import time
 from pathlib import Path
 
-from keras_attention.serving import tensors
-from keras_attention.serving.errors import Code, ServingError, invalid_argument
+from keras_attention.serving.wire import tensors
+from keras_attention.serving.wire.errors import Code, ServingError, invalid_argument
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 MAX_RECORDS = 1000  # TensorFlow Serving refuses more

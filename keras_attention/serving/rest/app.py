@@ -6,7 +6,6 @@ import time
 from concurrent import futures
 
 from keras_attention.serving.callers import Caller
-from keras_attention.serving.errors import Code, ServingError, http_error
 from keras_attention.serving.logs import get_logger
 from keras_attention.serving.rest.bodies import (
     Body,
@@ -16,6 +15,7 @@ from keras_attention.serving.rest.bodies import (
     zip_for,
 )
 from keras_attention.serving.rest.routes import Answers, error_body, route
+from keras_attention.serving.wire.errors import Code, ServingError, http_error
 
 logger = get_logger(__name__)
 

@@ -5,7 +5,7 @@ import gzip
 import zlib
 from typing import Any
 
-from keras_attention.serving.errors import (
+from keras_attention.serving.wire.errors import (
     http_error,
     invalid_argument,
 )

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from keras_attention.serving.errors import ServingError, invalid_argument
 from keras_attention.serving.rest.json_tensor import (
     MAX_NESTING,
     check_item,
@@ -13,6 +12,7 @@ from keras_attention.serving.rest.json_tensor import (
     is_base64,
 )
 from keras_attention.serving.rest.jsontext import dump, show
+from keras_attention.serving.wire.errors import ServingError, invalid_argument
 
 ROW, COLUMNAR = "instances", "inputs"  # the two forms, by their key in requests
 

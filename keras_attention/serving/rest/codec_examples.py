@@ -3,7 +3,6 @@
 import numpy as np
 from tensorflow.core.example import example_pb2
 
-from keras_attention.serving.errors import ServingError, invalid_argument
 from keras_attention.serving.rest.json_tensor import (
     decode_tensor,
     encode_rows,
@@ -11,6 +10,7 @@ from keras_attention.serving.rest.json_tensor import (
     is_base64,
 )
 from keras_attention.serving.rest.jsontext import dump, show, type_of
+from keras_attention.serving.wire.errors import ServingError, invalid_argument
 
 _FLOAT, _STRING = 1, 7  # DataType numbers
 _KINDS = {"bytes_list": "bytes", "float_list": "float", "int64_list": "int64"}

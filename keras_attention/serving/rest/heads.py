@@ -2,7 +2,7 @@
 
 import re
 
-from keras_attention.serving.errors import http_error
+from keras_attention.serving.wire.errors import http_error
 
 _VERSIONS = ("1.0", "1.1")
 # A name, an IPv4 address or an IPv6 one in brackets, and a port; or nothing.

@@ -13,9 +13,9 @@ import math
 import numpy as np
 import orjson
 
-from keras_attention.serving import tensors
-from keras_attention.serving.errors import Code, ServingError, invalid_argument
 from keras_attention.serving.rest.jsontext import dump_array, show, type_of
+from keras_attention.serving.wire import tensors
+from keras_attention.serving.wire.errors import Code, ServingError, invalid_argument
 
 MAX_NESTING = 64  # axes that an array of NumPy may have
 _FLOATS = {1, 2, 14, 19}  # float, double, bfloat16, half

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import orjson
 
-from keras_attention.serving.errors import invalid_argument
+from keras_attention.serving.wire.errors import invalid_argument
 
 # Python's parser and the protocol's name the same mistakes differently.
 _PARSE_ERRORS = {

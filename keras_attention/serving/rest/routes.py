@@ -9,7 +9,6 @@ from google.protobuf import json_format
 from tensorflow_serving.apis import get_model_metadata_pb2
 
 from keras_attention.serving.core import Target
-from keras_attention.serving.errors import Code, ServingError, invalid_argument
 from keras_attention.serving.responses import (
     METADATA_FIELD,
     metadata_response,
@@ -17,7 +16,8 @@ from keras_attention.serving.responses import (
 )
 from keras_attention.serving.rest import codec, codec_examples, json_numbers, jsontext
 from keras_attention.serving.rest.json_tensor import MAX_NESTING
-from keras_attention.serving.signatures import DEFAULT_SIGNATURE, check_inputs
+from keras_attention.serving.wire.errors import Code, ServingError, invalid_argument
+from keras_attention.serving.wire.signatures import DEFAULT_SIGNATURE, check_inputs
 
 _VERBS = ("classify", "regress", "predict")
 _VERSION = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"

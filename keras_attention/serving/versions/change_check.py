@@ -1,6 +1,5 @@
 """Judges a change of models: before anything is done about it, and afterwards."""
 
-from keras_attention.serving.errors import Code, ServingError
 from keras_attention.serving.versions.route import Route, chooses_alike, may_wait
 from keras_attention.serving.versions.version_choice import choose
 from keras_attention.serving.versions.version_folders import (
@@ -8,6 +7,7 @@ from keras_attention.serving.versions.version_folders import (
     check_base_path,
     version_folders,
 )
+from keras_attention.serving.wire.errors import Code, ServingError
 
 
 def check_change(models, lives, options):

@@ -3,10 +3,10 @@
 import contextlib
 import time
 
-from keras_attention.serving.errors import Code, ServingError
 from keras_attention.serving.logs import get_logger
 from keras_attention.serving.versions.version import State
 from keras_attention.serving.versions.version_folders import look
+from keras_attention.serving.wire.errors import Code, ServingError
 
 logger = get_logger(__name__)
 

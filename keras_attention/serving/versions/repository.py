@@ -5,12 +5,6 @@ import time
 
 from keras_attention.serving.callers import Caller
 from keras_attention.serving.config import as_model_config
-from keras_attention.serving.errors import (
-    Code,
-    ServingError,
-    invalid_argument,
-    not_found,
-)
 from keras_attention.serving.logs import get_logger
 from keras_attention.serving.metrics import Metrics
 from keras_attention.serving.options import ServerOptions
@@ -19,9 +13,15 @@ from keras_attention.serving.versions.change_check import (
     check_in_effect,
     waits,
 )
-from keras_attention.serving.versions.load_slots import LoadSlots
-from keras_attention.serving.versions.model_life import ModelLife
+from keras_attention.serving.versions.lifecycle import ModelLife
+from keras_attention.serving.versions.load_limit import LoadSlots
 from keras_attention.serving.versions.route import Route
+from keras_attention.serving.wire.errors import (
+    Code,
+    ServingError,
+    invalid_argument,
+    not_found,
+)
 
 logger = get_logger(__name__)
 

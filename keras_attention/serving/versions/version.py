@@ -5,8 +5,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from keras_attention.serving.errors import ServingError
 from keras_attention.serving.versions.version_folders import Place
+from keras_attention.serving.wire.errors import ServingError
 
 
 class State(enum.IntEnum):

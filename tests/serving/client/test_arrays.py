@@ -7,9 +7,9 @@ import numpy as np
 import orjson
 import pytest
 
-from keras_attention.serving import tensors
 from keras_attention.serving.client import arrays as client_arrays
-from keras_attention.serving.signatures import Signature, TensorSpec
+from keras_attention.serving.wire import tensors
+from keras_attention.serving.wire.signatures import Signature, TensorSpec
 
 
 def spec(array, shape=None):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_attention.serving import AsyncClient, Client, RetryPolicy, ServingError
-from keras_attention.serving.errors import Code
+from keras_attention.serving.wire.errors import Code
 from tests.serving.client.support import http_server
 from tests.serving.support import scaled
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from keras_attention.serving.client.client import Client
-from keras_attention.serving.errors import Code, ServingError
 from keras_attention.serving.server import Server
+from keras_attention.serving.wire.errors import Code, ServingError
 from tests.serving.support import scaled
 
 both = pytest.mark.parametrize("transport", ["rest", "grpc"])

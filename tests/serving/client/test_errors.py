@@ -10,7 +10,7 @@ from tensorflow_serving.apis import get_model_status_pb2
 
 from keras_attention.serving import Client, RetryPolicy, ServingError
 from keras_attention.serving.client.rest import HttpAnswer, RestProtocol
-from keras_attention.serving.errors import (
+from keras_attention.serving.wire.errors import (
     CODE_OF_HTTP_STATUS,
     HTTP_STATUS,
     Code,

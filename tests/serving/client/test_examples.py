@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_attention.serving import protos
 from keras_attention.serving.client import features as client_examples
+from keras_attention.serving.wire import protos
 
 EXAMPLE = {
     "word": "ä",

@@ -15,7 +15,7 @@ from tensorflow_serving.apis import (
 
 from keras_attention.serving import Client, Server, ServingError
 from keras_attention.serving.config import ModelConfig, VersionPolicy
-from keras_attention.serving.errors import Code
+from keras_attention.serving.wire.errors import Code
 from tests.serving.client.support import grpc_server, http_server
 from tests.serving.models.support import export_half_plus_two
 from tests.serving.support import export_calculator

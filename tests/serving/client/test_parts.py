@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from keras_attention.serving import AsyncClient, Client, Server, ServingError
 from keras_attention.serving.client.parts import in_parts
-from keras_attention.serving.errors import Code
 from keras_attention.serving.options import BatchingParameters, LoadOptions
+from keras_attention.serving.wire.errors import Code
 from tests.serving.models.support import export_module, png
 
 TEXTS = ["a", "b b", "c c c", "d", "e e", "f", "g g g g"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_attention.data.images import load_pixels
+from keras_attention.data.images.sources import load_pixels
 from keras_attention.serving.client.pictures import pictures_of
 from tests.captioners import picture_bytes
 

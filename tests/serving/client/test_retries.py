@@ -2,9 +2,9 @@
 
 import pytest
 
+from keras_attention.serving.client.exchange import Deadline, Exchange, Pause
 from keras_attention.serving.client.retries import RetryLater, RetryPolicy, asking
-from keras_attention.serving.client.steps import Deadline, Exchange, Pause
-from keras_attention.serving.errors import Code, ServingError
+from keras_attention.serving.wire.errors import Code, ServingError
 
 ABSENT = ServingError(Code.UNAVAILABLE, "not there")
 EXCHANGE = Exchange("rest", "question", lambda received: f"read {received}")

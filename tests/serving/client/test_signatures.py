@@ -8,10 +8,11 @@ from google.protobuf import json_format
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import get_model_metadata_pb2
 
-from keras_attention.serving import Client, ServingError, tensors
+from keras_attention.serving import Client, ServingError
 from keras_attention.serving.client import grpc as grpc_client
 from keras_attention.serving.client import rest as rest_client
 from keras_attention.serving.core import Target
+from keras_attention.serving.wire import tensors
 from tests.serving.client.support import http_server
 
 TARGET = Target("m")

@@ -7,8 +7,8 @@ import pytest
 from tensorflow_serving.apis import get_model_status_pb2
 
 from keras_attention.serving import Client, RetryPolicy, Server, ServingError, Tls
-from keras_attention.serving.errors import Code
 from keras_attention.serving.options import SslConfig
+from keras_attention.serving.wire.errors import Code
 from tests.serving.client.support import grpc_server, http_server, make_certificates
 
 ONCE = RetryPolicy(attempts=1)

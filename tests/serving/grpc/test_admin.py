@@ -5,9 +5,9 @@ import pytest
 from tensorflow_serving.apis import model_management_pb2, model_service_pb2_grpc
 
 from keras_attention.serving.client.client import Client
-from keras_attention.serving.errors import Code, ServingError
 from keras_attention.serving.grpc.profiler import PROFILER_METHODS
 from keras_attention.serving.server import Server
+from keras_attention.serving.wire.errors import Code, ServingError
 
 PROFILE = PROFILER_METHODS[0][2]
 

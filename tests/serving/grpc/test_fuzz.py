@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tensorflow_serving.apis import predict_pb2
 
-from keras_attention.serving import tensors
 from keras_attention.serving.grpc.services import MODEL, PREDICTION
+from keras_attention.serving.wire import tensors
 
 FEW = settings(
     max_examples=60,

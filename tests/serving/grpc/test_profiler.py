@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from keras_attention.serving.callers import Caller
-from keras_attention.serving.errors import ServingError
 from keras_attention.serving.grpc.profiler import PROFILER_METHODS, Profiler
+from keras_attention.serving.wire.errors import ServingError
 
 PROFILE, TERMINATE, MONITOR = (cls for _, _, cls in PROFILER_METHODS)
 

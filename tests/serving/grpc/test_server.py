@@ -14,10 +14,10 @@ from tensorflow_serving.apis import (
 )
 
 from keras_attention.serving.core import Answer, Held, Target
-from keras_attention.serving.errors import ServingError, invalid_argument
 from keras_attention.serving.grpc.server import GrpcServer
 from keras_attention.serving.options import Limits
 from keras_attention.serving.requests import Requests
+from keras_attention.serving.wire.errors import ServingError, invalid_argument
 from tests.serving.support import (
     eventually,
     needs_resident,

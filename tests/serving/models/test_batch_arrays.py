@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keras_attention.serving.errors import ServingError
 from keras_attention.serving.models import batch_arrays
+from keras_attention.serving.wire.errors import ServingError
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=6), st.integers(0, 3))

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from keras_attention.serving.callers import Caller
-from keras_attention.serving.errors import Code, ServingError, invalid_argument
 from keras_attention.serving.metrics import Metrics
 from keras_attention.serving.models.batching import BatchedModel
 from keras_attention.serving.models.loading import load_model
 from keras_attention.serving.models.served_model import Run, ServedModel
 from keras_attention.serving.options import BatchingParameters, LoadOptions
+from keras_attention.serving.wire.errors import Code, ServingError, invalid_argument
 from tests.serving.models.support import (
     Lengths,
     Loop,

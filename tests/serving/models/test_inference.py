@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from tensorflow_serving.apis import input_pb2
 
-from keras_attention.serving.errors import ServingError
 from keras_attention.serving.metrics import Metrics
 from keras_attention.serving.models.examples import make_input, read_input
 from keras_attention.serving.models.inference import (
@@ -17,6 +16,7 @@ from keras_attention.serving.models.inference import (
 )
 from keras_attention.serving.models.loading import load_model
 from keras_attention.serving.options import BatchingParameters, LoadOptions
+from keras_attention.serving.wire.errors import ServingError
 from tests.serving.models.support import example, export_half_plus_two
 
 EXAMPLES = [example(x=80.0), example(x=20.0), example()]

@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 
 from keras_attention.serving.callers import Caller
-from keras_attention.serving.errors import ServingError
 from keras_attention.serving.models.loading import load_model
 from keras_attention.serving.versions.repository import load_version
+from keras_attention.serving.wire.errors import ServingError
 from tests.serving.models.support import Loop, export_module, leaving
 from tests.serving.support import (
     eventually,

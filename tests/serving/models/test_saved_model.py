@@ -13,11 +13,11 @@ import sentencepiece
 import tensorflow as tf
 import tensorflow_text
 
-from keras_attention.serving import tensors
 from keras_attention.serving.callers import Caller
-from keras_attention.serving.errors import Code, ServingError
 from keras_attention.serving.models.loading import load_model
 from keras_attention.serving.options import LoadOptions
+from keras_attention.serving.wire import tensors
+from keras_attention.serving.wire.errors import Code, ServingError
 from tests.serving.models.support import (
     Loop,
     Many,

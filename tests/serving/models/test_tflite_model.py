@@ -10,7 +10,6 @@ import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from keras_attention.serving.callers import Caller
-from keras_attention.serving.errors import ServingError
 from keras_attention.serving.metrics import Metrics
 from keras_attention.serving.models.inference import (
     CLASSIFY,
@@ -20,6 +19,7 @@ from keras_attention.serving.models.inference import (
 from keras_attention.serving.models.loading import load_model
 from keras_attention.serving.models.tflite_model import TfliteModel
 from keras_attention.serving.options import BatchingParameters, LoadOptions
+from keras_attention.serving.wire.errors import ServingError
 from tests.serving.models.support import (
     FixedGraph,
     FixedShape,

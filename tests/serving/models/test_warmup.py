@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
-from keras_attention.serving.errors import ServingError
 from keras_attention.serving.metrics import Metrics
 from keras_attention.serving.models.loading import load_model
 from keras_attention.serving.models.warmup import (
@@ -16,6 +15,7 @@ from keras_attention.serving.models.warmup import (
     write_warmup,
 )
 from keras_attention.serving.options import BatchingParameters, LoadOptions
+from keras_attention.serving.wire.errors import ServingError
 from tests.serving.models.support import example, export_half_plus_two
 
 SESSION_RUN = prediction_log_pb2.PredictionLog()

@@ -7,7 +7,7 @@ import threading
 import httpx
 
 from keras_attention.serving.core import Answer, Held, Target
-from keras_attention.serving.signatures import Signature, TensorSpec
+from keras_attention.serving.wire.signatures import Signature, TensorSpec
 
 
 class Model:

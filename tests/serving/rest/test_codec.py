@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from keras_attention.serving import tensors
-from keras_attention.serving.errors import ServingError
 from keras_attention.serving.rest import codec, jsontext
-from keras_attention.serving.signatures import TensorSpec
+from keras_attention.serving.wire import tensors
+from keras_attention.serving.wire.errors import ServingError
+from keras_attention.serving.wire.signatures import TensorSpec
 
 FLOAT, INT32, STRING, INT64, BOOL = 1, 3, 7, 9, 10
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=3)

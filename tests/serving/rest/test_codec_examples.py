@@ -7,12 +7,12 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import classification_pb2, regression_pb2
 
-from keras_attention.serving.errors import ServingError
 from keras_attention.serving.rest.codec_examples import (
     decode_examples,
     encode_classifications,
     encode_regressions,
 )
+from keras_attention.serving.wire.errors import ServingError
 
 
 def features(serialized):

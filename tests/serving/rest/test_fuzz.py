@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from keras_attention.serving import tensors
 from keras_attention.serving.rest import codec, jsontext
-from keras_attention.serving.signatures import TensorSpec
+from keras_attention.serving.wire import tensors
+from keras_attention.serving.wire.signatures import TensorSpec
 from tests.serving.support import raw
 
 FEW = settings(

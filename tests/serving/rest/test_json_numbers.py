@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from keras_attention.serving.rest import codec, json_numbers
-from keras_attention.serving.signatures import TensorSpec
+from keras_attention.serving.wire.signatures import TensorSpec
 
 SHAPES = arrays.array_shapes(min_dims=1, max_dims=4, max_side=5)
 NUMBERS = arrays.arrays(np.int32, SHAPES) | arrays.arrays(np.float32, SHAPES)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from keras_attention.serving import callers
-from keras_attention.serving.errors import ServingError
 from keras_attention.serving.options import Limits
 from keras_attention.serving.rest.bodies import unzip
+from keras_attention.serving.wire.errors import ServingError
 from tests.serving.rest.support import Caller, ask, url
 from tests.serving.support import eventually, raw
 

@@ -4,9 +4,9 @@ import contextlib
 import threading
 import time
 
-from keras_attention.serving.errors import ServingError
 from keras_attention.serving.options import ServerOptions
 from keras_attention.serving.versions.repository import Repository
+from keras_attention.serving.wire.errors import ServingError
 
 
 def write_version(base_path, number, content="fine"):

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from keras_attention.serving.config import ModelConfig, VersionPolicy
-from keras_attention.serving.errors import ServingError
+from keras_attention.serving.wire.errors import ServingError
 from tests.serving.support import eventually
 from tests.serving.versions.support import (
     Loader,

@@ -11,9 +11,9 @@ import pytest
 
 from keras_attention.serving.callers import Caller
 from keras_attention.serving.config import ModelConfig, VersionPolicy
-from keras_attention.serving.errors import Code, ServingError
 from keras_attention.serving.options import ServerOptions
 from keras_attention.serving.versions.repository import Repository
+from keras_attention.serving.wire.errors import Code, ServingError
 from tests.serving.support import eventually
 from tests.serving.versions.support import (
     Loader,

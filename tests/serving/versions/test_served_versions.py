@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from keras_attention.serving.config import ModelConfig, VersionPolicy
-from keras_attention.serving.errors import Code
 from keras_attention.serving.models.warmup import write_warmup
 from keras_attention.serving.options import BatchingParameters, LoadOptions
 from keras_attention.serving.versions.repository import load_version
+from keras_attention.serving.wire.errors import Code
 from tests.serving.support import eventually, export_calculator
 from tests.serving.versions.support import serving
 

@@ -1,0 +1,82 @@
+"""Batches of pictures and captions, in a few fixed shapes, in a known order."""
+
+import numpy as np
+
+from keras_attention.data.batches.text_batches import TokenBatches
+
+
+class CaptionBatches(TokenBatches):
+    """Feeds captioned pictures to `fit`, `evaluate` or a loop of one's own.
+
+        images        uint8               (B, S, S, 3)
+        features      float32, instead    (B, N, N, D)
+        windows       int32, if not whole (B, 4)
+        decoder input START u v w 0 0     (B, T)
+        labels        u v w END 0 0       (B, T)
+        sample_weight 1 1 1 1   0 0       (B, T)
+
+    Each caption comes once in a data epoch, its picture with it, so that a picture
+    comes as often as it has captions. What `TokenBatches` promises holds here: few
+    shapes, and batches that `seed` and the step decide, augmentation included.
+    Rows that fill up a batch repeat its pictures, with captions that are padding,
+    so that statistics of a batch (of batch normalisation) are those of pictures.
+
+    Args:
+        corpus: `CaptionCorpus`.
+        tokens_per_batch: int. Most positions of a batch, padding counted: `B × T`.
+        augment: `Augmentation`, optional: what is changed about pictures, anew each
+            time that they come.
+        features: bool. Whether inputs hold the corpus's features instead of its
+            images; by default, if it has any.
+        **options: of `TokenBatches`: `max_shapes`, `seed`, `shuffle`,
+            `steps_per_epoch`, `first_step`, and those for Keras.
+
+    Raises:
+        ValueError: an empty corpus, one without the features asked for, or features
+            that shall be augmented.
+    """
+
+    def __init__(
+        self, corpus, tokens_per_batch=4096, augment=None, features=None, **options
+    ):
+        features = corpus.features is not None if features is None else features
+        if features and corpus.features is None:
+            raise ValueError(
+                "expected a corpus with features; received one without: compute them "
+                "and call attach_features, or leave out features=True"
+            )
+        if features and augment is not None:
+            raise ValueError(
+                "augment changes pictures, whose features are fixed here; received "
+                "both: leave out augment, or train on images"
+            )
+        super().__init__(corpus, tokens_per_batch, **options)
+        self.augment = augment
+        self.features = features
+        self._may_flip = None
+
+    def _lengths(self):
+        # A picture shall weigh nothing, and bucket lengths must differ on both sides.
+        lengths = self.corpus.target_lengths + 1
+        return lengths, lengths
+
+    def _source(self, rows, shape, step):
+        pictures = self.corpus.image_of[np.resize(rows, shape.batch_size)]
+        inputs = {}
+        if self.corpus.windows is not None:
+            inputs["windows"] = np.asarray(self.corpus.windows[pictures])
+        if self.features:
+            features = np.asarray(self.corpus.features[pictures])
+            return {"features": features.astype("float32"), **inputs}
+        inputs["images"] = np.asarray(self.corpus.images[pictures])
+        if self.augment is None:
+            return inputs
+        rng = np.random.default_rng([self.seed, step, 1])
+        flippable = self._flippable(rows, shape.batch_size)
+        return self.augment(inputs, rng, flippable)
+
+    def _flippable(self, rows, batch_size):
+        """Which pictures of a batch may be mirrored, their captions staying true."""
+        if self._may_flip is None:
+            self._may_flip = self.augment.flippable(self.corpus)
+        return np.resize(self._may_flip[rows], batch_size)

@@ -1,0 +1,1 @@
+"""Captioned images: every published format in, arrays and features on disk out."""

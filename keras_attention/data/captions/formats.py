@@ -1,0 +1,169 @@
+"""From captioned pictures in files to arrays on disk.
+
+examples = CaptionFiles("captions.csv", images="pictures")
+tokenizer = train_caption_tokenizer(examples, 8000)
+corpus = prepare_captions(examples, "prepared", tokenizer=tokenizer)
+corpus.train, corpus.valid, corpus.test
+"""
+
+import hashlib
+from itertools import chain
+from pathlib import Path
+
+from keras_attention.data.captions.captioned_image import CaptionedImage
+from keras_attention.data.captions.folders import (
+    PictureFolder,
+    caption_file,
+    coco_halves,
+    file_size,
+)
+from keras_attention.data.captions.json import (
+    coco_records,
+    json_format,
+    karpathy_records,
+    list_records,
+    read_json,
+)
+from keras_attention.data.captions.prepare import (
+    NoPictures,
+    prepare_captions,
+    train_caption_tokenizer,
+)
+from keras_attention.data.captions.records import gather
+from keras_attention.data.captions.store import CaptionCorpus, PreparedCaptions
+from keras_attention.data.captions.tables import read_json_lines, read_table
+from keras_attention.data.captions.tokens import is_token_line, read_tokens
+from keras_attention.data.report import SkipReport
+from keras_attention.data.text.lines import read_lines
+
+__all__ = [
+    "CaptionCorpus",
+    "CaptionFiles",
+    "CaptionedImage",
+    "NoPictures",
+    "PreparedCaptions",
+    "SkipReport",
+    "prepare_captions",
+    "read_captions",
+    "train_caption_tokenizer",
+]
+
+# "csv" is a table with any separator; "table" is another word for it.
+FORMATS = ("auto", "coco", "karpathy", "flickr", "csv", "table", "jsonl")
+
+
+def read_captions(path, images=None, captions_format="auto", report=None):
+    """Reads captions and the paths of their pictures, which stay unopened.
+
+    All captions of a picture come together. A bad line is counted in `report` with
+    its number and skipped. Whether a picture can be read shows later.
+
+    Args:
+        path: str or Path. A file, or a folder that holds one with a usual name, such
+            as `captions.csv`.
+        images: str or Path. The folder of the pictures; by default beside the file.
+        captions_format: `"coco"` (captions JSON), `"karpathy"` (his dataset JSON,
+            with splits), `"flickr"` (token files), `"csv"` or `"table"` (CSV, TSV,
+            Kaggle's `captions.txt` and `results.csv`), `"jsonl"`, or `"auto"`: by the
+            content.
+        report: `SkipReport` to fill in, optional.
+
+    Yields:
+        `CaptionedImage`, whose image is a Path.
+
+    Raises:
+        ValueError: not one good caption, a damaged or unknown file.
+        OSError: the file cannot be opened.
+    """
+    if captions_format not in FORMATS:
+        raise ValueError(
+            f"captions_format must be one of {', '.join(FORMATS)}; "
+            f"received {captions_format!r}"
+        )
+    report = SkipReport("caption") if report is None else report
+    report.used = "caption"
+    path = Path(path)
+    pictures = PictureFolder(path, images)
+    records = _records(path, captions_format, report)
+    found = False
+    for example in gather(records, pictures, report):
+        found = True
+        yield example
+    if not found:
+        raise ValueError(
+            f"{path}: expected captions of pictures; received not one good one. "
+            f"{report.summary()}\n"
+            "Check the format, the columns or keys, and the encoding (UTF-8)."
+        )
+
+
+class CaptionFiles:
+    """Reads the same pictures each time it is called: `read_captions`, to be repeated.
+
+    Args:
+        path: as in `read_captions`, where `**options` are described too.
+
+    Call arguments:
+        report: `SkipReport` to fill in, optional.
+    """
+
+    def __init__(self, path, **options):
+        self.path = path
+        self.options = options
+
+    def __call__(self, report=None):
+        return read_captions(self.path, report=report, **self.options)
+
+    def fingerprint(self):
+        """A short name of what is read: captions, splits, and pictures by their names
+        and their sizes in bytes."""
+        digest = hashlib.blake2b(digest_size=16)
+        for example in self():
+            size = file_size(example.image)
+            described = example.name, size, example.captions, example.split
+            digest.update(repr((*described, example.truth)).encode("utf-8", "replace"))
+        return digest.hexdigest()
+
+
+def _records(path, captions_format, report):
+    if path.is_dir():
+        halves = coco_halves(path) if captions_format in ("auto", "coco") else None
+        if halves is not None:
+            return chain.from_iterable(
+                coco_records(read_json(file), report, split)
+                for split, files in halves.items()
+                for file in files
+            )
+        path = caption_file(path)
+    if captions_format == "auto":
+        captions_format = _format_of(path)
+    if captions_format in ("json", "coco", "karpathy"):
+        values = read_json(path)
+        found = json_format(values)
+        readers = {"coco": coco_records, "karpathy": karpathy_records}
+        readers["jsonl"] = list_records
+        if found not in readers or captions_format not in ("json", found):
+            raise ValueError(
+                f"{path}: expected COCO's captions (images and annotations), "
+                "Karpathy's dataset (images with sentences) or a list of objects"
+                + ("" if captions_format == "json" else f", as {captions_format}")
+                + f"; received {'neither' if found is None else found}"
+            )
+        return readers[found](values, report)
+    readers = {
+        "flickr": read_tokens,
+        "csv": read_table,
+        "table": read_table,
+        "jsonl": read_json_lines,
+    }
+    return readers[captions_format](path, report)
+
+
+def _format_of(path):
+    name = path.name.lower().removesuffix(".gz")
+    if name.endswith((".jsonl", ".ndjson")):
+        return "jsonl"
+    if name.endswith(".json"):
+        return "json"
+    first = next(read_lines(path), None)
+    return "flickr" if is_token_line(first) else "csv"

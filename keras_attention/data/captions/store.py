@@ -1,0 +1,279 @@
+"""Pictures and their captions as arrays, in memory or mapped from disk.
+
+A prepared folder holds
+
+    meta.json                                     written last: counts, options, report
+    train/ valid/ test/  images.bin               uint8, n squares of S × S × 3, RGB
+                         windows.bin              int32, where in each the picture is
+                         pictures.jsonl           name, captions and truth of each
+                         target_tokens.bin        uint16 or int32, captions end to end
+                         target_offsets.bin       int64, where each begins, and the end
+                         caption_images.bin       int32, which picture each is of
+                         caption_places.bin       int32, which of its captions it is
+"""
+
+import functools
+import json
+from pathlib import Path
+
+import numpy as np
+
+from keras_attention.data.captions.features import FeatureStore
+from keras_attention.data.images.placement import whole_windows
+from keras_attention.data.prepared.store import (
+    META,
+    SPLITS,
+    Sentences,
+    opening,
+    read_meta,
+    token_dtype,
+)
+from keras_attention.data.report import SkipReport
+
+FORMAT = "captions 2"  # The first kept no windows.
+PLACE_DTYPE = np.dtype("int32")
+WINDOW_DTYPE = np.dtype("int32")
+WRITER = "keras_attention.data.captions.formats.prepare_captions"
+
+
+class CaptionCorpus:
+    """Pictures, each with one caption or several. Its length is that of the captions.
+
+    Args:
+        images: uint8 `(n, S, S, 3)`.
+        target: `Sentences`, all captions that can be trained on.
+        image_of: int32 `(len(target),)`. The picture that each caption describes.
+        place_of: int32 `(len(target),)`. Which of the picture's `references` it is.
+        pictures: list of `{"name", "captions", "truth"}`, one for each picture; or a
+            function that returns it.
+        windows: int32 `(n, 4)`, optional: where in the square each picture is, see
+            `placement.window`. Kept only if some do not fill their squares.
+
+    Attributes:
+        features: float16 `(n, N, N, D)` of an image encoder, or None; see
+            `attach_features`.
+    """
+
+    def __init__(self, images, target, image_of, place_of, pictures, windows=None):
+        self.images = images
+        if windows is not None:
+            whole = whole_windows(len(images), images.shape[1])
+            windows = None if np.array_equal(windows, whole) else windows
+        self.windows = windows
+        self.target = target
+        self.image_of = image_of
+        self.place_of = place_of
+        self.features = None
+        self._pictures = pictures
+        self._opened = None
+        self._features_folder = None
+
+    @classmethod
+    def from_examples(cls, examples, tokenizer):
+        """Tokenises `CaptionedImage`s in memory, whose images are uint8 `(S, S, 3)`,
+        for small data."""
+        examples = list(examples)
+        captions = [text for example in examples for text in example.captions]
+        counts = [len(example.captions) for example in examples]
+        places = [np.arange(count) for count in counts]
+        return cls(
+            np.stack([example.image for example in examples]),
+            Sentences.from_ids(tokenizer.encode(captions), tokenizer.vocabulary_size),
+            np.repeat(np.arange(len(examples)), counts).astype(PLACE_DTYPE),
+            np.concatenate(places).astype(PLACE_DTYPE),
+            [
+                {"name": each.name, "captions": each.captions, "truth": each.truth}
+                for each in examples
+            ],
+        )
+
+    @classmethod
+    def open(cls, folder, shape, vocabulary_size, features=None):
+        """Maps the files of one split, reading nothing yet.
+
+        Args:
+            folder: Path of the split.
+            shape: `(n, S, S, 3)` of its images.
+            vocabulary_size: int.
+            features: folder of a `FeatureStore`, optional.
+        """
+        corpus = cls(
+            _mapped(folder / "images.bin", "uint8").reshape(shape),
+            Sentences.open(folder / "target", token_dtype(vocabulary_size)),
+            _mapped(folder / "caption_images.bin", PLACE_DTYPE),
+            _mapped(folder / "caption_places.bin", PLACE_DTYPE),
+            functools.partial(_read_pictures, folder / "pictures.jsonl"),
+            _mapped(folder / "windows.bin", WINDOW_DTYPE).reshape(-1, 4),
+        )
+        corpus._opened = folder, shape, vocabulary_size
+        if features is not None:
+            corpus.attach_features(features)
+        return corpus
+
+    def __len__(self):
+        return len(self.target)
+
+    @property
+    def num_images(self):
+        return len(self.images)
+
+    @property
+    def target_lengths(self):
+        """int32 `(len(corpus),)`, special ids not counted."""
+        return self.target.lengths
+
+    @property
+    def source_lengths(self):
+        """int32 zeros `(len(corpus),)`: a picture has no words."""
+        return np.zeros(len(self), "int32")
+
+    @functools.cached_property
+    def pictures(self):
+        """List of `{"name", "captions", "truth"}`, one for each picture."""
+        return self._pictures() if callable(self._pictures) else self._pictures
+
+    @property
+    def names(self):
+        """List of str, one for each picture."""
+        return [picture["name"] for picture in self.pictures]
+
+    @property
+    def references(self):
+        """All captions of each picture, a list of lists of str; over-long ones too."""
+        return [picture["captions"] for picture in self.pictures]
+
+    @property
+    def truths(self):
+        """What is known of each picture, a list of dict or None."""
+        return [picture["truth"] for picture in self.pictures]
+
+    def inputs(self, rows=slice(None)):
+        """What a captioner reads of pictures, a dict of arrays.
+
+        Args:
+            rows: a slice, or int `(B,)`: numbers of pictures. All by default.
+
+        Returns:
+            `images`, uint8 `(B, S, S, 3)`, or `features` where they are attached; and
+            `windows`, int32 `(B, 4)`, if some pictures do not fill their squares.
+        """
+        kind = "images" if self.features is None else "features"
+        inputs = {kind: getattr(self, kind)[rows]}
+        if self.windows is not None:
+            inputs["windows"] = self.windows[rows]
+        return inputs
+
+    def text(self, i):
+        """The caption `i`, as it was before tokenising."""
+        return self.pictures[self.image_of[i]]["captions"][self.place_of[i]]
+
+    def attach_features(self, folder):
+        """Maps what an image encoder made of the pictures; see `FeatureStore`.
+
+        Raises:
+            ValueError: they are unfinished, or not as many as there are pictures.
+        """
+        features = FeatureStore.open(folder).features
+        if len(features) != self.num_images:
+            raise ValueError(
+                f"expected features of {self.num_images:,} pictures in {folder}; "
+                f"received {len(features):,}: compute them again"
+            )
+        self.features = features
+        self._features_folder = folder
+
+    def __reduce__(self):
+        # Mapped arrays travel to another process by their names.
+        at_hand = {"features": self.features} if self._features_folder is None else {}
+        if self._opened is not None:
+            return CaptionCorpus.open, (*self._opened, self._features_folder), at_hand
+        arrays = self.images, self.target, self.image_of, self.place_of
+        return CaptionCorpus, (*arrays, self._pictures, self.windows), at_hand
+
+
+class PreparedCaptions:
+    """A folder that `prepare_captions` wrote: `.train`, `.valid` and `.test`.
+
+    Opening it takes neither TensorFlow nor Keras.
+
+    Attributes:
+        folder: Path.
+        meta: dict, from meta.json; `meta["pixels"]` names the pictures of each split
+            by a hash of their pixels.
+        image_size: int. The side of each picture.
+        report: `SkipReport` of what was left out.
+    """
+
+    def __init__(self, folder, meta):
+        self.folder = folder
+        self.meta = meta
+        self.image_size = meta["options"]["image_size"]
+        self.report = SkipReport.from_dict(meta["report"])
+        self.train, self.valid, self.test = map(self._split, SPLITS)
+
+    @classmethod
+    def open(cls, folder):
+        """Opens a prepared folder; arrays are mapped, not read.
+
+        Raises:
+            ValueError: no prepared captions there, or incomplete ones.
+        """
+        folder = Path(folder).absolute()
+        meta = read_meta(folder, FORMAT, WRITER)
+        with opening(folder, META):
+            return cls(folder, meta)
+
+    def attach_features(self, folder):
+        """Maps the features of all splits, which `compute_caption_features` wrote.
+
+        Raises:
+            ValueError: they are missing, unfinished, or of other pictures.
+        """
+        for split in SPLITS:
+            corpus, path = getattr(self, split), Path(folder) / split
+            if not corpus.num_images:
+                continue
+            fingerprint = FeatureStore.open(path).fingerprint
+            if fingerprint["pictures"] != self.meta["pixels"][split]:
+                raise ValueError(
+                    f"{path} holds features of other pictures than those in "
+                    f"{self.folder}: compute them again"
+                )
+            corpus.attach_features(path)
+
+    def _split(self, split):
+        folder = self.folder / split
+        count, num_captions = (
+            self.meta[key][split] for key in ("num_images", "num_captions")
+        )
+        shape = (count, self.image_size, self.image_size, 3)
+        try:
+            corpus = CaptionCorpus.open(folder, shape, self.meta["vocabulary_size"])
+            lengths = {len(corpus), len(corpus.image_of), len(corpus.place_of)}
+            complete = (
+                lengths == {num_captions}
+                and (corpus.windows is None or len(corpus.windows) == count)
+                and len(corpus.target.tokens) == corpus.target.offsets[-1]
+            )
+        except (ValueError, OSError):
+            complete = False
+        if not complete:
+            raise ValueError(
+                f"{folder} is incomplete: meta.json promises {count:,} pictures with "
+                f"{num_captions:,} captions: prepare it again"
+            )
+        return corpus
+
+
+def _mapped(path, dtype):
+    if path.stat().st_size == 0:  # Which cannot be mapped.
+        return np.zeros(0, dtype)
+    return np.memmap(path, dtype, mode="r")
+
+
+def _read_pictures(path):
+    try:
+        with path.open(encoding="utf-8") as lines:
+            return [json.loads(line) for line in lines]
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from None

@@ -1,0 +1,1 @@
+"""Images: files and bytes in, squares of pixels out, in Python and in graphs."""

@@ -1,0 +1,1 @@
+"""Sentence pairs: files and toy tasks in, readers of every format, word alignments."""

@@ -1,0 +1,285 @@
+"""What can be asked of a model server, whatever carries it."""
+
+from keras_attention.serving.client.pictures import pictures_of
+from keras_attention.serving.client.results import read_captions, read_translations
+from keras_attention.serving.core import Target
+from keras_attention.serving.wire.signatures import DEFAULT_SIGNATURE
+
+
+class Questions:
+    """The methods that `Client` and `AsyncClient` share.
+
+    A question names a model and, if it is not to be the latest version, `version` or
+    `label`. `timeout` counts for all that a question takes, asking again included.
+    Lists that are longer than a batch of the server are asked for in parts.
+
+    Args:
+        calls: `Calls`.
+    """
+
+    def __init__(self, calls):
+        self._calls = calls
+
+    def _ask(self, steps):
+        """Takes the steps of a call; gives what they return, or a promise of it."""
+        raise NotImplementedError
+
+    def predict(
+        self,
+        model,
+        inputs,
+        signature_name=DEFAULT_SIGNATURE,
+        version=None,
+        transport=None,
+        outputs=None,
+        *,
+        label=None,
+        timeout=None,
+    ):
+        """Runs a signature.
+
+        Args:
+            model: str.
+            inputs: dict of arrays or nested lists, of the signature's shapes. They
+                are converted to the signature's types; strings are str or bytes.
+            signature_name: str.
+            version: int, optional. The latest one by default.
+            transport: "rest" or "grpc"; by default, the client's.
+            outputs: list of str, optional. The outputs wanted; all by default.
+            label: str, optional. A version by the name that the server knows.
+            timeout: float, optional. Seconds; by default, the client's.
+
+        Returns:
+            Dict of arrays. Strings are objects: str, or bytes for outputs whose name
+            ends in `_bytes`.
+
+        Raises:
+            ValueError: if the inputs are others than the signature's.
+        """
+        target = _target(model, version, label, signature_name)
+        return self._ask(
+            self._calls.predict(target, inputs, transport, outputs, timeout)
+        )
+
+    def classify(
+        self,
+        model,
+        examples,
+        signature_name=DEFAULT_SIGNATURE,
+        version=None,
+        transport=None,
+        *,
+        context=None,
+        label=None,
+        timeout=None,
+    ):
+        """Runs a signature of classes and scores.
+
+        Args:
+            model: str.
+            examples: list of dicts of feature name to a value, a flat list or an
+                array: str or bytes, ints, or floats. A model that wants floats must
+                be given floats: `1.0` rather than `1`.
+            context: dict like these, optional: features that all examples share.
+            signature_name, version, transport, label, timeout: as for `predict`.
+
+        Returns:
+            List of `ServedClassification`, one for each example.
+        """
+        target = _target(model, version, label, signature_name)
+        return self._ask(
+            self._calls.infer("classify", target, examples, context, transport, timeout)
+        )
+
+    def regress(
+        self,
+        model,
+        examples,
+        signature_name=DEFAULT_SIGNATURE,
+        version=None,
+        transport=None,
+        *,
+        context=None,
+        label=None,
+        timeout=None,
+    ):
+        """Runs a signature of one value for each example.
+
+        Args:
+            model, examples, context: as for `classify`.
+            signature_name, version, transport, label, timeout: as for `predict`.
+
+        Returns:
+            List of `ServedRegression`, one for each example.
+        """
+        target = _target(model, version, label, signature_name)
+        return self._ask(
+            self._calls.infer("regress", target, examples, context, transport, timeout)
+        )
+
+    def multi_inference(
+        self,
+        model,
+        tasks,
+        examples,
+        version=None,
+        *,
+        context=None,
+        label=None,
+        timeout=None,
+    ):
+        """Runs several signatures, which read the examples once. Goes over gRPC.
+
+        Args:
+            model: str.
+            tasks: list of pairs of a signature's name and "classify" or "regress".
+            examples, context: as for `classify`.
+            version, label, timeout: as for `predict`.
+
+        Returns:
+            A list for each task, of `ServedClassification` or `ServedRegression`.
+        """
+        target = _target(model, version, label)
+        return self._ask(
+            self._calls.multi_inference(target, tasks, examples, context, timeout)
+        )
+
+    def metadata(
+        self, model, version=None, transport=None, *, label=None, timeout=None
+    ):
+        """What a model offers.
+
+        Returns:
+            `(version, signatures)`: int, and a dict of name to `Signature`.
+        """
+        return self._ask(
+            self._calls.describe(
+                "metadata", _target(model, version, label), transport, timeout
+            )
+        )
+
+    def status(self, model, version=None, transport=None, *, label=None, timeout=None):
+        """The state of a model's versions.
+
+        Returns:
+            List of `VersionStatus`, highest version first.
+        """
+        return self._ask(
+            self._calls.describe(
+                "status", _target(model, version, label), transport, timeout
+            )
+        )
+
+    def models(self, *, timeout=None):
+        """The names of the models that the embedded server has; goes over REST.
+
+        TensorFlow Serving does not tell.
+        """
+        return self._ask(self._calls.models(timeout))
+
+    def wait_until_ready(
+        self, model, version=None, transport=None, *, label=None, timeout=None
+    ):
+        """Waits for a model to be served, and for the server if it is not there yet.
+
+        Returns:
+            int, the version that is, the highest of several.
+
+        Raises:
+            ServingError: DEADLINE_EXCEEDED, with what was seen last.
+        """
+        target = _target(model, version, label)
+        return self._ask(self._calls.wait_until_ready(target, transport, timeout))
+
+    def reload_config(self, models, *, timeout=None):
+        """Has the server serve other models, or the same otherwise; goes over gRPC.
+
+        Args:
+            models: dict of name to a path on the server, or to `ModelConfig`. What is
+                not in it is unloaded.
+            timeout: as for `predict`. The server answers when all is loaded.
+        """
+        models = dict(models)
+        return self._ask(self._calls.reload_config(models, timeout))
+
+    def translate(
+        self,
+        texts,
+        model,
+        transport=None,
+        attention=False,
+        version=None,
+        *,
+        signature_name=None,
+        label=None,
+        timeout=None,
+    ):
+        """Translates sentences.
+
+        Args:
+            texts: list of str, or one str.
+            model: str, an exported translator.
+            attention: bool. Ask for tokens and attention scores too.
+            signature_name: str, optional. By default the one that searches, or the
+                one with attention.
+            transport, version, label, timeout: as for `predict`.
+
+        Returns:
+            List of `ServedTranslation`, one for each text.
+        """
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        target = _target(model, version, label, _chosen(signature_name, attention))
+        return self._ask(
+            self._calls.read_all(
+                "text", texts, read_translations, target, transport, timeout
+            )
+        )
+
+    def caption(
+        self,
+        images,
+        model,
+        transport=None,
+        attention=False,
+        version=None,
+        *,
+        signature_name=None,
+        label=None,
+        timeout=None,
+    ):
+        """Writes about pictures.
+
+        Args:
+            images: list of paths, of the bytes of files, of Pillow's images or of
+                uint8 arrays, or one of them. JPEG and PNG files are sent as they are;
+                WebP, GIF, BMP and TIFF are made PNGs of first.
+            model: str, an exported captioner.
+            attention: bool. Ask for tokens and where they look too.
+            signature_name, transport, version, label, timeout: as for `translate`.
+
+        Returns:
+            List of `ServedCaption`, one for each picture.
+
+        Raises:
+            ValueError: what is no picture.
+        """
+        image_bytes = pictures_of(images)
+        target = _target(model, version, label, _chosen(signature_name, attention))
+        return self._ask(
+            self._calls.read_all(
+                "image_bytes", image_bytes, read_captions, target, transport, timeout
+            )
+        )
+
+
+def _target(model, version, label, signature_name=""):
+    if version is not None and label:
+        raise ValueError(
+            f"a version is named by its number or by a label; received version="
+            f"{version} and label={label!r}"
+        )
+    return Target(model, version, label or "", signature_name)
+
+
+def _chosen(signature_name, attention):
+    return signature_name or ("attend" if attention else DEFAULT_SIGNATURE)

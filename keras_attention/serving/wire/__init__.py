@@ -1,0 +1,1 @@
+"""What REST, gRPC and the client share: messages, tensors, signatures, status codes."""

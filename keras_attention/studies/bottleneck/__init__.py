@@ -1,0 +1,1 @@
+"""The study of why attention: scores by source length, with and without it."""

@@ -1,0 +1,78 @@
+"""Wrong words in pictures: what was said, what is there, and where was looked."""
+
+import numpy as np
+
+from keras_attention.plotting.gallery import Saying, plot_gallery
+from keras_attention.studies.regions.mistakes import (
+    KINDS,
+    NAMED,
+    NOTHING,
+    PLACES,
+    SAME,
+    UNNAMED,
+)
+
+MOST = 12  # mistakes
+NOTES = {
+    UNNAMED: "looked at {seen}, unnamed",
+    SAME: "still on it",
+    NAMED: "looked at {seen}, named too",
+    NOTHING: "looked at nothing",
+}
+
+
+def draw_gallery(result, pictures, path):
+    """Draws some of a model's mistakes, of each kind in proportion.
+
+    Args:
+        result: `Result` of a model with attention.
+        pictures: `Pictures`.
+        path: path.
+
+    Returns:
+        Whether there was anything to draw.
+    """
+    chosen = choose(result.mistakes)
+    if not chosen:
+        return False
+    plot_gallery([_saying(each, result, pictures) for each in chosen], path=path)
+    return True
+
+
+def choose(mistakes, most=MOST):
+    """Some mistakes, one of a picture, spread evenly over kinds and pictures."""
+    kinds, places = list(KINDS), list(PLACES)
+    first = {mistake.picture: mistake for mistake in reversed(mistakes)}
+    ordered = sorted(
+        first.values(),
+        key=lambda each: (
+            kinds.index(each.kind),
+            places.index(each.place),
+            each.picture,
+        ),
+    )
+    numbers = np.linspace(0, len(ordered) - 1, min(most, len(ordered)))
+    return [ordered[round(number)] for number in numbers]
+
+
+def _saying(mistake, result, pictures):
+    caption = result.captions[mistake.picture]
+    note = NOTES[mistake.place].format(seen=mistake.seen)
+    return Saying(
+        pictures.images[mistake.picture],
+        _likest(caption.text, pictures.references[mistake.picture]),
+        caption.text,
+        mistake.word,
+        caption.attention[mistake.steps].mean(axis=0),
+        tuple(
+            tuple(each["box"]) for each in pictures.truths[mistake.picture]["objects"]
+        ),
+        note,
+        # The same word may have been right before.
+        start=caption.spans[mistake.steps[0]][0],
+    )
+
+
+def _likest(said, references):
+    words = set(said.lower().split())
+    return max(references, key=lambda text: len(words & set(text.lower().split())))

@@ -1,0 +1,192 @@
+"""What is measured of a captioner of scenes, picture by picture."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from keras_attention.evaluation.caption_words import (
+    tokenize_captions,
+    tokenize_references,
+)
+from keras_attention.evaluation.captions import cider_d_of_each
+from keras_attention.evaluation.pointing import caption_looks
+from keras_attention.evaluation.scenes import judge, read_statements
+from keras_attention.studies.bootstrap import Score, Shares
+from keras_attention.studies.regions.mistakes import (
+    MistakeCounts,
+    count_mistakes,
+    find_mistakes,
+)
+from keras_attention.studies.regions.name_errors import (
+    WrongNames,
+    errors_by_name,
+    wrong_names,
+)
+from keras_attention.studies.regions.word_errors import errors_by_position
+
+
+class Pictures(NamedTuple):
+    """The test split."""
+
+    images: Any
+    """uint8 `(n, S, S, 3)`."""
+    references: list
+    """List of str for each picture."""
+    truths: list
+    """Dict for each; see `Scenes`."""
+    language: str
+
+    @property
+    def image_size(self):
+        return self.images.shape[1]
+
+    @property
+    def num_things(self):
+        """int `(n,)`: things in each picture."""
+        return np.array([len(truth["objects"]) for truth in self.truths])
+
+    @property
+    def held_out(self):
+        """bool `(n,)`: pictures whose combination was never trained on."""
+        return np.array([bool(truth.get("held_out")) for truth in self.truths])
+
+
+class Metric(NamedTuple):
+    """A score of what was said."""
+
+    name: str
+    label: str
+    scale: float
+    digits: int
+
+
+METRICS = (
+    Metric("cider", "CIDEr-D", 1.0, 2),
+    Metric("object_f1", "object F1 (%)", 100.0, 1),
+    Metric("relations", "relations right (%)", 100.0, 1),
+)
+
+
+class Looks(NamedTuple):
+    """Where attention was while things were named, over all pictures."""
+
+    inside: Shares
+    """Attention inside the box."""
+    hits: Shares
+    """Names with the peak inside."""
+    chance: Shares
+    """The box's share of the picture."""
+
+
+class Result(NamedTuple):
+    """One model, measured."""
+
+    variant: Any
+    run: str
+    """Its folder's name."""
+    made: dict[str, Any]
+    """The bundle's config: how it was made."""
+    captions: list
+    """`Caption` of each picture."""
+    scores: dict[str, Shares]
+    """For the name of each of `METRICS`."""
+    said: Looks | None
+    """Of its own captions; None without attention, as all below."""
+    forced: Looks | None
+    """Of references that it is made to say."""
+    mistakes: list
+    mistake_counts: dict[str, MistakeCounts] | None
+    errors: tuple[list[Score], list[Score]]
+    """By position in the caption: with the right words before, and with its own."""
+    name_errors: tuple[list[Score], list[Score]]
+    """The same by thing named: the first, the second …"""
+    wrong_names: dict[str, WrongNames]
+    """What these errors are: with "forced" and "free" words before."""
+
+    @property
+    def training(self):
+        return self.made["training"]
+
+
+def measure(variant, run, made, pictures, captions, forced, words, names):
+    """Measures one model.
+
+    Args:
+        variant: `RegionVariant`.
+        run: str.
+        made: dict. The bundle's config.
+        pictures: `Pictures`.
+        captions: `Caption` of each.
+        forced: `Caption` of each, its first reference; None without attention.
+        words: `WordsSaid` of each.
+        names: `NamesSaid` of each.
+
+    Returns:
+        `Result`.
+    """
+    texts = [caption.text for caption in captions]
+    statements = read_statements(texts, pictures.language)
+    said = looks = counts = None
+    mistakes = []
+    if variant.attends:
+        said = measure_looks(captions, statements, pictures)
+        references = read_statements([each.text for each in forced], pictures.language)
+        looks = measure_looks(forced, references, pictures)
+        mistakes = find_mistakes(
+            captions, pictures.truths, statements, pictures.image_size
+        )
+        counts = count_mistakes(mistakes, statements)
+    return Result(
+        variant,
+        run,
+        made,
+        captions,
+        measure_said(texts, statements, pictures),
+        said,
+        looks,
+        mistakes,
+        counts,
+        errors_by_position(words),
+        errors_by_name(names),
+        wrong_names(names, pictures.truths),
+    )
+
+
+def measure_said(texts, statements, pictures):
+    """Of each of `METRICS` the `Shares`: CIDEr-D's mean over pictures, F1 and relations
+    counted over all of them."""
+    judged = list(map(judge, statements, pictures.truths))
+    cider = cider_d_of_each(
+        tokenize_captions(texts), tokenize_references(pictures.references)
+    )
+    return {
+        "cider": Shares.of(cider),
+        "object_f1": Shares.of(
+            [2 * one.right for one in judged],
+            [one.said + one.there for one in judged],
+        ),
+        "relations": Shares.of(
+            [one.related and one.relations_right for one in judged],
+            [one.related for one in judged],
+        ),
+    }
+
+
+def measure_looks(captions, statements, pictures):
+    """`Looks` of captions; names of what is not there have no say."""
+    sums = []
+    for caption, truth, statement in zip(
+        captions, pictures.truths, statements, strict=True
+    ):
+        found = caption_looks(caption, truth, statement.mentions, pictures.image_size)
+        looks = [look for look in found if look is not None]
+        sums.append(
+            (
+                sum(look.inside for look in looks),
+                sum(look.hit for look in looks),
+                sum(look.area for look in looks),
+                len(looks),
+            )
+        )
+    inside, hits, areas, names = np.array(sums, "float64").T
+    return Looks(Shares(inside, names), Shares(hits, names), Shares(areas, names))

@@ -1,0 +1,285 @@
+"""`Captioner`: pictures in, captions out, with scores and where they look."""
+
+from pathlib import Path
+
+import numpy as np
+
+from keras_attention.checks import whole_number
+from keras_attention.data.images.fit import check_fit
+from keras_attention.data.images.sources import load_pictures
+from keras_attention.special_tokens import PAD_ID
+from keras_attention.tasks.batches import num_rows, pad_rows, pad_to_bucket, strings
+from keras_attention.tasks.caption_results import (
+    Caption,
+    CaptionHypothesis,
+    given_captions,
+    read_caption_hypotheses,
+)
+from keras_attention.tasks.task import Task
+
+__all__ = ["Caption", "CaptionHypothesis", "Captioner"]
+
+
+class Captioner(Task):
+    """A model that writes about pictures, with its tokenizer: what a bundle holds.
+
+    Args:
+        model: a captioning `EncoderDecoder`, built.
+        tokenizer: `Tokenizer`.
+        options: `DecodingOptions` by default.
+        fit: "pad", "crop" or "stretch": how a picture becomes a square.
+        language: str. ISO code, for people and for metrics.
+        training: dict. What it was trained on and how, for the model card.
+        metrics: dict. Scores, for the model card.
+
+    Example:
+
+        captioner = Captioner.load("runs/scenes-soft/bundle")
+        for caption in captioner.caption(["beach.jpg"], beam=4, n_best=2):
+            print(caption.text, caption.score)
+    """
+
+    task = "captioning"
+    fields = {"fit": str, "language": str}
+
+    def __init__(
+        self,
+        model,
+        tokenizer,
+        options=None,
+        fit="pad",
+        language="",
+        training=None,
+        metrics=None,
+    ):
+        super().__init__(model, options, training, metrics)
+        check_fit(fit)
+        self.tokenizer = tokenizer
+        self.fit = fit
+        self.language = language
+
+    def tokenizers(self):
+        return {"target.model": self.tokenizer}
+
+    @classmethod
+    def tokenizer_files(cls, config):
+        return {"target.model": ["tokenizer"]}
+
+    def card(self):
+        return (
+            f"pictures → {self.language or 'captions'}",
+            "Captioner",
+            'print(captioner.caption(["picture.jpg"])[0].text)',
+        )
+
+    def caption(
+        self,
+        images,
+        beam=None,
+        n_best=None,
+        return_attention=False,
+        prefixes=None,
+        batch_size=16,
+        seed=0,
+        progress=None,
+        **options,
+    ):
+        """Writes about pictures.
+
+        Args:
+            images: list of pictures, or one: paths, bytes of a file, Pillow's images,
+                or uint8 arrays `(H, W, 3)`.
+            beam: int. Hypotheses kept; 1 is greedy search.
+            n_best: int. Hypotheses returned for each picture.
+            return_attention: bool. Whether hypotheses carry their attention, if the
+                model has any.
+            prefixes: list of str, optional. What each caption must begin with.
+            batch_size: int. Pictures decoded at once.
+            seed: int. Of sampling.
+            progress: function of the number of pictures done.
+            **options: other fields of `DecodingOptions`.
+
+        Returns:
+            list of `Caption`, in the order of `images`.
+
+        Raises:
+            BadImage: a ValueError that names the first picture that is none, and why.
+        """
+        images = _pictures(images)
+        batch_size = whole_number("batch_size", batch_size, 1)
+        captions = []
+        for start in range(0, len(images), batch_size):
+            some = images[start : start + batch_size]
+            captions += self.caption_inputs(
+                self._inputs(some),
+                names=[_name(image, start + i) for i, image in enumerate(some)],
+                beam=beam,
+                n_best=n_best,
+                return_attention=return_attention,
+                prefixes=prefixes and prefixes[start : start + batch_size],
+                batch_size=batch_size,
+                seed=seed,
+                **options,
+            )
+            if progress is not None:
+                progress(len(captions))
+        return captions
+
+    def caption_inputs(
+        self,
+        inputs,
+        names=None,
+        beam=None,
+        n_best=None,
+        return_attention=False,
+        prefixes=None,
+        batch_size=16,
+        seed=0,
+        progress=None,
+        **options,
+    ):
+        """`caption` of what is prepared already.
+
+        Args:
+            inputs: dict of arrays: `images`, uint8 `(n, image_size, image_size, 3)`,
+                or `features`, `(n, N, N, D)`; and where pictures do not fill their
+                squares, `windows`, int `(n, 4)`, the edges `(x0, y0, x1, y1)` of each
+                in pixels. Cells without picture are not looked at.
+            names: list of str, optional; numbers by default.
+            others: as of `caption`.
+
+        Returns:
+            list of `Caption`.
+        """
+        count = _check_inputs(inputs)
+        batch_size = whole_number("batch_size", batch_size, 1)
+        seed = whole_number("seed", seed, 0)
+        options = self.decoding_options(beam, n_best, options)
+        attention = return_attention and self.model.attends
+        if prefixes is not None and len(prefixes) != count:
+            raise ValueError(
+                'one prefix for each picture is needed ("" for none); received '
+                f"{count} pictures and {len(prefixes)} prefixes"
+            )
+        prefix_ids = prefixes and self.tokenizer.encode(prefixes)
+        captions = []
+        for start in range(0, count, batch_size):
+            batch, size, rows = _batch(inputs, start, batch_size)
+            prefix = None
+            if prefixes is not None:
+                some = prefix_ids[start : start + batch_size]
+                prefix = pad_to_bucket([ids or [PAD_ID] for ids in some], rows)
+            hypotheses = self.decode(batch, options, prefix, attention, seed)
+            begun = prefixes and prefixes[start : start + batch_size]
+            captions += self._captions(
+                hypotheses, size, start, names, batch, prefixes=begun
+            )
+            if progress is not None:
+                progress(len(captions))
+        return captions
+
+    def force_decode(self, images, captions, batch_size=16):
+        """Has the model say captions that somebody else wrote.
+
+        Each token follows those of the given caption, however improbable (teacher
+        forcing).
+
+        Args:
+            images: as of `caption`.
+            captions: list of str, as many, or one str.
+            batch_size: int. Pictures in one go.
+
+        Returns:
+            list of `Caption`, each with one hypothesis, the given caption, with its
+            attention if the model has any.
+        """
+        images, captions = _pictures(images), strings(captions, "captions")
+        batch_size = whole_number("batch_size", batch_size, 1)
+        if len(images) != len(captions):
+            raise ValueError(
+                "one caption for each picture is needed; received "
+                f"{len(images)} pictures and {len(captions)} captions"
+            )
+        found = []
+        for start in range(0, len(images), batch_size):
+            some = images[start : start + batch_size]
+            found += self.force_inputs(
+                self._inputs(some),
+                captions[start : start + batch_size],
+                names=[_name(image, start + i) for i, image in enumerate(some)],
+                batch_size=batch_size,
+            )
+        return found
+
+    def force_inputs(self, inputs, captions, names=None, batch_size=16):
+        """`force_decode` of what is prepared already; see `caption_inputs`."""
+        count = _check_inputs(inputs)
+        batch_size = whole_number("batch_size", batch_size, 1)
+        given = given_captions(self.tokenizer, captions)
+        found = []
+        for start in range(0, count, batch_size):
+            batch, size, rows = _batch(inputs, start, batch_size)
+            some = given[start : start + batch_size]
+            target_ids = pad_to_bucket([ids for ids, _ in some], rows)
+            hypotheses = self.force(batch, target_ids)
+            texts = [text for _, text in some]
+            found += self._captions(hypotheses, size, start, names, batch, texts)
+        return found
+
+    def _inputs(self, pictures):
+        pixels, windows = load_pictures(pictures, self.model.image_size, self.fit)
+        return {"images": pixels, "windows": windows}
+
+    def _captions(
+        self, hypotheses, count, start, names, batch, given=None, prefixes=None
+    ):
+        captions, windows = [], batch.get("windows")
+        for row in range(count):
+            found = read_caption_hypotheses(
+                self.tokenizer,
+                self.model.grid_size,
+                hypotheses,
+                row,
+                given and given[row],
+                prefixes[row] if prefixes else "",
+            )
+            name = str(start + row) if names is None else names[start + row]
+            window = None if windows is None else tuple(windows[row].tolist())
+            captions.append(Caption(name, found, window))
+        return captions
+
+
+def _pictures(images):
+    """A list of pictures, of which one alone may be given as it is."""
+    return list(images) if isinstance(images, (list, tuple)) else [images]
+
+
+def _name(image, number):
+    return str(image) if isinstance(image, (str, Path)) else str(number)
+
+
+def _check_inputs(inputs):
+    """How many pictures there are."""
+    kinds = {"images", "features"} & set(inputs)
+    if len(kinds) != 1 or set(inputs) - kinds - {"windows"}:
+        raise ValueError(
+            'expected "images" or "features", and perhaps "windows"; received '
+            f"{', '.join(map(repr, inputs))}"
+        )
+    counts = {name: len(array) for name, array in inputs.items()}
+    if len(set(counts.values())) != 1:
+        raise ValueError(f"expected one window for each picture; received {counts}")
+    return counts[kinds.pop()]
+
+
+def _batch(inputs, start, batch_size):
+    """`(inputs, size, rows)` of some pictures, filled up to a power of two; half floats
+    are widened where they are few."""
+    batch = {}
+    for name, array in inputs.items():
+        some = np.asarray(array[start : start + batch_size])
+        size, rows = len(some), num_rows(some)
+        some = pad_rows(some, rows)
+        half = some.dtype == np.float16
+        batch[name] = some.astype("float32") if half else some
+    return batch, size, rows

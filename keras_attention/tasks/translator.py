@@ -1,0 +1,276 @@
+"""`Translator`: strings in, strings out, with scores and attention."""
+
+import warnings
+
+import numpy as np
+
+from keras_attention.checks import whole_number
+from keras_attention.data.text.alignments import piece_words
+from keras_attention.data.text.blank import is_blank
+from keras_attention.special_tokens import END_ID, PAD_ID
+from keras_attention.tasks.batches import num_rows, pad_to_bucket, strings
+from keras_attention.tasks.results import Hypothesis, Translation, read_hypotheses
+from keras_attention.tasks.task import Task
+
+__all__ = ["Hypothesis", "Translation", "Translator", "pad_to_bucket"]
+
+
+class Translator(Task):
+    """A model with its tokenizers: what a bundle holds.
+
+    Args:
+        model: `EncoderDecoder`, built.
+        source_tokenizer: `Tokenizer`.
+        target_tokenizer: `Tokenizer`; the same object where shared.
+        options: `DecodingOptions` by default.
+        max_source_length: int. Source tokens, the end token included; what is
+            longer is cut, with a warning.
+        source_language: str. ISO code, for people.
+        target_language: str. ISO code; chooses BLEU's tokenisation.
+        training: dict. What it was trained on and how, for the model card.
+        metrics: dict. Scores, for the model card.
+
+    Example:
+
+        translator = Translator.load("runs/help-en-de-small/bundle")
+        translations = translator.translate(["Click OK."], beam=4, n_best=2)
+        print(translations[0].text, translations[0].score)
+    """
+
+    task = "translation"
+    has_source_text = True
+    fields = {"max_source_length": int, "source_language": str, "target_language": str}
+
+    def __init__(
+        self,
+        model,
+        source_tokenizer,
+        target_tokenizer=None,
+        options=None,
+        max_source_length=256,
+        source_language="",
+        target_language="",
+        training=None,
+        metrics=None,
+    ):
+        super().__init__(model, options, training, metrics)
+        self.source_tokenizer = source_tokenizer
+        self.target_tokenizer = target_tokenizer or source_tokenizer
+        self.max_source_length = whole_number(
+            "max_source_length", max_source_length, 2, 2**31 - 1, saturates=True
+        )
+        self.source_language = source_language
+        self.target_language = target_language
+
+    def tokenizers(self):
+        files = {"source.model": self.source_tokenizer}
+        if self.target_tokenizer is not self.source_tokenizer:
+            files["target.model"] = self.target_tokenizer
+        return files
+
+    @classmethod
+    def tokenizer_files(cls, config):
+        if "target.model" in config["tokenizers"]:
+            return {
+                "source.model": ["source_tokenizer"],
+                "target.model": ["target_tokenizer"],
+            }
+        return {"source.model": ["source_tokenizer", "target_tokenizer"]}
+
+    def card(self):
+        source = self.source_language or "source"
+        target = self.target_language or "target"
+        return (
+            f"{source} → {target}",
+            "Translator",
+            'print(translator.translate(["…"])[0].text)',
+        )
+
+    def translate(
+        self,
+        texts,
+        beam=None,
+        n_best=None,
+        return_attention=False,
+        prefixes=None,
+        batch_size=32,
+        seed=0,
+        progress=None,
+        **options,
+    ):
+        """Translates texts, longest together with longest.
+
+        Args:
+            texts: list of str, or one str.
+            beam: int. Hypotheses kept; 1 is greedy search.
+            n_best: int. Hypotheses returned for each text.
+            return_attention: bool. Whether hypotheses carry their attention, if the
+                model has any, and the alignment of words that follows from it.
+            prefixes: list of str, optional. What each translation must begin with.
+            batch_size: int. Texts decoded at once.
+            seed: int. Of sampling; the same text gets the same samples, in whatever
+                batch it comes.
+            progress: function of the number of texts done, called after each batch.
+            **options: other fields of `DecodingOptions`, as `length_penalty=1.0`,
+                `temperature=0.8`, `no_repeat_ngram=3` or `unknown="copy"`.
+
+        Returns:
+            list of `Translation`, in the order of `texts`. An empty text has an
+            empty translation, as has one of spaces, control or zero-width characters
+            alone.
+        """
+        texts = strings(texts, "texts")
+        batch_size = whole_number("batch_size", batch_size, 1)
+        seed = whole_number("seed", seed, 0)
+        if prefixes is not None and len(prefixes) != len(texts):
+            raise ValueError(
+                'one prefix for each text is needed ("" for none); received '
+                f"{len(texts)} texts and {len(prefixes)} prefixes"
+            )
+        options = self.decoding_options(beam, n_best, options)
+        return_attention = return_attention and self.model.attends
+        copies = options.unknown == "copy"
+        source_ids, truncated = self._source_ids(texts)
+        prefix_ids = prefixes and self.target_tokenizer.encode(prefixes)
+        results = [None] * len(texts)
+        order = sorted(range(len(texts)), key=lambda i: len(source_ids[i]))
+        # The end token alone is no sentence: nothing in, nothing out. Nor are spaces,
+        # of which some tokenizers make pieces.
+        empty = {i for i in order if len(source_ids[i]) == 1 or is_blank(texts[i])}
+        for i in empty:
+            nothing = Hypothesis("", 0.0, 0.0, [])
+            results[i] = Translation(texts[i], [], [nothing])
+        order = [i for i in order if i not in empty]
+        if progress is not None and empty:
+            progress(len(empty))
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            batch = [source_ids[i] for i in rows]
+            hypotheses = self._decode(
+                batch,
+                prefix_ids and [prefix_ids[i] for i in rows],
+                options,
+                return_attention or copies,
+                seed,
+            )
+            for row, i in enumerate(rows):
+                results[i] = self._translation(
+                    texts[i],
+                    batch[row],
+                    truncated[i],
+                    hypotheses,
+                    row,
+                    prefix=prefixes[i] if prefixes else "",
+                    copies=copies,
+                    keep_attention=return_attention,
+                )
+            if progress is not None:
+                progress(len(empty) + start + len(rows))
+        return results
+
+    def force_decode(self, texts, targets, batch_size=32):
+        """Has the model say translations that somebody else wrote.
+
+        Each token follows those of the given translation, however improbable (teacher
+        forcing). This is how attention is compared with alignments that people made
+        of a text and its translation.
+
+        Args:
+            texts: list of str, or one str.
+            targets: list of str, as many, or one str.
+            batch_size: int. Pairs in one go.
+
+        Returns:
+            list of `Translation`, in the order of `texts`. Each has one hypothesis,
+            the target, with its attention if the model has any.
+        """
+        texts, targets = strings(texts, "texts"), strings(targets, "targets")
+        batch_size = whole_number("batch_size", batch_size, 1)
+        if len(texts) != len(targets):
+            raise ValueError(
+                "one target for each text is needed; received "
+                f"{len(texts)} texts and {len(targets)} targets"
+            )
+        source_ids, truncated = self._source_ids(texts)
+        target_ids = [[*ids, END_ID] for ids in self.target_tokenizer.encode(targets)]
+        words = piece_words(self.target_tokenizer, targets)
+        results = [None] * len(texts)
+        lengths = [
+            (len(t), len(s)) for s, t in zip(source_ids, target_ids, strict=True)
+        ]
+        order = sorted(range(len(texts)), key=lengths.__getitem__)
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            hypotheses = self._force(
+                [source_ids[i] for i in rows], [target_ids[i] for i in rows]
+            )
+            for row, i in enumerate(rows):
+                given = targets[i], words[i]
+                results[i] = self._translation(
+                    texts[i], source_ids[i], truncated[i], hypotheses, row, given=given
+                )
+        return results
+
+    def self_attention(self, text):
+        """Where each source token looks within its own sentence (encoder).
+
+        Args:
+            text: str.
+
+        Returns:
+            `(tokens, attention_scores)`, the `S` source pieces, "</s>" included, and
+            float `(layers, heads, S, S)`, rows looking at columns.
+
+        Raises:
+            ValueError: if the model has no self attention, or the text is empty.
+        """
+        import keras
+
+        scores_of = getattr(self.model, "encoder_attention_scores", None)
+        if scores_of is None:
+            raise ValueError(
+                f"a {type(self.model).__name__} has no self attention to show; a "
+                "Transformer has"
+            )
+        ((ids,), _) = self._source_ids([text])
+        if len(ids) == 1 or is_blank(text):
+            raise ValueError("there is nothing to attend to in an empty text")
+        scores = scores_of(np.array([ids], "int32"))
+        scores = [keras.ops.convert_to_numpy(layer)[0] for layer in scores]
+        return self.source_tokenizer.pieces(ids), np.stack(scores).astype("float32")
+
+    def _source_ids(self, texts):
+        source_ids, truncated = [], []
+        for ids in self.source_tokenizer.encode(texts):
+            truncated.append(len(ids) >= self.max_source_length)
+            source_ids.append([*ids[: self.max_source_length - 1], END_ID])
+        if any(truncated):
+            first = truncated.index(True)
+            warnings.warn(
+                f"{sum(truncated)} of {len(texts)} texts have more than "
+                f"{self.max_source_length - 1} tokens and were cut, the first of them "
+                f"texts[{first}]; split long texts into sentences",
+                stacklevel=3,
+            )
+        return source_ids, truncated
+
+    def _decode(self, batch, prefixes, options, return_attention, seed):
+        rows = num_rows(batch)
+        inputs = {"source_ids": pad_to_bucket(batch, rows)}
+        prefix_ids = None
+        if prefixes is not None:
+            prefix_ids = pad_to_bucket([p or [PAD_ID] for p in prefixes], rows)
+        return self.decode(inputs, options, prefix_ids, return_attention, seed)
+
+    def _force(self, source_ids, target_ids):
+        rows = num_rows(source_ids)
+        inputs = {"source_ids": pad_to_bucket(source_ids, rows)}
+        return self.force(inputs, pad_to_bucket(target_ids, rows))
+
+    def _translation(self, text, source_ids, truncated, hypotheses, row, **options):
+        tokenizers = self.source_tokenizer, self.target_tokenizer
+        found = read_hypotheses(
+            tokenizers, text, source_ids, hypotheses, row, **options
+        )
+        pieces = self.source_tokenizer.pieces(source_ids)
+        return Translation(text, pieces, found, truncated)

@@ -1,0 +1,209 @@
+"""The tables of a recipe, each a frozen dataclass with a sentence under each field."""
+
+import dataclasses
+import math
+
+from keras_attention.data.text.direction import fill_languages
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """What to learn from."""
+
+    corpus: str = ""
+    """A shipped corpus ("help-en-de"), a toy task, or the path of a TSV, CSV,
+    JSON-lines or source-side file, plain or gzip'd; "-" reads standard input."""
+    target: str = ""
+    """The target side, where source and target are paired files."""
+    source_key: str = "source"
+    """Key of the source in JSON lines, or name of its column in CSV and TSV."""
+    target_key: str = "target"
+    """Key of the target in JSON lines, or name of its column."""
+    swap: bool = False
+    """Translate from the second side to the first. A file of alignments serves both
+    ways, unchanged."""
+    alignments: str = ""
+    """A file that says which words belong together, "0-0 2-1", one line for each line
+    of the corpus (Pharaoh format), and swapped if that is. Toy tasks know theirs."""
+    source_language: str = ""
+    """ISO code, for the model card; refused where the corpus's name contradicts it."""
+    target_language: str = ""
+    """ISO code, for the model card and the choice of BLEU's tokenisation."""
+    valid_share: float = 0.02
+    """Share of source sentences held out for validation, chosen by hash."""
+    test_share: float = 0.02
+    """Share of source sentences held out for the final score, chosen by hash."""
+    max_source_length: int = 128
+    """Pairs with more source tokens are skipped, and counted."""
+    max_target_length: int = 128
+    """Pairs with more target tokens are skipped, and counted."""
+    toy_count: int = 20000
+    """Pairs to make, where the corpus is a toy task."""
+    toy_max_length: int = 12
+    """Most symbols in a toy string."""
+
+    def languages(self):
+        """Source and target language; where not given, what the corpus's name says."""
+        return fill_languages(
+            self.corpus, self.source_language, self.target_language, self.swap
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class CaptionDataConfig:
+    """What to learn from, where `task = "captioning"`."""
+
+    corpus: str = ""
+    """"scenes", or the path of a file or folder of captions: COCO's or Karpathy's JSON,
+    Flickr's token file, CSV, JSON lines."""
+    images: str = ""
+    """The folder of pictures; beside the captions by default."""
+    format: str = "auto"
+    """What the file is; "auto" finds out. "csv" is a table with any separator."""
+    language: str = "en"
+    """ISO code of the captions."""
+    fit: str = "pad"
+    """How a picture becomes a square: "pad" keeps all of it, "crop" takes the middle,
+    "stretch" distorts."""
+    valid_share: float = 0.02
+    """Share of pictures held out for validation, by hash, where none are named."""
+    test_share: float = 0.02
+    """Share of pictures held out for the final score, likewise."""
+    split_by: str = "image"
+    """What the hash is of. With "caption", pictures that share one are on the same
+    side."""
+    max_target_length: int = 40
+    """Captions with more tokens are skipped, and counted."""
+    features: bool = True
+    """Where the encoder is not trained and nothing is augmented, run it once over all
+    pictures and keep what it says."""
+    flip: float = 0.0
+    """Augmentation: probability of mirroring a picture whose caption names no side."""
+    shift: float = 0.0
+    """Augmentation: pictures move by up to this share of their side, either way."""
+    zoom: float = 0.0
+    """Augmentation: they grow or shrink by up to this share."""
+    brightness: float = 0.0
+    """Augmentation: pixels are multiplied by one, more or less this share."""
+    contrast: float = 0.0
+    """Augmentation: so is their distance to the picture's mean."""
+    saturation: float = 0.0
+    """Augmentation: so is their distance to grey."""
+    scenes_count: int = 20000
+    """Scenes to compose."""
+    scenes_things: int = 60
+    """Different things in them."""
+    scenes_most: int = 4
+    """Most things in one scene."""
+    scenes_captions: int = 3
+    """Captions of each."""
+    scenes_artist: str = "noto"
+    """Whose emoji."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenizerConfig:
+    """How text becomes ids (SentencePiece)."""
+
+    type: str = "unigram"
+    """Kind of SentencePiece model."""
+    vocabulary_size: int = 8000
+    """Pieces, special ones included; of each side where not shared."""
+    shared: bool = True
+    """One vocabulary for both languages; embeddings are then shared too."""
+    character_coverage: float = 1.0
+    """Share of characters that get a piece; 0.9995 suits Chinese and Japanese."""
+    byte_fallback: bool = True
+    """Spell unknown characters as bytes, so that nothing is lost."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """Which model; keys of the family's class, such as `norm_first`, go here too."""
+
+    family: str = "transformer"
+    """Kind of model."""
+    preset: str = "small"
+    """Named sizes of the family, which follow below."""
+    options: dict = dataclasses.field(default_factory=dict)
+    """What overrides the preset."""
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """How `compile` and `fit` are called."""
+
+    max_steps: int = 10000
+    """Batches to train on; updates, times accumulation_steps."""
+    max_minutes: float = 0.0
+    """Stop after so much time, tokenising not counted; 0, or inf, is no limit."""
+    batch_tokens: int = 4096
+    """Tokens in a batch, padding included, on the longer side."""
+    max_shapes: int = 8
+    """Batch shapes, each of which may be compiled once."""
+    optimizer: str = "adam"
+    """Which; "adamw" has weight_decay."""
+    learning_rate: float = 1e-3
+    """The highest that the schedule reaches."""
+    schedule: str = "inverse_sqrt"
+    """How the rate falls after the warm-up ("inverse_sqrt": Vaswani et al., 2017)."""
+    warmup_steps: int = 1000
+    """Updates over which the rate rises from zero."""
+    beta_1: float = 0.9
+    """Of Adam."""
+    beta_2: float = 0.98
+    """Of Adam."""
+    epsilon: float = 1e-8
+    """Of Adam: Keras's, which is ε̂ of Kingma & Ba, 2015, section 2."""
+    weight_decay: float = 0.0
+    """Of AdamW."""
+    label_smoothing: float = 0.1
+    """Share of probability spread over the vocabulary (Szegedy et al., 2016)."""
+    clip_norm: float = 1.0
+    """Largest global norm of a gradient; 0, or inf, is no limit."""
+    accumulation_steps: int = 1
+    """Batches whose gradients make one update, each token counting the same. Updates
+    go on over validations; batches short of one at the end of training are left out."""
+    precision: str = "float32"
+    """Keras dtype policy."""
+    ema_momentum: float = 0.0
+    """Keep a moving average of the weights, and validate and save that; 0 is off."""
+    average_checkpoints: int = 1
+    """Average the weights of the last so many validations, if that scores better."""
+    validate_every: int = 500
+    """Steps between validations; state is saved as often."""
+    validation_sentences: int = 200
+    """Validation sentences, or pictures, that are decoded greedily and scored; of more,
+    a hash chooses so many."""
+    test_sentences: int = 0
+    """Test sentences, or pictures, decoded for the final score, chosen by a hash; 0 is
+    all of them."""
+    validation_metric: str = ""
+    """The score that decides the best checkpoint; by default the first. "object_f1" is
+    of scenes."""
+    patience: int = 0
+    """Stop after so many validations without a better score; 0 never does."""
+    guided_alignment: float = 0.0
+    """Weight of the loss that draws attention to given alignments (Chen et al., 2016;
+    Garg et al., 2019); 0 is off."""
+    doubly_stochastic: float = 0.0
+    """λ of the loss that wants all regions of a picture looked at (Xu et al., 2015);
+    0 is off."""
+    encoder_weights: str = "pretrained"
+    """How an image encoder begins; one that has no pretrained weights is "random"."""
+    scheduled_sampling: str = "none"
+    """How fast a recurrent model is made to go on from its own words in training
+    (Bengio et al., 2015); "none" is never."""
+    sampling_half_steps: int = 2000
+    """Steps after which half of the words it is shown are its own."""
+    sampling_least: float = 0.0
+    """The share of right words does not fall below this."""
+    jit_compile: str = "auto"
+    """Whether `fit` compiles with XLA."""
+    seed: int = 1
+    """Of weights, dropout and the order of batches."""
+
+    def __post_init__(self):
+        for name in ("max_minutes", "clip_norm"):
+            if getattr(self, name) == math.inf:
+                object.__setattr__(self, name, 0.0)

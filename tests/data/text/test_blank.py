@@ -1,0 +1,38 @@
+"""What nobody would see is blank; what anybody would see is not."""
+
+import unicodedata
+
+import pytest
+
+from keras_attention.data.text.blank import is_blank
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "\t\r\n",
+        "\u00a0\u3000",
+        "\x00\x01\x7f",
+        "\u200b\u200d\ufeff",
+        "\u2060\ufe0f",
+    ],
+)
+def test_spaces_controls_and_zero_width_characters_are_blank(text):
+    assert is_blank(text)
+
+
+@pytest.mark.parametrize(
+    "text", [".", " a ", "\u200b1", "狐", "\u0301", "\ufffd", "\ud800"]
+)
+def test_what_can_be_seen_is_not(text):
+    assert not is_blank(text)
+
+
+def test_it_is_what_unicode_says_of_spaces_and_controls():
+    for number in range(0x3100):
+        if unicodedata.category(chr(number)) in ("Zs", "Zl", "Zp", "Cc"):
+            assert is_blank(chr(number)), hex(number)
+        if unicodedata.category(chr(number))[0] in "NPS" or chr(number).isupper():
+            assert not is_blank(chr(number)), hex(number)
