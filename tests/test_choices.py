@@ -38,7 +38,7 @@ from keras_attention.training.recipe import (
     choices,
 )
 from keras_attention.training.trainer import WORK
-from keras_attention.training.translation import TranslationScores
+from keras_attention.training.translation import TranslationValidation
 from tests.cli.support import run
 
 
@@ -131,7 +131,7 @@ def test_translations_have_the_scores_that_may_decide():
         def translate(self, sources, **options):
             return [Said(source) for source in sources]
 
-    scores = TranslationScores(Echo(), ["ein Haus"], ["ein Haus"])()
+    scores = TranslationValidation(Echo(), ["ein Haus"], ["ein Haus"])()
     assert tuple(scores) == METRICS["translation"]
 
 

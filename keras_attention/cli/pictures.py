@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 PICTURES_HELP = "Pictures: files, folders or patterns such as 'holiday/*.jpg'."
 
 
-class Pictures(NamedTuple):
+class ModelImages(NamedTuple):
     """Some pictures as a model takes them; those that are none are left out."""
 
     names: list
@@ -44,8 +44,8 @@ def picture_sources(arguments) -> Iterator[tuple]:
             yield argument, path
 
 
-def good_pictures(task, sources, batch_size) -> Iterator[Pictures]:
-    """Yields `Pictures`, decoded as `task`, a `Captioner`, takes them.
+def good_pictures(task, sources, batch_size) -> Iterator[ModelImages]:
+    """Yields `ModelImages`, decoded as `task`, a `Captioner`, takes them.
 
     Args:
         task: `Captioner`.
@@ -67,7 +67,7 @@ def good_pictures(task, sources, batch_size) -> Iterator[Pictures]:
             names.append(name)
             inputs.append(decoded)
             squares.append(square)
-        yield Pictures(names, _together(inputs), squares, bad)
+        yield ModelImages(names, _together(inputs), squares, bad)
 
 
 def _together(inputs):
@@ -80,7 +80,7 @@ def _together(inputs):
 
 def read_picture(source, size, fit):
     """`(image_bytes, inputs)` of one picture: a JPEG's or PNG's content, and what a
-    model sees of it, as of `Pictures`.
+    model sees of it, as of `ModelImages`.
 
     Args:
         source: as `picture_sources` yields it.
@@ -98,7 +98,7 @@ def read_picture(source, size, fit):
 
 
 def square_in(image_bytes, size, fit):
-    """Where in a picture the square lies that a model sees; see `Pictures`."""
+    """Where in a picture the square lies that a model sees; see `ModelImages`."""
     from keras_attention.data.images.sources import picture_size, placement
 
     width, height = picture_size(image_bytes)

@@ -7,8 +7,8 @@ from keras import ops
 from keras_attention.decoding.constraints import FORBIDDEN, Constraints, is_possible
 from keras_attention.decoding.greedy import write_column
 from keras_attention.decoding.hypotheses import (
-    History,
     Hypotheses,
+    StepHistory,
     best,
     pick,
 )
@@ -171,7 +171,7 @@ def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores
         if options.forbids_repeats
         else (),
         state=state,
-        history=History.empty(
+        history=StepHistory.empty(
             num_steps,
             batch_size,
             beam,

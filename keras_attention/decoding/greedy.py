@@ -6,8 +6,8 @@ from keras import ops
 
 from keras_attention.decoding.constraints import FORBIDDEN, Constraints
 from keras_attention.decoding.hypotheses import (
-    History,
     Hypotheses,
+    StepHistory,
     best,
     pick,
 )
@@ -109,7 +109,7 @@ def follow_paths(
         if options.forbids_repeats
         else (),
         state=state,
-        history=History.empty(
+        history=StepHistory.empty(
             num_steps,
             batch_size,
             num_paths,

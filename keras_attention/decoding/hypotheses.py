@@ -25,7 +25,7 @@ class Hypotheses(NamedTuple):
     )
 
 
-class History(NamedTuple):
+class StepHistory(NamedTuple):
     """What happened at each step, time-major, so that a step writes in place.
 
     Hypotheses are read off backwards at the end, from `parents`, rather than
@@ -57,7 +57,7 @@ class History(NamedTuple):
         if not isinstance(kept, tuple):
             scores = ops.reshape(attention_scores, ops.shape(kept)[1:])
             kept = write_rows(kept, place, scores[None])
-        return History(
+        return StepHistory(
             ops.scatter_update(self.token_ids, place, token_ids[None]),
             ops.scatter_update(self.parents, place, parents[None]),
             kept,

@@ -9,7 +9,7 @@ import numpy as np
 from keras_attention.plotting.overlay import peak_place
 
 
-class Look(NamedTuple):
+class NameAttention(NamedTuple):
     """Where attention was while one thing was named."""
 
     name: str
@@ -79,7 +79,7 @@ def measure_pointing(
         [Liu et al., 2017](https://arxiv.org/abs/1605.09553);
         [Zhang et al., 2016](https://arxiv.org/abs/1608.00507).
     """
-    looks: list[Look] = []
+    looks: list[NameAttention] = []
     absent = 0
     for caption, truth, named in zip(captions, truths, mentions, strict=True):
         found = caption_looks(caption, truth, named, image_size)
@@ -97,7 +97,7 @@ def measure_pointing(
 
 
 def caption_looks(caption, truth, mentions, image_size):
-    """A `Look` for each mention; None for a thing that is not in the picture.
+    """A `NameAttention` for each mention; None for a thing that is not in the picture.
 
     The attention of a name is the mean over the pieces of its phrase, "two dogs", since
     models differ in when they look: some at the article, some at the noun. Several
@@ -120,7 +120,7 @@ def caption_looks(caption, truth, mentions, image_size):
             "measuring where a caption looks takes its attention; received one "
             "without: ask for return_attention=True, of a model that attends"
         )
-    looks: list[Look | None] = []
+    looks: list[NameAttention | None] = []
     for begin, end, name in mentions:
         boxes = [each["box"] for each in truth["objects"] if each["name"] == name]
         steps = [
@@ -138,7 +138,7 @@ def caption_looks(caption, truth, mentions, image_size):
         x, y = (image_size * share for share in place)
         hit = any(x0 <= x <= x1 and y0 <= y <= y1 for x0, y0, x1, y1 in boxes)
         inside = float((attention * covered).sum())
-        looks.append(Look(name, inside, hit, float(covered[picture].mean())))
+        looks.append(NameAttention(name, inside, hit, float(covered[picture].mean())))
     return looks
 
 

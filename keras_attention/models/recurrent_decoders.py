@@ -15,7 +15,7 @@ from keras_attention.layers.recurrent import RecurrentDecoder
 from keras_attention.layers.scan import scan
 
 
-class State(NamedTuple):
+class RecurrentState(NamedTuple):
     """What a decoder carries from one token to the next; all of it batch-major."""
 
     hidden: Any  # per layer a tuple: (N, units), twice for LSTMs
@@ -120,7 +120,7 @@ class BlindDecoder(keras.layers.Layer):
     def start(self, value, hidden):
         """The state before the first token, of the encoder's last states."""
         nowhere = ops.zeros_like(value[:, :, 0])  # (B, S)
-        return State(hidden, (), nowhere)
+        return RecurrentState(hidden, (), nowhere)
 
     def rnn_inputs(self, tokens, state):
         """What the recurrence reads, of tokens `(N, dim)` or `(N, T, dim)`."""

@@ -15,7 +15,7 @@ from keras_attention.layers.transformer import (
 from keras_attention.models.encoder_decoder import EncoderDecoder, Memory, padded
 
 
-class State(NamedTuple):
+class TransformerState(NamedTuple):
     """What the decoder carries from one token to the next.
 
     Hypotheses change slots as a beam is pruned; what they said stays where it was
@@ -145,7 +145,7 @@ class TransformerWriter(EncoderDecoder):
         value, mask = self._encode(padded(inputs))
         keys = tuple(block.project_source(value) for block in self.decoder_blocks)
         batch_size = ops.shape(value)[0]
-        state = State(
+        state = TransformerState(
             index=ops.zeros((), dtype="int32"),
             caches=tuple(
                 block.make_cache(batch_size, num_steps) for block in self.decoder_blocks
@@ -186,14 +186,16 @@ class TransformerWriter(EncoderDecoder):
             if i == self._aligning_block:
                 attention_scores = ops.mean(scores, axis=1)
         logits = self._logits(features)
-        state = State(state.index + 1, tuple(caches), ancestors, attention_scores)
+        state = TransformerState(
+            state.index + 1, tuple(caches), ancestors, attention_scores
+        )
         return logits, state
 
     def repeat_state(self, state, count):
         caches = tree.map_structure(
             lambda cache: ops.repeat(cache, count, axis=2), state.caches
         )
-        return State(
+        return TransformerState(
             state.index,
             caches,
             ops.repeat(state.ancestors, count, axis=0) * count,

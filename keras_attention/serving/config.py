@@ -28,7 +28,7 @@ class VersionPolicy(NamedTuple):
         return versions[: self.latest]
 
 
-class ModelConfig(os.PathLike):
+class ServedModelConfig(os.PathLike):
     """Where a model lies and how it is served; may stand wherever its path may.
 
     Args:
@@ -43,7 +43,7 @@ class ModelConfig(os.PathLike):
         self.version_labels = dict(version_labels or {})
 
     def __eq__(self, other):
-        return isinstance(other, ModelConfig) and vars(self) == vars(other)
+        return isinstance(other, ServedModelConfig) and vars(self) == vars(other)
 
     def __hash__(self):
         return hash((self.base_path, self.policy))
@@ -59,7 +59,7 @@ class ModelConfig(os.PathLike):
 
 
 def as_model_config(value):
-    return value if isinstance(value, ModelConfig) else ModelConfig(value)
+    return value if isinstance(value, ServedModelConfig) else ServedModelConfig(value)
 
 
 def read_models_config(path, at_start=False):
@@ -74,7 +74,7 @@ def read_models_config(path, at_start=False):
             is more likely one that is being written.
 
     Returns:
-        Dict of name to `ModelConfig`.
+        Dict of name to `ServedModelConfig`.
 
     Raises:
         ValueError: if the file cannot be read so.
@@ -104,7 +104,7 @@ def from_proto(config):
     """Reads a ModelServerConfig that came over the wire; its paths are absolute.
 
     Returns:
-        Dict of name to `ModelConfig`.
+        Dict of name to `ServedModelConfig`.
 
     Raises:
         ServingError: in the protocol's words, if the config is not one.
@@ -113,7 +113,7 @@ def from_proto(config):
 
 
 def _read(config, base_folder):
-    models: dict[str, ModelConfig] = {}
+    models: dict[str, ServedModelConfig] = {}
     for model in config.model_config_list.config:
         if model.name in models:
             raise invalid_argument(
@@ -141,7 +141,7 @@ def _model_config(model, base_folder):
     if model.HasField("logging_config"):
         logger.warning("%s: logging_config is ignored, see access logs", model.name)
     policy = _policy(model.name, model.model_version_policy)
-    return ModelConfig(path, policy, model.version_labels)
+    return ServedModelConfig(path, policy, model.version_labels)
 
 
 def local_path(name, base_path):
@@ -200,12 +200,12 @@ def parse_model_arguments(arguments):
             its folder's name) or the path of a models.config.
 
     Returns:
-        Dict of name to `ModelConfig`, for `Server`.
+        Dict of name to `ServedModelConfig`, for `Server`.
 
     Raises:
         ValueError: if a name comes twice, or a models.config cannot be read.
     """
-    models: dict[str, ModelConfig] = {}
+    models: dict[str, ServedModelConfig] = {}
     for argument in arguments:
         path = Path(argument)
         name, equals, named_path = argument.partition("=")
@@ -213,9 +213,9 @@ def parse_model_arguments(arguments):
             for name, config in read_models_config(path).items():
                 _add(models, name, config)
         elif path.is_dir() or not equals:
-            _add(models, path.resolve().name, ModelConfig(path))
+            _add(models, path.resolve().name, ServedModelConfig(path))
         elif name and named_path:
-            _add(models, name, ModelConfig(named_path))
+            _add(models, name, ServedModelConfig(named_path))
         else:
             raise ValueError(f"expected name=path, received {argument!r}")
     if not models:

@@ -143,14 +143,14 @@ class Core:
             return answer, dict(held.model.signature_defs)
 
     def status(self, target):
-        """Returns a list of `(number, State, ServingError or None)`."""
+        """Returns a list of `(number, VersionState, ServingError or None)`."""
         return self.repository.status(target.name, target.version, target.label)
 
     def reload(self, models, caller=None, wait=True):
         """Serves other models, or the same ones otherwise.
 
         Args:
-            models: dict of name to `ModelConfig`. What is not in it is unloaded.
+            models: dict of name to `ServedModelConfig`. What is not in it is unloaded.
             caller: `Caller`, optional. Once it has left nobody waits; loading goes on.
             wait: bool. Whether to wait until everything new is loaded or has failed to.
         """

@@ -21,7 +21,7 @@ class Server:
 
     Args:
         models: dict of name to path of the folder that holds the versions, or
-            `ModelConfig` for more than the latest one.
+            `ServedModelConfig` for more than the latest one.
         options: `ServerOptions`, optional.
         **changes: fields of `ServerOptions` to set otherwise.
 

@@ -91,7 +91,7 @@ class Saver(keras.callbacks.Callback):
         self.validation.delete_old()
 
 
-class History(keras.callbacks.Callback):
+class HistoryFile(keras.callbacks.Callback):
     """Appends the logs of each round to a CSV file.
 
     Its first columns are always the same. What else is logged gets a column of its own,

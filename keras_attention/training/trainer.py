@@ -14,7 +14,7 @@ from keras_attention.models.families import FAMILIES
 from keras_attention.models.options import check_options
 from keras_attention.os_errors import writing
 from keras_attention.training.accumulation import TokenAccumulation
-from keras_attention.training.callbacks import Bar, History, Pace, Saver
+from keras_attention.training.callbacks import Bar, HistoryFile, Pace, Saver
 from keras_attention.training.captioning import CaptioningTraining
 from keras_attention.training.console import plain_console
 from keras_attention.training.folder import claim_folder
@@ -295,7 +295,7 @@ class Trainer:
                 callbacks=[
                     pace,
                     validation,
-                    History(self.folder / "history.csv", pace, metrics),
+                    HistoryFile(self.folder / "history.csv", pace, metrics),
                     bar,
                     *_tensorboard(self.folder / "logs", self.console),
                     # Last: what it saves, all others have done.

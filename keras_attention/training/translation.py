@@ -96,7 +96,7 @@ class TranslationTraining:
         if self.console is not None:
             what = say_sample(len(places), len(sources), "sentences")
             self.console.print(f"validation translates {what}")
-        return TranslationScores(
+        return TranslationValidation(
             translator,
             [sources[i] for i in places],
             [references[i] for i in places],
@@ -143,7 +143,7 @@ class TranslationTraining:
         return f'echo "…" | keras-attention translate {bundle}'
 
 
-class TranslationScores:
+class TranslationValidation:
     """BLEU, chrF and exact matches of a model as it is, greedily decoded.
 
     Args:

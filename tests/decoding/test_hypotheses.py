@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from keras_attention.decoding.hypotheses import History, pick
+from keras_attention.decoding.hypotheses import StepHistory, pick
 
 
 def test_pick_takes_slots_of_each_row():
@@ -17,7 +17,7 @@ def test_pick_takes_slots_of_each_row():
 def test_history_is_read_along_its_parents():
     """One source, two slots, three of four steps taken."""
     looks = np.random.default_rng(0).random((3, 2, 5)).astype("float32")
-    history = History.empty(4, 1, 2, ops.zeros((2, 5)))
+    history = StepHistory.empty(4, 1, 2, ops.zeros((2, 5)))
     tokens = np.array([[10, 20], [11, 12], [13, 14]], "int32")
     parents = np.array([[0, 1], [0, 0], [1, 0]], "int32")  # both descend from 10
     for step in range(3):

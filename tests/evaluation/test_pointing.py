@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_attention.evaluation.pointing import (
-    Look,
+    NameAttention,
     caption_looks,
     covered_cells,
     measure_pointing,
@@ -64,7 +64,7 @@ def test_padding_around_a_picture_is_no_chance_to_be_right():
     truth = {"objects": [{"name": "dog", "box": [60, 30, 80, 40]}]}
     (dog,) = caption_looks(padded, truth, MENTIONS[:1], SIZE)
     # The box covers all that is picture in its cell, one of eight.
-    assert dog == Look("dog", 1.0, True, pytest.approx(1 / 8))
+    assert dog == NameAttention("dog", 1.0, True, pytest.approx(1 / 8))
     padded.attention[:] = 0
     padded.attention[:, 1:3] = 1 / 8
     found = measure_pointing([padded], [truth], [MENTIONS[:1]], SIZE)

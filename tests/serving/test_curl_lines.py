@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from keras_attention.serving.config import ModelConfig
+from keras_attention.serving.config import ServedModelConfig
 from keras_attention.serving.server import Server
 from tests.serving.models.support import Pictures, export_module, png
 
@@ -31,7 +31,7 @@ LINES = [
 
 @pytest.fixture(scope="module")
 def url(models):
-    config = ModelConfig(str(models / "half"), version_labels={"stable": 1})
+    config = ServedModelConfig(str(models / "half"), version_labels={"stable": 1})
     with Server({"half_plus_two": config}, grpc_port=None, rest_port=0) as server:
         yield f"http://127.0.0.1:{server.rest_port}"
 
@@ -108,7 +108,7 @@ def other_url(models, tmp_path_factory):
     names = {
         "translator": translator,
         "my-en-de": translator,
-        "captions": ModelConfig(str(translator), version_labels={"canary": 1}),
+        "captions": ServedModelConfig(str(translator), version_labels={"canary": 1}),
         "my-captions": folder,
     }
     with Server(names, grpc_port=None, rest_port=0) as server:

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from keras_attention.training import callbacks
-from keras_attention.training.callbacks import Bar, History, Pace
+from keras_attention.training.callbacks import Bar, HistoryFile, Pace
 
 METRICS = ("bleu", "chrf", "exact")
 
@@ -97,7 +97,7 @@ def test_pace_counts_on_after_a_resume(clock):
 
 
 def history(path, counting):
-    told = History(path, counting, METRICS)
+    told = HistoryFile(path, counting, METRICS)
     told.set_model(model())
     return told
 

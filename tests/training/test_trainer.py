@@ -21,7 +21,10 @@ from keras_attention.training.accumulation import innermost
 from keras_attention.training.recipe import ModelConfig, load_recipe
 from keras_attention.training.state import save_state
 from keras_attention.training.trainer import Trainer
-from keras_attention.training.translation import TranslationScores, TranslationTraining
+from keras_attention.training.translation import (
+    TranslationTraining,
+    TranslationValidation,
+)
 from keras_attention.training.validation import load_weights
 from tests.support import held_elsewhere
 from tests.training.support import assert_equal_weights, quiet, tiny_recipe, weights
@@ -113,7 +116,7 @@ def test_the_mean_of_rounds_is_taken_if_it_scores_better(
     memory = json.loads((folder / "state/state-20/memory.json").read_text())
     best = memory["validation"]["best"]
     monkeypatch.setattr(
-        TranslationScores,
+        TranslationValidation,
         "__call__",
         lambda self: {"bleu": best + (1 if better else -1)},
     )

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention.training.translation import TranslationScores
+from keras_attention.training.translation import TranslationValidation
 from keras_attention.training.validation import (
     FreeRunningValidation,
     load_weights,
@@ -50,7 +50,7 @@ def all_equal(model, value):
 
 def validation(folder, parrot, keep=1, patience=0, model=None):
     callback = FreeRunningValidation(
-        TranslationScores(parrot, SOURCES, SOURCES), "exact", keep, patience, folder
+        TranslationValidation(parrot, SOURCES, SOURCES), "exact", keep, patience, folder
     )
     callback.set_model(model or dense_model())
     return callback

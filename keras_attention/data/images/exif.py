@@ -19,7 +19,7 @@ MOST_ENTRIES = 256
 ENTRY_BYTES = 12  # tag, type, count, value
 
 
-class Part(NamedTuple):
+class ExifPart(NamedTuple):
     """What the first bytes of one part of a file say: numbers, or tensors of them."""
 
     size: Any  # in bytes, with what stands before its content
@@ -82,7 +82,7 @@ def bytes_at(text, place, length):
 
 def _jpeg_part(head, equal):
     size = 2 + 256 * head[2] + head[3]
-    return Part(
+    return ExifPart(
         size,
         is_exif=equal(head[:2], b"\xff\xe1") & equal(head[4:], b"Exif\0\0"),
         is_last=(head[0] != 0xFF) | (head[1] == 0xDA) | (size < 4),
@@ -92,7 +92,7 @@ def _jpeg_part(head, equal):
 def _png_part(head, equal):
     content = sum(head[i] * 256 ** (3 - i) for i in range(4))
     kind = head[4:]
-    return Part(12 + content, equal(kind, b"eXIf"), equal(kind, b"IDAT"))
+    return ExifPart(12 + content, equal(kind, b"eXIf"), equal(kind, b"IDAT"))
 
 
 def _exif(content, place, head_length, part_of):

@@ -109,7 +109,7 @@ class GrpcProtocol:
         )
 
     def reload_config(self, models):
-        """Other models to serve: dict of name to path or `ModelConfig`."""
+        """Other models to serve: dict of name to path or `ServedModelConfig`."""
         request = protos.ReloadConfigRequest()
         request.config.model_config_list.SetInParent()
         for name, value in models.items():

@@ -195,8 +195,8 @@ class Questions:
         """Has the server serve other models, or the same otherwise; goes over gRPC.
 
         Args:
-            models: dict of name to a path on the server, or to `ModelConfig`. What is
-                not in it is unloaded.
+            models: dict of name to a path on the server, or to `ServedModelConfig`.
+                What is not in it is unloaded.
             timeout: as for `predict`. The server answers when all is loaded.
         """
         models = dict(models)

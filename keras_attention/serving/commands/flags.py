@@ -6,7 +6,7 @@ from typing import NamedTuple
 from keras_attention.serving.commands.flag_syntax import read_values
 from keras_attention.serving.commands.flag_table import FLAGS
 from keras_attention.serving.config import (
-    ModelConfig,
+    ServedModelConfig,
     local_path,
     read_models_config,
 )
@@ -46,7 +46,7 @@ _LOADING = (
 class Command(NamedTuple):
     """What a command line asks for."""
 
-    models: dict[str, ModelConfig]
+    models: dict[str, ServedModelConfig]
     options: ServerOptions
     config_file: str | None
     """Where `models` came from."""
@@ -94,7 +94,7 @@ def make_command(values, given):
             path = local_path(name, values["model_base_path"])
         except ServingError as error:
             raise ValueError(error.message) from error
-        models = {name: ModelConfig(path)}
+        models = {name: ServedModelConfig(path)}
     poll_seconds = values["model_config_file_poll_wait_seconds"]
     load, more_notes = _load_options(values, given)
     options = _server_options(values, load)

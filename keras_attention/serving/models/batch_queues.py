@@ -17,7 +17,7 @@ from keras_attention.serving.wire.errors import Code, ServingError
 LATE = "Run() timeout exceeded while waiting in batching queue"
 
 
-class Task:
+class BatchTask:
     """Something of a size, that waits for its result.
 
     Args:
@@ -99,7 +99,8 @@ class BatchQueues:
     """Runs tasks in batches, those of each key apart.
 
     Args:
-        run: function of a key and a list of `Task`s, which finishes or fails them all.
+        run: function of a key and a list of `BatchTask`s, which finishes or fails them
+            all.
         parameters: `BatchingParameters`.
         set_depth: function of the number of tasks that wait, called as it changes.
     """

@@ -12,7 +12,7 @@ import numpy as np
 from keras_attention.serving.callers import together
 from keras_attention.serving.metrics import SIZE_BUCKETS
 from keras_attention.serving.models import batch_arrays
-from keras_attention.serving.models.batch_queues import BatchQueues, Task
+from keras_attention.serving.models.batch_queues import BatchQueues, BatchTask
 from keras_attention.serving.models.served_model import Run, ServedModel
 from keras_attention.serving.wire.errors import ServingError, invalid_argument
 
@@ -72,7 +72,8 @@ class BatchedModel(ServedModel):
         self._input_sizes.observe(size)
         key = run.feeds, run.fetches
         tasks = [
-            Task(part, len(part[0]), caller) for part in self._parts(key, arrays, size)
+            BatchTask(part, len(part[0]), caller)
+            for part in self._parts(key, arrays, size)
         ]
         if caller is None:
             results = self._results(key, tasks)
@@ -120,7 +121,7 @@ class BatchedModel(ServedModel):
             if not task.done:
                 alive.append(task)
         pad = self.parameters.pad_variable_length_inputs
-        groups: dict[tuple, list[Task]] = {}
+        groups: dict[tuple, list[BatchTask]] = {}
         for task in alive:
             groups.setdefault(batch_arrays.kind(task.arrays, pad), []).append(task)
         for group in groups.values():

@@ -17,7 +17,7 @@ PREDICT = "tensorflow/serving/predict"
 _METADATA = "signature_defs_metadata"
 
 
-class Part(NamedTuple):
+class TensorPlace(NamedTuple):
     """Where an interpreter finds a tensor of a SignatureDef."""
 
     signature: str | None  # whose runner knows it; None for the file's own tensors
@@ -41,8 +41,8 @@ def read_signatures(content, interpreter):
         interpreter: `tf.lite.Interpreter` of it.
 
     Returns:
-        `(definitions, parts)`: SignatureDefs by name, and `Part`s by the names of the
-        tensors in them.
+        `(definitions, parts)`: SignatureDefs by name, and `TensorPlace`s by the names
+        of the tensors in them.
 
     Raises:
         ValueError: if a SignatureDef cannot be read or speaks of other tensors.
@@ -50,7 +50,7 @@ def read_signatures(content, interpreter):
     described = _metadata(content)
     if described:
         return _from_metadata(described, interpreter)
-    parts: dict[str, Part] = {}
+    parts: dict[str, TensorPlace] = {}
     return _definitions(_runners(interpreter), parts), parts
 
 
@@ -162,7 +162,7 @@ def _part(signature, alias, public, details, fixed):
     """Where the file leaves no size open, batches may have any all the same."""
     stored = [int(size) for size in details["shape"]]
     shape = _shape(details) if fixed else [-1, *stored[1:]][: len(stored)]
-    return Part(signature, alias, public, shape, stored, fixed)
+    return TensorPlace(signature, alias, public, shape, stored, fixed)
 
 
 def _says_what_is_free(inputs):

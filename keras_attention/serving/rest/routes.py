@@ -31,7 +31,7 @@ _DESCRIBE = re.compile(
 )
 
 
-class Route(NamedTuple):
+class Endpoint(NamedTuple):
     """What a request asks for."""
 
     api: str  # as it is counted
@@ -46,7 +46,7 @@ def route(method, path):
         path: str, still percent-encoded.
 
     Returns:
-        `Route`.
+        `Endpoint`.
 
     Raises:
         ServingError: if it asks for nothing that there is.
@@ -61,11 +61,11 @@ def route(method, path):
     if method == "POST":
         if match["method"] not in _VERBS:  # only the rest of the path may shout
             raise invalid_argument(f"Malformed request: {method} {path}")
-        return Route(match["method"].capitalize(), target)
+        return Endpoint(match["method"].capitalize(), target)
     if not target.name:
         raise invalid_argument("Missing model name in request.")
     is_metadata = match["method"] == "metadata"
-    return Route("GetModelMetadata" if is_metadata else "GetModelStatus", target)
+    return Endpoint("GetModelMetadata" if is_metadata else "GetModelStatus", target)
 
 
 def _target(match):
@@ -100,7 +100,7 @@ class Answers:
         """Answers one request.
 
         Args:
-            route: `Route`.
+            route: `Endpoint`.
             body: bytes.
             caller: `Caller`, who waits for the answer.
             request: `Request`, which is told which model answers.

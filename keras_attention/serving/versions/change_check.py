@@ -1,6 +1,6 @@
 """Judges a change of models: before anything is done about it, and afterwards."""
 
-from keras_attention.serving.versions.route import Route, chooses_alike, may_wait
+from keras_attention.serving.versions.route import VersionRoute, chooses_alike, may_wait
 from keras_attention.serving.versions.version_choice import choose
 from keras_attention.serving.versions.version_folders import (
     NothingToServe,
@@ -17,14 +17,14 @@ def check_change(models, lives, options):
     way: going back to it always works.
 
     Args:
-        models: dict of name to `ModelConfig`, all that shall be served.
+        models: dict of name to `ServedModelConfig`, all that shall be served.
         lives: dict of name to `ModelLife`, what there is until now.
         options: `ServerOptions`.
     """
     for name, config in models.items():
         life = lives.get(name)
         if life is None:
-            _check(name, config, options, Route(), None)
+            _check(name, config, options, VersionRoute(), None)
         elif config not in (life.config, life.effective):
             _check(name, config, options, life.route, life.effective)
 

@@ -18,13 +18,13 @@ import time
 from keras_attention.serving.logs import get_logger
 from keras_attention.serving.versions.load_attempt import attempt
 from keras_attention.serving.versions.route import (
-    Route,
     Served,
+    VersionRoute,
     can_assign,
     chooses_alike,
     take_over,
 )
-from keras_attention.serving.versions.version import State, Version
+from keras_attention.serving.versions.version import Version, VersionState
 from keras_attention.serving.versions.version_choice import Choice
 from keras_attention.serving.versions.version_folders import place
 from keras_attention.serving.versions.version_watch import VersionWatch
@@ -33,7 +33,7 @@ logger = get_logger(__name__)
 
 
 class ModelLife:
-    """Keeps one model in step with its folder and its `ModelConfig`.
+    """Keeps one model in step with its folder and its `ServedModelConfig`.
 
     Args:
         name: str.
@@ -49,7 +49,7 @@ class ModelLife:
         self.options = options
         self.config = None  # what shall be served; None for nothing
         self.versions: dict[int, Version] = {}  # the last ones of all numbers ever
-        self.route = Route()
+        self.route = VersionRoute()
         self._served = Served()
         self._to_load: set[int] = set()  # at the last look
         self._leaving: list[Version] = []  # until their last requests are done
@@ -98,7 +98,7 @@ class ModelLife:
 
     @property
     def effective(self):
-        """The `ModelConfig` that took over last, or None."""
+        """The `ServedModelConfig` that took over last, or None."""
         return self._served.effective
 
     def is_settled(self):
@@ -185,7 +185,7 @@ class ModelLife:
             if version.model is not None:
                 loaded.setdefault(version.number, []).append(version)
         # What the policy chose once stays while a label means it.
-        states = (State.START, State.LOADING, State.AVAILABLE)
+        states = (VersionState.START, VersionState.LOADING, VersionState.AVAILABLE)
         also = [
             number
             for number in config.version_labels.values()
@@ -242,7 +242,7 @@ class ModelLife:
         with self._changed:
             self.versions[number] = version
             self._changed.notify_all()
-        if old is not None and old.state in (State.START, State.LOADING):
+        if old is not None and old.state in (VersionState.START, VersionState.LOADING):
             self._end(old)
         return version
 
@@ -276,7 +276,7 @@ class ModelLife:
 
     def _publish(self):
         """Replaces the route by what is served now."""
-        self.route = Route() if self.config is None else self._served.route()
+        self.route = VersionRoute() if self.config is None else self._served.route()
         self._changed.notify_all()
 
     def _end_unwanted(self, choice):
@@ -288,7 +288,7 @@ class ModelLife:
                 continue
             if version.error is not None:
                 version.fingerprint = ()  # should it be wanted again, it is tried again
-            if version.state in (State.START, State.LOADING):
+            if version.state in (VersionState.START, VersionState.LOADING):
                 self._end(version)
             if serving is not None:
                 self.versions[number] = serving

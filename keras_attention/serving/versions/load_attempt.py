@@ -4,7 +4,7 @@ import contextlib
 import time
 
 from keras_attention.serving.logs import get_logger
-from keras_attention.serving.versions.version import State
+from keras_attention.serving.versions.version import VersionState
 from keras_attention.serving.versions.version_folders import look
 from keras_attention.serving.wire.errors import Code, ServingError
 
@@ -22,7 +22,7 @@ def attempt(version, name, load, options, changed):
         changed: `threading.Condition`, held for changes, told of each.
     """
     with changed:
-        version.state, version.retry_at = State.LOADING, None
+        version.state, version.retry_at = VersionState.LOADING, None
         version.attempts += 1
         changed.notify_all()
     began = time.monotonic()

@@ -15,7 +15,7 @@ from keras_attention.serving.versions.change_check import (
 )
 from keras_attention.serving.versions.lifecycle import ModelLife
 from keras_attention.serving.versions.load_limit import LoadSlots
-from keras_attention.serving.versions.route import Route
+from keras_attention.serving.versions.route import VersionRoute
 from keras_attention.serving.wire.errors import (
     Code,
     ServingError,
@@ -25,7 +25,7 @@ from keras_attention.serving.wire.errors import (
 
 logger = get_logger(__name__)
 
-_NOTHING = Route()
+_NOTHING = VersionRoute()
 
 
 class Repository:
@@ -37,7 +37,8 @@ class Repository:
     Every model lives in a thread of its own, and methods may be called from any.
 
     Args:
-        models: dict of name to path of the folder with the versions, or `ModelConfig`.
+        models: dict of name to path of the folder with the versions, or
+            `ServedModelConfig`.
         options: `ServerOptions`.
         metrics: `Metrics`.
         load: function of a folder, `LoadOptions`, `Metrics` and the model's name that
@@ -138,7 +139,7 @@ class Repository:
         """The versions of a model, highest first, those that ended included.
 
         Returns:
-            List of `(number, State, ServingError or None)`.
+            List of `(number, VersionState, ServingError or None)`.
         """
         life = self._lives.get(name)
         if label:
@@ -175,7 +176,7 @@ class Repository:
         base path: another folder is loaded, though its version has the same number.
 
         Args:
-            models: dict of name to path or `ModelConfig`. What is not in it is
+            models: dict of name to path or `ServedModelConfig`. What is not in it is
                 unloaded.
             timeout: float, seconds to wait for what changed to be loaded; 0 does not
                 wait, and does not raise if it cannot be.

@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-from keras_attention.serving.config import ModelConfig
+from keras_attention.serving.config import ServedModelConfig
 from keras_attention.serving.versions.version import Version
 
 
-class Route(NamedTuple):
+class VersionRoute(NamedTuple):
     """It is replaced, never changed: reading needs no lock.
 
     A label is of one of the versions, unless the operator lets labels wait for theirs.
@@ -21,7 +21,7 @@ class Served(NamedTuple):
     """What serves one model."""
 
     versions: dict[int, Version] = {}
-    effective: ModelConfig | None = None
+    effective: ServedModelConfig | None = None
     """What took over last: its labels are those in use."""
 
     @property
@@ -30,8 +30,10 @@ class Served(NamedTuple):
 
     def route(self):
         if not self.versions:
-            return Route()
-        return Route(self.versions[max(self.versions)], self.versions, self.labels)
+            return VersionRoute()
+        return VersionRoute(
+            self.versions[max(self.versions)], self.versions, self.labels
+        )
 
 
 def take_over(served, config, choice, as_one, lenient):
@@ -39,7 +41,7 @@ def take_over(served, config, choice, as_one, lenient):
 
     Args:
         served: `Served`.
-        config: `ModelConfig`.
+        config: `ServedModelConfig`.
         choice: `Choice` of that configuration.
         as_one: bool. If the configuration is not in effect yet, nothing changes until
             all that it chooses is loaded, its labels' versions too. Else what is
@@ -60,11 +62,11 @@ def take_over(served, config, choice, as_one, lenient):
 
 
 def can_assign(served, config, available, lenient):
-    """Whether the labels of a `ModelConfig` may take the place of those in use.
+    """Whether the labels of a `ServedModelConfig` may take the place of those in use.
 
     Args:
         served: `Served`.
-        config: `ModelConfig`.
+        config: `ServedModelConfig`.
         available: numbers that are loaded from its base path.
         lenient: bool. New labels may wait for their versions.
     """
@@ -79,7 +81,7 @@ def can_assign(served, config, available, lenient):
 
 
 def chooses_alike(one, other):
-    """Whether two `ModelConfig`s differ in labels at most."""
+    """Whether two `ServedModelConfig`s differ in labels at most."""
     return (one.base_path, one.policy) == (other.base_path, other.policy)
 
 

@@ -9,7 +9,7 @@ from keras_attention.serving.versions.version_folders import Place
 from keras_attention.serving.wire.errors import ServingError
 
 
-class State(enum.IntEnum):
+class VersionState(enum.IntEnum):
     """The life of a version, in the protocol's numbers."""
 
     START = 10
@@ -39,7 +39,7 @@ class Version:
         self.folder: Path = folder
         self.place: Place = place
         self.fingerprint = fingerprint
-        self.state = State.START
+        self.state = VersionState.START
         self.error: ServingError | None = None  # why it could not be loaded
         self.model: Any = None
         self.attempts = 0
@@ -51,7 +51,7 @@ class Version:
     def acquire(self):
         """Counts a user; returns False if the version may no longer be used."""
         with self._lock:
-            if self.state is not State.AVAILABLE:
+            if self.state is not VersionState.AVAILABLE:
                 return False
             self._users += 1
             return True
@@ -62,7 +62,7 @@ class Version:
     def __exit__(self, *exception):
         with self._lock:
             self._users -= 1
-            idle = not self._users and self.state is State.UNLOADING
+            idle = not self._users and self.state is VersionState.UNLOADING
         if idle:
             self._on_idle()
 
@@ -73,12 +73,12 @@ class Version:
     def open(self):
         """Lets users in, for the first time or once more while it is being unloaded."""
         with self._lock:
-            self.state = State.AVAILABLE
+            self.state = VersionState.AVAILABLE
 
     def begin_unloading(self):
         """Lets no more users in; those inside stay as long as they need."""
         with self._lock:
-            self.state = State.UNLOADING
+            self.state = VersionState.UNLOADING
 
     def is_idle(self):
         with self._lock:
@@ -93,4 +93,4 @@ class Version:
         finally:
             self.retry_at = None
             self.fingerprint = self.fingerprint if self.error else ()
-            self.state = State.END
+            self.state = VersionState.END

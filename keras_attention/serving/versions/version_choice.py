@@ -23,14 +23,14 @@ class Choice(NamedTuple):
 
 
 def choose(config, folders, loaded, prefer_tflite=False, also=()):
-    """Returns the `Choice` of a `ModelConfig`.
+    """Returns the `Choice` of a `ServedModelConfig`.
 
     A version that is loaded stays what it is, whatever happens to its files, until
     its folder is another one: that of another base path, one to which a link now
     leads, or one that took its place with other content.
 
     Args:
-        config: `ModelConfig`.
+        config: `ServedModelConfig`.
         folders: dict of number to path, what `config.base_path` holds.
         loaded: dict of number to list of `Version`, all whose model is there.
         prefer_tflite: bool. A `model.tflite` will do.

@@ -8,7 +8,7 @@ from typing import NamedTuple
 _SHARD = re.compile(r"variables\.data-\d{5}-of-(\d{5})")
 
 
-class Look(NamedTuple):
+class FolderSnapshot(NamedTuple):
     """What a folder holds; two that are equal say that nothing moved in between."""
 
     fingerprint: tuple
@@ -84,7 +84,7 @@ def _missing_variables(folder):
 
 
 def look(folder):
-    """Returns a `Look` at all files of a version."""
+    """Returns a `FolderSnapshot` at all files of a version."""
     files = []
     changed_at = Path(folder).stat().st_mtime
     pending = [os.fspath(folder)]
@@ -95,14 +95,14 @@ def look(folder):
                     status = entry.stat()
                     is_folder = entry.is_dir()
                 except FileNotFoundError:  # it has gone since, which is a change
-                    return Look((entry.path,), float("inf"))
+                    return FolderSnapshot((entry.path,), float("inf"))
                 # Copies may keep old times of modification; this one they cannot set.
                 changed_at = max(changed_at, status.st_ctime)
                 if is_folder:
                     pending.append(entry.path)
                 path = os.path.relpath(entry.path, folder)
                 files.append((path, status.st_size, status.st_mtime_ns))
-    return Look(tuple(sorted(files)), changed_at)
+    return FolderSnapshot(tuple(sorted(files)), changed_at)
 
 
 class NothingToServe(ValueError):

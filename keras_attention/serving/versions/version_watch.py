@@ -44,7 +44,7 @@ class VersionWatch:
         """Returns the `Choice` of what shall be served, or None if nobody can tell.
 
         Args:
-            config: `ModelConfig`.
+            config: `ServedModelConfig`.
             loaded: dict of number to list of `Version`.
             also: numbers to choose if they are there, whatever the policy says.
         """

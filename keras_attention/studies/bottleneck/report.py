@@ -23,7 +23,7 @@ wider states instead. The last one reads the source from its end (Sutskever et a
 """
 
 
-class Result(NamedTuple):
+class LengthResult(NamedTuple):
     """One model on one data set, measured."""
 
     dataset: str
@@ -46,7 +46,7 @@ def write_report(results, folder, command=""):
     """Writes bottleneck.png, bottleneck.csv and report.md.
 
     Args:
-        results: dict of a list of `Result` for each data set, attention first.
+        results: dict of a list of `LengthResult` for each data set, attention first.
         folder: path.
         command: str. What was typed.
 
@@ -138,7 +138,7 @@ def verdict(dataset, results):
 
     Args:
         dataset: str.
-        results: list of `Result`, attention first.
+        results: list of `LengthResult`, attention first.
 
     Returns:
         str.

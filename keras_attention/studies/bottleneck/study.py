@@ -17,7 +17,11 @@ from keras_attention.data.text.toy import TASKS
 from keras_attention.files import write_whole
 from keras_attention.locks import locked
 from keras_attention.os_errors import writing
-from keras_attention.studies.bottleneck.report import Result, verdict, write_report
+from keras_attention.studies.bottleneck.report import (
+    LengthResult,
+    verdict,
+    write_report,
+)
 from keras_attention.studies.by_length import (
     Bleu,
     buckets_between,
@@ -168,7 +172,7 @@ class _Run(StudyRun):
         all_of_them = [(min(lengths), max(lengths))]
         config = self.folder / "bundle" / "config.json"
         made = json.loads(config.read_text(encoding="utf-8"))
-        return Result(
+        return LengthResult(
             self.dataset,
             self.variant,
             self.folder.name,

@@ -1,1 +1,1 @@
-"""The study of attention to image regions: what is said, and where the model attends."""
+"""Attention to image regions: what is said, and where the model attends."""

@@ -25,7 +25,7 @@ from keras_attention.studies.regions.name_errors import (
 from keras_attention.studies.regions.word_errors import errors_by_position
 
 
-class Pictures(NamedTuple):
+class MeasuredImages(NamedTuple):
     """The test split."""
 
     images: Any
@@ -51,7 +51,7 @@ class Pictures(NamedTuple):
         return np.array([bool(truth.get("held_out")) for truth in self.truths])
 
 
-class Metric(NamedTuple):
+class CaptionMeasure(NamedTuple):
     """A score of what was said."""
 
     name: str
@@ -61,9 +61,9 @@ class Metric(NamedTuple):
 
 
 METRICS = (
-    Metric("cider", "CIDEr-D", 1.0, 2),
-    Metric("object_f1", "object F1 (%)", 100.0, 1),
-    Metric("relations", "relations right (%)", 100.0, 1),
+    CaptionMeasure("cider", "CIDEr-D", 1.0, 2),
+    CaptionMeasure("object_f1", "object F1 (%)", 100.0, 1),
+    CaptionMeasure("relations", "relations right (%)", 100.0, 1),
 )
 
 
@@ -78,7 +78,7 @@ class Looks(NamedTuple):
     """The box's share of the picture."""
 
 
-class Result(NamedTuple):
+class RegionResult(NamedTuple):
     """One model, measured."""
 
     variant: Any
@@ -115,14 +115,14 @@ def measure(variant, run, made, pictures, captions, forced, words, names):
         variant: `RegionVariant`.
         run: str.
         made: dict. The bundle's config.
-        pictures: `Pictures`.
+        pictures: `MeasuredImages`.
         captions: `Caption` of each.
         forced: `Caption` of each, its first reference; None without attention.
         words: `WordsSaid` of each.
         names: `NamesSaid` of each.
 
     Returns:
-        `Result`.
+        `RegionResult`.
     """
     texts = [caption.text for caption in captions]
     statements = read_statements(texts, pictures.language)
@@ -136,7 +136,7 @@ def measure(variant, run, made, pictures, captions, forced, words, names):
             captions, pictures.truths, statements, pictures.image_size
         )
         counts = count_mistakes(mistakes, statements)
-    return Result(
+    return RegionResult(
         variant,
         run,
         made,

@@ -22,7 +22,7 @@ from keras_attention.files import write_whole
 from keras_attention.locks import locked
 from keras_attention.os_errors import writing
 from keras_attention.studies.regions.caption_files import kept_captions
-from keras_attention.studies.regions.measures import Pictures, measure
+from keras_attention.studies.regions.measures import MeasuredImages, measure
 from keras_attention.studies.regions.name_errors import NamesSaid, say_names
 from keras_attention.studies.regions.report import verdicts, write_report
 from keras_attention.studies.regions.variants import (
@@ -98,9 +98,9 @@ class RegionRun(StudyRun):
         return region_recipe(self.base, self.variant, units)
 
     def pictures(self, console):
-        """`Pictures` of the test split."""
+        """`MeasuredImages` of the test split."""
         test = self.corpus(console).test
-        return Pictures(
+        return MeasuredImages(
             test.images,
             test.references,
             test.truths,

@@ -14,7 +14,7 @@ from tensorflow_serving.apis import (
 )
 
 from keras_attention.serving import Client, Server, ServingError
-from keras_attention.serving.config import ModelConfig, VersionPolicy
+from keras_attention.serving.config import ServedModelConfig, VersionPolicy
 from keras_attention.serving.wire.errors import Code
 from tests.serving.client.support import grpc_server, http_server
 from tests.serving.models.support import export_half_plus_two
@@ -152,8 +152,10 @@ def test_a_task_of_another_kind_is_named():
 def test_reload_config():
     models = {
         "a": "/models/a",
-        "b": ModelConfig("/models/b", VersionPolicy(specific=(3, 1)), {"best": 3}),
-        "c": ModelConfig("/models/c", VersionPolicy(every=True)),
+        "b": ServedModelConfig(
+            "/models/b", VersionPolicy(specific=(3, 1)), {"best": 3}
+        ),
+        "c": ServedModelConfig("/models/c", VersionPolicy(every=True)),
     }
     result, method, body = ask_grpc(
         lambda client: client.reload_config(models),
@@ -247,11 +249,11 @@ def test_a_served_reload_with_labels(tmp_path):
         rest_url = f"http://127.0.0.1:{server.rest_port}"
         with Client(rest_url, target, transport="grpc") as client:
             every = VersionPolicy(every=True)
-            client.reload_config({"m": ModelConfig(tmp_path, every)})
+            client.reload_config({"m": ServedModelConfig(tmp_path, every)})
             client.wait_until_ready("m", version=2)
             client.wait_until_ready("m", version=3)
             labels = {"stable": 2, "canary": 3}
-            client.reload_config({"m": ModelConfig(tmp_path, every, labels)})
+            client.reload_config({"m": ServedModelConfig(tmp_path, every, labels)})
             for transport in ("rest", "grpc"):
                 for label, factor in (("stable", 2.0), ("canary", 3.0)):
                     outputs = client.predict(
@@ -268,7 +270,7 @@ def test_a_served_reload_that_is_wrong_changes_nothing(tmp_path):
 
     def specific(base_path, *numbers, **labels):
         policy = VersionPolicy(specific=numbers)
-        return {"m": ModelConfig(base_path, policy, labels)}
+        return {"m": ServedModelConfig(base_path, policy, labels)}
 
     good = specific(base_path, 1, 2, **stable, **canary)
     with Server(good, grpc_port=0, rest_port=0) as server:

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from keras_attention.serving.config import ModelConfig, VersionPolicy
+from keras_attention.serving.config import ServedModelConfig, VersionPolicy
 from keras_attention.serving.wire.errors import ServingError
 from tests.serving.support import eventually
 from tests.serving.versions.support import (
@@ -54,7 +54,7 @@ def contents(repository):
 
 
 def served(base_path):
-    return {"m": ModelConfig(base_path, ALL, LABELS)}
+    return {"m": ServedModelConfig(base_path, ALL, LABELS)}
 
 
 def test_the_same_numbers_in_another_base_path_are_loaded_anew(old, new, loader):
@@ -94,7 +94,7 @@ def test_another_base_path_that_fails_changes_nothing(old, new, loader):
 def test_a_later_version_does_not_make_good_a_label_that_lacks_its_own(old, new):
     write_version(new, 3, "broken")
     with serving(served(old)) as repository, asking(repository, *CHOICES):
-        change = {"m": ModelConfig(new, None, {"stable": 3})}
+        change = {"m": ServedModelConfig(new, None, {"stable": 3})}
         with pytest.raises(ServingError, match="m version: 3.*it is broken"):
             repository.reload(change)
         write_version(new, 4, "fine, new")
@@ -133,7 +133,7 @@ POLICIES = [VersionPolicy(latest=2), ALL, VersionPolicy(specific=(1, 2))]
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("change", ["none", "content"])
 def test_folders_vanish_and_come_back(old, tmp_path, loader, policy, change):
-    models = {"m": ModelConfig(old, policy, LABELS)}
+    models = {"m": ServedModelConfig(old, policy, LABELS)}
     with serving(models, loader) as repository, asking(repository, *CHOICES):
         for number in (1, 2):
             (old / str(number)).rename(tmp_path / str(number))
@@ -151,14 +151,14 @@ def test_folders_vanish_and_come_back(old, tmp_path, loader, policy, change):
 
 
 def test_a_version_goes_with_its_folder_but_not_the_last_one(old, loader):
-    with serving({"m": ModelConfig(old, ALL)}, loader) as repository:
+    with serving({"m": ServedModelConfig(old, ALL)}, loader) as repository:
         shutil.rmtree(old / "1")
         eventually(lambda: states_of(repository) == {1: "END", 2: "AVAILABLE"})
         shutil.rmtree(old / "2")
         looks(repository)
-        repository.reload({"m": ModelConfig(old, ALL, {"stable": 2})})
+        repository.reload({"m": ServedModelConfig(old, ALL, {"stable": 2})})
         assert latest(repository, label="stable") == 2
-        repository.reload({"m": ModelConfig(old, ALL)})
+        repository.reload({"m": ServedModelConfig(old, ALL)})
         away = old.rename(old.with_name("away"))
         looks(repository)
         assert latest(repository) == 2
@@ -169,7 +169,7 @@ def test_a_version_goes_with_its_folder_but_not_the_last_one(old, loader):
 
 def test_a_label_keeps_its_version_when_the_policy_goes_on(old, loader, caplog):
     labels = {"stable": 2}
-    with serving({"m": ModelConfig(old, None, labels)}, loader) as repository:
+    with serving({"m": ServedModelConfig(old, None, labels)}, loader) as repository:
         with asking(repository, {}, {"label": "stable"}):
             write_version(old, 3)
             eventually(lambda: latest(repository) == 3)
@@ -177,8 +177,8 @@ def test_a_label_keeps_its_version_when_the_policy_goes_on(old, loader, caplog):
             assert latest(repository, label="stable") == 2
             assert "version 2 stays for its label" in caplog.text
             labels = {"stable": 2, "canary": 3, "best": 2}
-            repository.reload({"m": ModelConfig(old, None, labels)})
-            repository.reload({"m": ModelConfig(old, None, {"canary": 3})})
+            repository.reload({"m": ServedModelConfig(old, None, labels)})
+            repository.reload({"m": ServedModelConfig(old, None, {"canary": 3})})
         eventually(lambda: states_of(repository) == {2: "END", 3: "AVAILABLE"})
 
 

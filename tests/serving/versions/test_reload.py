@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from keras_attention.serving.callers import Caller
-from keras_attention.serving.config import ModelConfig, VersionPolicy
+from keras_attention.serving.config import ServedModelConfig, VersionPolicy
 from keras_attention.serving.options import ServerOptions
 from keras_attention.serving.versions.repository import Repository
 from keras_attention.serving.wire.errors import Code, ServingError
@@ -72,11 +72,11 @@ def test_what_does_not_change_is_not_loaded_again(base_path, other):
 
 def test_policies_change(base_path):
     with serving({"m": base_path}) as repository:
-        repository.reload({"m": ModelConfig(base_path, ALL)})
+        repository.reload({"m": ServedModelConfig(base_path, ALL)})
         everything = dict.fromkeys((1, 2, 3), "AVAILABLE")
         eventually(lambda: states_of(repository) == everything)
         one = VersionPolicy(specific=(1,))  # back to an old version
-        repository.reload({"m": ModelConfig(base_path, one)})
+        repository.reload({"m": ServedModelConfig(base_path, one)})
         eventually(
             lambda: states_of(repository) == {1: "AVAILABLE", 2: "END", 3: "END"}
         )
@@ -85,7 +85,7 @@ def test_policies_change(base_path):
 
 def test_labels_follow_a_canary_from_its_beginning_to_its_end(base_path):
     def config(**labels):
-        return {"m": ModelConfig(base_path, ALL, labels)}
+        return {"m": ServedModelConfig(base_path, ALL, labels)}
 
     with serving(config(stable=1)) as repository:
         assert latest(repository, label="stable") == 1
@@ -103,11 +103,11 @@ def test_labels_follow_a_canary_from_its_beginning_to_its_end(base_path):
 
 
 def test_a_label_keeps_its_version(base_path):
-    with serving({"m": ModelConfig(base_path, ALL, {"stable": 1})}) as repository:
+    with serving({"m": ServedModelConfig(base_path, ALL, {"stable": 1})}) as repository:
         shutil.rmtree(base_path / "1")
         looks(repository)
         assert latest(repository, label="stable") == 1
-        repository.reload({"m": ModelConfig(base_path, ALL, {"stable": 2})})
+        repository.reload({"m": ServedModelConfig(base_path, ALL, {"stable": 2})})
         eventually(lambda: states_of(repository)[1] == "END")
         assert latest(repository, label="stable") == 2
 
@@ -117,7 +117,7 @@ def test_a_label_needs_a_version_that_will_serve(base_path):
         for policy, number in ((VersionPolicy(), 2), (ALL, 9)):
             labels = {"stable": number}
             with pytest.raises(ServingError) as caught:
-                repository.reload({"m": ModelConfig(base_path, policy, labels)})
+                repository.reload({"m": ServedModelConfig(base_path, policy, labels)})
             assert caught.value.code is Code.FAILED_PRECONDITION
             assert caught.value.message == (
                 f"Request to assign label to version {number} of model m, "
@@ -125,12 +125,12 @@ def test_a_label_needs_a_version_that_will_serve(base_path):
             )
             assert f"from {base_path}" in caught.value.hint
         assert states_of(repository) == {3: "AVAILABLE"}  # nothing has changed
-        repository.reload({"m": ModelConfig(base_path, ALL, {"stable": 2})})
+        repository.reload({"m": ServedModelConfig(base_path, ALL, {"stable": 2})})
         assert latest(repository, label="stable") == 2
 
 
 def test_a_label_at_the_start_needs_a_version_that_could_be_loaded(base_path):
-    models = {"m": ModelConfig(base_path, version_labels={"stable": 2})}
+    models = {"m": ServedModelConfig(base_path, version_labels={"stable": 2})}
     repository = Repository(models, ServerOptions(), load=Loader())
     with pytest.raises(ValueError, match="assign label to version 2 of model m.*mend"):
         repository.start()
@@ -138,7 +138,7 @@ def test_a_label_at_the_start_needs_a_version_that_could_be_loaded(base_path):
 
 def test_labels_may_wait_for_their_versions_where_that_is_allowed(base_path):
     def config(**labels):
-        return {"m": ModelConfig(base_path, ALL, labels)}
+        return {"m": ServedModelConfig(base_path, ALL, labels)}
 
     options = {"allow_labels_for_unavailable_versions": True}
     with serving(config(stable=4), **options) as repository:
@@ -293,7 +293,7 @@ def test_whatever_comes_and_goes_no_model_is_used_after_its_end(tmp_path, seed):
             labels = chance.choice([{}, {"stable": number}])
             names = chance.choice([["m0"], ["m1"], ["m0", "m1"]])
             config = {
-                n: ModelConfig(
+                n: ServedModelConfig(
                     tmp_path / chance.choice(["m0", "m1"]),
                     chance.choice(policies),
                     labels,

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from keras_attention.serving.config import ModelConfig, VersionPolicy
+from keras_attention.serving.config import ServedModelConfig, VersionPolicy
 from keras_attention.serving.options import ServerOptions
 from keras_attention.serving.versions.repository import Repository
 from keras_attention.serving.wire.errors import Code, ServingError
@@ -150,7 +150,7 @@ def test_a_version_in_use_waits_for_its_last_request(base_path, loader):
 def test_policies(base_path, policy, served):
     write_version(base_path, 2)
     write_version(base_path, 3)
-    with serving({"m": ModelConfig(base_path, policy)}) as repository:
+    with serving({"m": ServedModelConfig(base_path, policy)}) as repository:
         assert sorted(states_of(repository)) == served
         assert latest(repository) == served[-1]
         for number in served:
@@ -160,7 +160,9 @@ def test_policies(base_path, policy, served):
 def test_new_versions_are_loaded_highest_first(base_path, loader):
     write_version(base_path, 2)
     write_version(base_path, 3)
-    with serving({"m": ModelConfig(base_path, VersionPolicy(every=True))}, loader):
+    with serving(
+        {"m": ServedModelConfig(base_path, VersionPolicy(every=True))}, loader
+    ):
         assert loader.calls == [("m", 3), ("m", 2), ("m", 1)]
 
 
@@ -224,7 +226,7 @@ def test_wrong_paths_fail_at_once_and_say_what_to_do(tmp_path, base_path):
     (tmp_path / "half" / "1").mkdir(parents=True)
     write_version(tmp_path / "broken", 1, content="broken")
     (tmp_path / "file").write_text("")
-    never = ModelConfig(base_path, VersionPolicy(specific=(9,)))
+    never = ServedModelConfig(base_path, VersionPolicy(specific=(9,)))
     for path, message in (
         (tmp_path / "absent", "does not exist; check the path"),
         (tmp_path / "file", "not a folder; check the path"),

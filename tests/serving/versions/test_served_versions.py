@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from keras_attention.serving.config import ModelConfig, VersionPolicy
+from keras_attention.serving.config import ServedModelConfig, VersionPolicy
 from keras_attention.serving.models.warmup import write_warmup
 from keras_attention.serving.options import BatchingParameters, LoadOptions
 from keras_attention.serving.versions.repository import load_version
@@ -59,7 +59,7 @@ def test_requests_run_while_a_version_replaces_another(versions, tmp_path):
 
 
 def test_versions_side_by_side_keep_their_weights(versions):
-    models = {"m": ModelConfig(versions, VersionPolicy(every=True))}
+    models = {"m": ServedModelConfig(versions, VersionPolicy(every=True))}
     with served(models) as repository:
         assert [factor(repository, number) for number in (1, 2, 1)] == [1, 2, 1]
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from keras_attention.serving.config import ModelConfig, VersionPolicy
+from keras_attention.serving.config import ServedModelConfig, VersionPolicy
 from tests.serving.support import eventually
 from tests.serving.versions.support import (
     Loader,
@@ -134,7 +134,7 @@ def test_what_was_still_written_while_it_was_loaded_is_not_served(tmp_path):
 def test_what_is_odd_is_said_once(tmp_path, caplog):
     write_version(tmp_path, 1)
     policy = VersionPolicy(specific=(1, 2, 9))
-    with serving({"m": ModelConfig(tmp_path, policy)}) as repository:
+    with serving({"m": ServedModelConfig(tmp_path, policy)}) as repository:
         (tmp_path / "2").mkdir()
         looks(repository)
         shutil.rmtree(tmp_path / "2")

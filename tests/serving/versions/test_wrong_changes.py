@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from keras_attention.serving.config import ModelConfig, VersionPolicy
+from keras_attention.serving.config import ServedModelConfig, VersionPolicy
 from keras_attention.serving.wire.errors import Code, ServingError
 from tests.serving.support import eventually
 from tests.serving.versions.support import (
@@ -38,7 +38,7 @@ def base_path(tmp_path):
 
 @pytest.fixture
 def good(base_path):
-    return {"m": ModelConfig(base_path, only(1, 2), LABELS)}
+    return {"m": ServedModelConfig(base_path, only(1, 2), LABELS)}
 
 
 @pytest.fixture
@@ -71,8 +71,8 @@ def test_what_is_wrong_is_refused_whole(tmp_path, base_path, good, loader, case)
     with serving(good, loader) as repository, asking(repository, *CHOICES):
         before, calls = states_of(repository), list(loader.calls)
         wrong = {
-            "new": ModelConfig(tmp_path / "other"),
-            "m": ModelConfig(tmp_path / folder, policy, labels),
+            "new": ServedModelConfig(tmp_path / "other"),
+            "m": ServedModelConfig(tmp_path / folder, policy, labels),
         }
         for timeout in (None, 0):
             with pytest.raises(ServingError, match=message):
@@ -89,7 +89,7 @@ def test_a_label_moves_with_its_version(base_path, good, loader):
     labels = {"stable": 2, "canary": 3}
     with serving(good, loader) as repository, ThreadPoolExecutor(1) as pool:
         with asking(repository, {}, {"label": "stable"}, {"label": "canary"}):
-            change = {"m": ModelConfig(base_path, only(2, 3), labels)}
+            change = {"m": ServedModelConfig(base_path, only(2, 3), labels)}
             reload = pool.submit(repository.reload, change)
             eventually(lambda: loader.running)
             assert latest(repository, label="stable") == 1
@@ -106,7 +106,7 @@ def test_what_cannot_be_loaded_leaves_all_as_it_was(base_path, good, loader, bac
     """Also what else the change loaded; until it is mended, or taken back."""
     write_version(base_path, 4, "broken")
     labels = {"stable": 3, "canary": 4}
-    change = {"m": ModelConfig(base_path, only(3, 4), labels)}
+    change = {"m": ServedModelConfig(base_path, only(3, 4), labels)}
     with serving(good, loader) as repository:
         with asking(repository, *CHOICES):
             for _ in range(2):  # saying it again does not make it true
@@ -135,7 +135,9 @@ def test_what_fails_at_first_takes_over_when_a_retry_succeeds(base_path, good, l
     options = {"max_load_retries": 5, "load_retry_seconds": 0.2}
     with serving(good, loader, **options) as repository:
         with asking(repository, {}, *CHOICES[2:]):
-            change = {"m": ModelConfig(base_path, only(2, 3), dict(canary=3, stable=2))}
+            change = {
+                "m": ServedModelConfig(base_path, only(2, 3), dict(canary=3, stable=2))
+            }
             with pytest.raises(ServingError, match="m version: 3.*it is broken"):
                 repository.reload(change)
             assert latest(repository, label="canary") == 2
@@ -147,7 +149,7 @@ def test_what_fails_at_first_takes_over_when_a_retry_succeeds(base_path, good, l
 def test_a_change_under_way_is_taken_back(base_path, good, loader):
     gate = loader.gate("m", 3)
     with serving(good, loader) as repository, asking(repository, *CHOICES):
-        repository.reload({"m": ModelConfig(base_path, only(3))}, timeout=0)
+        repository.reload({"m": ServedModelConfig(base_path, only(3))}, timeout=0)
         eventually(lambda: loader.running)
         repository.reload(good, timeout=5)  # waits for nothing
         gate.set()
@@ -157,7 +159,7 @@ def test_a_change_under_way_is_taken_back(base_path, good, loader):
 
 def test_of_two_changes_at_once_the_last_one_counts(base_path, good):
     changes = [
-        {"m": ModelConfig(base_path, only(n, 3), {"stable": n, "canary": 3})}
+        {"m": ServedModelConfig(base_path, only(n, 3), {"stable": n, "canary": 3})}
         for n in (1, 2)
     ]
     with serving(good) as repository, ThreadPoolExecutor(4) as pool:
@@ -174,7 +176,7 @@ def test_a_label_does_not_wait_for_a_version_that_is_just_being_loaded(
     base_path, loader
 ):
     def config(**labels):
-        return {"m": ModelConfig(base_path, ALL, labels)}
+        return {"m": ServedModelConfig(base_path, ALL, labels)}
 
     gate = loader.gate("m", 4)
     with serving(config(stable=1), loader) as repository:
@@ -188,17 +190,19 @@ def test_a_label_does_not_wait_for_a_version_that_is_just_being_loaded(
 
 def test_versions_that_were_broken_before_hold_up_no_label(base_path):
     write_version(base_path, 4, "broken")
-    with serving({"m": ModelConfig(base_path, ALL, {"stable": 1})}) as repository:
-        repository.reload({"m": ModelConfig(base_path, ALL, {"stable": 2})})
+    with serving({"m": ServedModelConfig(base_path, ALL, {"stable": 1})}) as repository:
+        repository.reload({"m": ServedModelConfig(base_path, ALL, {"stable": 2})})
         assert latest(repository, label="stable") == 2
         with pytest.raises(ServingError, match="m version: 4.*it is broken"):
-            repository.reload({"m": ModelConfig(base_path, ALL, {"stable": 4})})
+            repository.reload({"m": ServedModelConfig(base_path, ALL, {"stable": 4})})
         assert latest(repository, label="stable") == 2
 
 
 def test_what_the_policy_lists_may_come_later(base_path):
     with serving({"m": base_path}) as repository:
-        repository.reload({"m": ModelConfig(base_path, only(2, 9), {"stable": 2})})
+        repository.reload(
+            {"m": ServedModelConfig(base_path, only(2, 9), {"stable": 2})}
+        )
         assert latest(repository, label="stable") == latest(repository) == 2
         write_version(base_path, 9)
         eventually(lambda: latest(repository) == 9)
@@ -239,7 +243,7 @@ def test_the_end_of_the_server_ends_a_change_and_closes_what_it_loaded(
         gate.clear()
         write_version(base_path.with_name("other"), 1)
         write_version(base_path.with_name("other"), 2)
-        change = {"m": ModelConfig(base_path.with_name("other"), ALL)}
+        change = {"m": ServedModelConfig(base_path.with_name("other"), ALL)}
         reload = pool.submit(repository.reload, change)
         eventually(lambda: loader.running and len(loader.models) == 3)
         repository.stop_waiting()
@@ -254,7 +258,7 @@ def test_the_end_of_the_server_ends_a_change_and_closes_what_it_loaded(
 def test_a_change_waits_for_a_version_that_is_still_being_copied(base_path, good):
     write_version(base_path, 4)
     with serving(good) as repository:
-        change = {"m": ModelConfig(base_path, only(4), {"stable": 4})}
+        change = {"m": ServedModelConfig(base_path, only(4), {"stable": 4})}
         repository.reload(change)
         assert latest(repository, label="stable") == 4
         assert content(repository) == "fine"

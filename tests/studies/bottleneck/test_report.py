@@ -4,7 +4,11 @@ import csv
 
 import pytest
 
-from keras_attention.studies.bottleneck.report import Result, verdict, write_report
+from keras_attention.studies.bottleneck.report import (
+    LengthResult,
+    verdict,
+    write_report,
+)
 from keras_attention.studies.by_length import LengthScore
 from keras_attention.studies.model_variants import ATTENTION, BLIND, FORWARD, REVERSED
 
@@ -30,7 +34,7 @@ def result(variant, short, long, metric="BLEU", half=1.0):
     overall = scored(1, 60, (short + long) / 2)
     buckets = [scored(1, 20, short), scored(21, 60, long)]
     run = f"bible-{variant.name}"
-    return Result("bible", variant, run, metric, MADE, overall, buckets)
+    return LengthResult("bible", variant, run, metric, MADE, overall, buckets)
 
 
 RIVALS = [result(BLIND, 12, 4), result(FORWARD, 9, 3), result(REVERSED, 11, 3)]

@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_attention.data.scenes import Scenes, read_caption
 from keras_attention.evaluation.pointing import covered_cells
-from keras_attention.studies.regions.measures import Pictures, measure
+from keras_attention.studies.regions.measures import MeasuredImages, measure
 from keras_attention.studies.regions.name_errors import NamesSaid
 from keras_attention.studies.regions.variants import VARIANTS
 from keras_attention.studies.regions.word_errors import WordsSaid
@@ -28,13 +28,13 @@ MADE = {
 
 
 def studied_scenes(count=48, **options):
-    """The test split of so many scenes of few things, as `Pictures`."""
+    """The test split of so many scenes of few things, as `MeasuredImages`."""
     scenes = Scenes(count=10 * count, image_size=64, num_things=12, **options)
     chosen = [
         i for i in range(len(scenes)) if scenes.split_of(i) in ("test", "held out")
     ]
     found = [scenes[i] for i in chosen[:count]]
-    return Pictures(
+    return MeasuredImages(
         np.stack([each.image for each in found]),
         [each.captions for each in found],
         [each.truth for each in found],
