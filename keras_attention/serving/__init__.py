@@ -10,12 +10,12 @@ _HOMES = {
     "AsyncClient": "client.client",
     "Client": "client.client",
     "RetryPolicy": "client.retries",
-    "ServedCaption": "client.answers",
-    "ServedClassification": "client.answers",
-    "ServedRegression": "client.answers",
-    "ServedTranslation": "client.answers",
+    "ServedCaption": "client.results",
+    "ServedClassification": "client.results",
+    "ServedRegression": "client.results",
+    "ServedTranslation": "client.results",
     "Server": "server",
-    "ServingError": "errors",
+    "ServingError": "wire.errors",
     "Tls": "client.tls",
 }
 

@@ -8,7 +8,8 @@ import zlib
 import numpy as np
 from PIL import Image
 
-from keras_attention.data.images.sources import decode_image, sources
+from keras_attention.data.images import sources
+from keras_attention.data.images.sources import decode_image
 
 # The rows and columns of each pass of an interlaced PNG: from where, and how far apart.
 PASSES = (

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_attention.data.images import files
 from keras_attention.data.images.files import as_png, find_images, loaded
-from keras_attention.data.images.sources import BadImage, files
+from keras_attention.data.images.sources import BadImage
 from tests.data.pictures import BAD, encoded, opened, picture, turned
 
 

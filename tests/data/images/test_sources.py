@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_attention.data.images import sources
 from keras_attention.data.images.sources import (
     BadImage,
     check_image,
     load_pixels,
     picture_size,
     read_image,
-    sources,
 )
 from tests.data.pictures import BAD, encoded, opened, picture, pixels, turned
 
@@ -39,11 +39,11 @@ def test_images_and_arrays_are_pictures_too(tmp_path):
     image = picture(60, 60)
     image.save(tmp_path / "one.png")
     array = np.asarray(image)
-    sources = [tmp_path / "one.png", str(tmp_path / "one.png"), image, array]
-    found = load_pixels([*sources, encoded(image)], 60)
+    given = [tmp_path / "one.png", str(tmp_path / "one.png"), image, array]
+    found = load_pixels([*given, encoded(image)], 60)
     assert found.shape == (5, 60, 60, 3) and found.dtype == np.uint8
     assert (found == array).all()
-    small = load_pixels(sources, 20)
+    small = load_pixels(given, 20)
     assert (small == small[:1]).all()
     assert load_pixels([], 20).shape == (0, 20, 20, 3)
 
