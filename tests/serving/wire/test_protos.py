@@ -115,7 +115,7 @@ def test_generated_classes_may_be_loaded_before_and_after():
     """Before: above. After: nothing of ours is where they will be."""
     script = """
 from google.protobuf import descriptor_pool
-from keras_attention.serving import protos
+from keras_attention.serving.wire import protos
 try:
     descriptor_pool.Default().FindMessageTypeByName("tensorflow.TensorProto")
 except KeyError:
