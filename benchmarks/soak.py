@@ -30,6 +30,8 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 
@@ -126,8 +128,6 @@ def replace_version(base_path, number):
 
 def watch(process, base_paths, seconds, reload_seconds):
     """Reloads until time is up; returns the resident memory, one value a second."""
-    import psutil
-
     resident, version = [], 1
     server = psutil.Process(process.pid)
     start = time.monotonic()
