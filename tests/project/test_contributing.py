@@ -11,7 +11,7 @@ TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PLACES = dict(
     re.findall(
         r"^- \*\*(.+?)\*\*: (.+(?:\n  .+)*)",
-        re.search(r"## Where to add what\n(.*?)\n## ", TEXT, re.DOTALL)[1],
+        re.search(r"## Extending\n(.*?)\n## ", TEXT, re.DOTALL)[1],
         re.MULTILINE,
     )
 )

@@ -1,8 +1,8 @@
-"""What pictures cost before a model sees them: decoding, and augmentation.
+"""What images cost before a model sees them: decoding, and augmentation.
 
-    python benchmarks/pictures.py
+    python benchmarks/images.py
 
-Milliseconds of one picture: a JPEG of 640 × 480 decoded to a square, on as many threads
+Milliseconds of one image: a JPEG of 640 × 480 decoded to a square, on as many threads
 as there are cores, as `prepare_captions` does it; and `Augmentation()` of squares, on
 one.
 """
