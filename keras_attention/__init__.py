@@ -1,4 +1,4 @@
-"""Attention models in Keras: train them, see where they look, serve them.
+"""Attention models in Keras: train them, visualise attention, serve them.
 
 Importing this package is instant: a name below imports its module, and with it Keras,
 when it is first asked for. Saved models load whenever Keras comes: see `registration`.

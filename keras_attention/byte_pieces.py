@@ -1,7 +1,7 @@
 """Characters that SentencePiece had to spell in bytes, put together for people to read.
 
 A character without a piece of its own becomes the bytes of its UTF-8, as `<0xE7>`
-`<0x95>` `<0x8C>` for 界. Models read and say bytes; people see characters, in pictures
+`<0x95>` `<0x8C>` for 界. Models read and say bytes; people see characters, in figures
 and in JSON. Bytes that make no whole character stay as they are.
 
 Attention to a character is the sum over its bytes, attention from it the mean over its

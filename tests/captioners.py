@@ -1,4 +1,4 @@
-"""Captioners never trained, that say different things of different pictures."""
+"""Captioners never trained, that say different things of different images."""
 
 import io
 import itertools

@@ -55,7 +55,7 @@ IMPORT_TENSORFLOW = (
 )
 
 
-# The client makes PNGs of other pictures as everybody does.
+# The client makes PNGs of other images as everybody does.
 EXCEPTIONS = {
     ("serving.client.pictures", "keras_attention.data.images.sources.read_image"),
 }

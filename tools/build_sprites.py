@@ -26,7 +26,7 @@ ARTISTS = {
     "fluent": ("lobehub-fluent-emoji-3d-1.1.0.tgz", "package/assets/{}.webp"),
 }
 NAMES = ("cldr-annotations-full-48.2.0.tgz", "package/annotations/{}/annotations.json")
-VARIATION = "\ufe0f"  # "as a picture": in some files' names, not in others'.
+VARIATION = "\ufe0f"  # "as an image": in some files' names, not in others'.
 
 
 def read_table():
@@ -41,14 +41,14 @@ def code_points(emoji):
 
 
 def read_sprite(archive, pattern, emoji):
-    """The picture of `emoji` in an archive, RGBA."""
+    """The image of `emoji` in an archive, RGBA."""
     for name in (emoji, emoji + VARIATION):
         try:
             file = archive.extractfile(pattern.format(code_points(name)))
         except KeyError:
             continue
         return Image.open(io.BytesIO(file.read())).convert("RGBA")
-    raise ValueError(f"no picture of {emoji} ({code_points(emoji)}) in {archive.name}")
+    raise ValueError(f"no image of {emoji} ({code_points(emoji)}) in {archive.name}")
 
 
 def cut(sprite):
@@ -67,7 +67,7 @@ def cut(sprite):
 
 
 def build_sheet(folder, artist, rows):
-    """All sprites of an artist in one picture."""
+    """All sprites of an artist in one image."""
     file, pattern = ARTISTS[artist]
     height = -(-len(rows) // COLUMNS) * SIDE
     sheet = Image.new("RGBA", (COLUMNS * SIDE, height))

@@ -31,7 +31,7 @@ RECIPES = """\
 Written by `make docs` from the recipes and their definition. How to use them is in
 [training.md](training.md).
 
-## Those that come with the package
+## Shipped recipes
 
     keras-attention train NAME
     keras-attention recipes NAME > my.toml
@@ -39,7 +39,7 @@ Written by `make docs` from the recipes and their definition. How to use them is
 """
 
 KEYS = """
-## Every key
+## Reference of keys
 
 Each can be given in the file or by `--set TABLE.KEY=VALUE`. Outside of the tables a
 recipe may have a `name`, which names the run's folder and the exported model.

@@ -16,7 +16,7 @@ from keras_attention.cli import (
 )
 
 app = typer.Typer(
-    help="Train attention models on your own data, see where they look, serve them.",
+    help="Train attention models on your own data, visualise attention, serve them.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

@@ -1,4 +1,4 @@
-"""attend: where each word looks, as a picture or as data."""
+"""attend: what each word attends to, as a figure or as data."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ from keras_attention.cli.pictures import (
 def attend(
     bundle: Path = bundles.Bundle,
     source: str = typer.Argument(
-        ..., help="One sentence; a picture's file where the bundle is a captioner's."
+        ..., help="One sentence; an image's file where the bundle is a captioner's."
     ),
     output: Path = typer.Option(
         None,
@@ -36,22 +36,22 @@ def attend(
         None,
         "--encoder",
         min=1,
-        help="Draw instead how the words of the sentence look at each other, in all "
+        help="Draw instead how the words of the sentence attend to each other, in all "
         "heads of this encoder layer, the first being 1.",
     ),
     as_json: bool = typer.Option(
-        False, "--json", help="One JSON object: tokens, attention and what it comes to."
+        False, "--json", help="One JSON object: tokens, attention, entropy, coverage."
     ),
 ):
-    """Draw where each word of a translation looks in the sentence, as a heat map; or
-    each word of a caption, over the picture."""
+    """Draw what each word of a translation attends to in the sentence, as a heat map;
+    or each word of a caption, over the image."""
     if not source.strip() or (target is not None and not target.strip()):
         raise ValueError("there is nothing to attend to in an empty text")
     options = bundles.decoding(beam=beam, unknown=unknown)
     if target is not None and (options or encoder is not None):
         raise ValueError(
             "--target says what the text is: with it, --beam and --unknown have "
-            "nothing to search, and --encoder looks at the source alone. Leave one of "
+            "nothing to search, and --encoder takes the source alone. Leave one of "
             "them out"
         )
     task = bundles.load(bundle)
@@ -60,8 +60,8 @@ def attend(
     if task.task == "captioning":
         if encoder is not None:
             raise ValueError(
-                "--encoder shows how words look at each other; of a picture, which has "
-                "none, leave it out"
+                "--encoder shows how words attend to each other; of an image, which "
+                "has none, leave it out"
             )
         found = _picture(task, source, target, options, output)
     elif encoder is not None:

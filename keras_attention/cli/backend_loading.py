@@ -13,7 +13,7 @@ def load_backend():
 
     TensorFlow reports on processors and missing GPUs straight to standard error,
     before any setting of its own can stop it. Other backends import it later, for
-    pictures or TensorBoard, or never: it is then silenced when its time comes.
+    images or TensorBoard, or never: it is then silenced when its time comes.
     """
     if "keras" in sys.modules:
         return

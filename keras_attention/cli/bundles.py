@@ -22,8 +22,7 @@ TopP = typer.Option(None, "--top-p", help="Sample from this much probability.")
 Unknown = typer.Option(
     None,
     "--unknown",
-    help=f"Words that the vocabulary lacks: {', '.join(UNKNOWN_WORDS)}; copy takes the "
-    "source word.",
+    help=f"Unknown words: {', '.join(UNKNOWN_WORDS)}; copy takes the source word.",
 )
 Seed = typer.Option(0, "--seed", help="Of sampling.")
 

@@ -1,4 +1,4 @@
-"""caption: pictures in, lines out."""
+"""caption: images in, lines out."""
 
 import json
 import sys
@@ -14,11 +14,11 @@ def caption(
     bundle: Path = bundles.Bundle,
     images: list[str] = typer.Argument(
         None,
-        help=f"{PICTURES_HELP} Standard input by default: one picture, or paths, one "
+        help=f"{PICTURES_HELP} Standard input by default: one image, or paths, one "
         "a line.",
     ),
     beam: int = bundles.Beam,
-    n_best: int = typer.Option(None, "--n-best", min=1, help="Captions per picture."),
+    n_best: int = typer.Option(None, "--n-best", min=1, help="Captions per image."),
     as_json: bool = typer.Option(
         False, "--json", help="JSON lines with n-best, scores and grids of attention."
     ),
@@ -33,12 +33,12 @@ def caption(
     seed: int = bundles.Seed,
     prefix: str = typer.Option(None, help="What every caption begins with."),
     batch_size: int = typer.Option(
-        16, min=1, help="Pictures captioned at once; 1 answers each as it comes."
+        16, min=1, help="Images captioned at once; 1 answers each as it comes."
     ),
 ):
-    """Write about pictures: a line for each, its name and its caption.
+    """Write about images: a line for each, its name and its caption.
 
-    What is no picture is named on standard error, with --json also by a line whose
+    What is no image is named on standard error, with --json also by a line whose
     error says why; the exit code is 1 at the end.
     """
     options = bundles.decoding(
@@ -79,7 +79,7 @@ def caption(
 
 
 def _answers(captions, batch):
-    """A dict for each picture, in their order; `error` says why one is none."""
+    """A dict for each image, in their order; `error` says why one is none."""
     answers = [
         {**found.as_dict(), "square": square}
         for found, square in zip(captions, batch.squares, strict=True)

@@ -35,12 +35,12 @@ def evaluate(
         False, "--attention", help="Entropy and coverage of attention, without gold."
     ),
     images: Path = typer.Option(
-        None, "--images", help="The folder of the pictures; beside the captions if not."
+        None, "--images", help="The folder of the images; beside the captions if not."
     ),
     split: str = typer.Option(
         None,
         "--split",
-        help=f"Which pictures: {', '.join(SPLITS)}; the last if not given, or all "
+        help=f"Which images: {', '.join(SPLITS)}; the last if not given, or all "
         "where captions do not say.",
     ),
     artist: str = typer.Option(
@@ -50,7 +50,7 @@ def evaluate(
         "not given.",
     ),
     count: int = typer.Option(
-        None, "--count", min=1, help="So many pictures, chosen by hash."
+        None, "--count", min=1, help="So many images, chosen by hash."
     ),
     meteor: bool = typer.Option(
         False, "--meteor", help="METEOR too, of English; needs Java and the extra coco."
@@ -59,7 +59,7 @@ def evaluate(
         None,
         "--results",
         help="Write captions here as COCO's results JSON: image_id and caption of each "
-        "picture.",
+        "image.",
     ),
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
     output: Path = typer.Option(

@@ -25,7 +25,7 @@ def evaluate_captioner(
     meteor=False,
     results=None,
 ):
-    """Captions pictures, scores and prints; arguments as of the command.
+    """Captions images, scores and prints; arguments as of the command.
 
     Args:
         options: dict of decoding options.
@@ -78,7 +78,7 @@ def evaluate_captioner(
     if as_json:
         print(json.dumps(scores, indent=2, ensure_ascii=False))
     else:
-        print(f"{scores['pictures']} pictures  {captions_line(scores)}")
+        print(f"{scores['pictures']} images  {captions_line(scores)}")
         if "held_out" in scores:
             held_out = scores["held_out"]
             print(
@@ -139,7 +139,7 @@ def _scenes(captioner, split, artist, count):
 
 
 def _files(captioner, corpus, images, split, count, folder, console):
-    """Somebody's pictures, decoded into a folder, and the id of each, if it has one;
+    """Somebody's images, decoded into a folder, and the id of each, if it has one;
     bad ones are named and left out."""
     from keras_attention.data.captions.formats import (
         NoPictures,
@@ -157,18 +157,18 @@ def _files(captioner, corpus, images, split, count, folder, console):
         examples = [example for example in examples if example.split == split]
         if not examples:
             raise ValueError(
-                f"{corpus} names no picture for --split {split}; it has "
+                f"{corpus} names no image for --split {split}; it has "
                 f"{', '.join(sorted(map(str, splits)))}"
             )
     chosen = sample([example.name for example in examples], count or 0)
     _say_sample(len(chosen), len(examples))
     with counter(console) as progress:
-        task = progress.add_task("reading pictures", done=0)
+        task = progress.add_task("reading images", done=0)
         try:
             prepared = prepare_captions(
                 # All in one split; and no caption is too long to be a reference.
                 [examples[i]._replace(split="train") for i in chosen],
-                Path(folder) / "pictures",
+                Path(folder) / "images",
                 tokenizer=captioner.tokenizer,
                 image_size=captioner.model.image_size,
                 fit=captioner.fit,
@@ -178,9 +178,9 @@ def _files(captioner, corpus, images, split, count, folder, console):
             )
         except NoPictures as error:
             raise ValueError(
-                f"{corpus}: expected pictures to score; received {len(chosen):,}, of "
+                f"{corpus}: expected images to score; received {len(chosen):,}, of "
                 f"which none can be. {error.problem}\n"
-                "Give the right folder of pictures with --images, or other captions."
+                "Give the right folder of images with --images, or other captions."
             ) from None
     if report.num_skipped:
         print(report.summary(), file=sys.stderr)
@@ -190,4 +190,4 @@ def _files(captioner, corpus, images, split, count, folder, console):
 
 def _say_sample(count, num_all):
     if count < num_all:
-        print(say_sample(count, num_all, "pictures"), file=sys.stderr)
+        print(say_sample(count, num_all, "images"), file=sys.stderr)

@@ -21,7 +21,7 @@ def export(
     length_penalty: float = bundles.LengthPenalty,
     unknown: str = bundles.Unknown,
 ):
-    """Write a SavedModel that takes texts, or the bytes of pictures, as they are, with
+    """Write a SavedModel that takes texts, or the bytes of images, as they are, with
     tokenizers and beam search inside."""
     from keras_attention.export import export as write
     from keras_attention.export import version_folder

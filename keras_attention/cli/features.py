@@ -1,4 +1,4 @@
-"""features: what an image encoder makes of pictures, kept on disk."""
+"""features: what an image encoder makes of images, kept on disk."""
 
 import hashlib
 import sys
@@ -30,15 +30,15 @@ def features(
     ),
     fit: str = typer.Option(
         None,
-        help=f"How pictures become squares: {', '.join(FITS)}; the first if not given. "
+        help=f"How images become squares: {', '.join(FITS)}; the first if not given. "
         "A bundle has its own.",
     ),
-    batch_size: int = typer.Option(32, min=1, help="Pictures encoded at once."),
+    batch_size: int = typer.Option(32, min=1, help="Images encoded at once."),
     force: bool = typer.Option(
         False, "--force", help="Replace other features that are there."
     ),
 ):
-    """Compute the grid of features of each picture, and keep all as one array."""
+    """Compute the grid of features of each image, and keep all as one array."""
     sizes = bundles.given(image_size=image_size, grid_size=grid_size, fit=fit)
     if Path(encoder).is_dir() and sizes:
         raise ValueError(
@@ -61,7 +61,7 @@ def features(
     pictures = _Pictures(network.image_size, fit)
     num_bad = pictures.add(picture_sources(images))
     if not len(pictures):
-        raise ValueError("there is no picture left to encode; see the lines above")
+        raise ValueError("there is no image left to encode; see the lines above")
     run = compiled(network, network)
     console = plain_console()
     names = "".join(f"{name}\n" for name in pictures.names)
@@ -89,7 +89,7 @@ def features(
             raise ValueError(message) from None
         write_whole(folder / NAMES, names)
     count, *grid = store.features.shape
-    print(f"{folder}: {count} pictures, {' × '.join(map(str, grid))} each")
+    print(f"{folder}: {count} images, {' × '.join(map(str, grid))} each")
     print(f"names, in the same order: {folder / NAMES}")
     if num_bad:
         raise typer.Exit(1)

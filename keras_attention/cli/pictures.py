@@ -1,4 +1,4 @@
-"""Pictures that are named on the command line, or come by standard input."""
+"""Images that are named on the command line, or come by standard input."""
 
 import glob
 import itertools
@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-PICTURES_HELP = "Pictures: files, folders or patterns such as 'holiday/*.jpg'."
+PICTURES_HELP = "Images: files, folders or patterns such as 'holiday/*.jpg'."
 
 
 class ModelImages(NamedTuple):
-    """Some pictures as a model takes them; those that are none are left out."""
+    """Some images as a model takes them; those that are none are left out."""
 
     names: list
     inputs: Any
     """`images`, uint8 `(n, S, S, 3)`, and `windows`, int32 `(n, 4)`: what
     `Captioner.caption_inputs` takes; empty where all are left out."""
     squares: list
-    """`[x0, y0, x1, y1]` for each: where in the picture, in its own pixels, the square
-    lies that the model sees. It may go beyond the picture."""
+    """`[x0, y0, x1, y1]` for each: where in the image, in its own pixels, the square
+    lies that the model sees. It may go beyond the image."""
     bad: list
     """`(place, name, why)` of those that were left out, each with a line on standard
     error: where it would stand in the batch, from 0."""
@@ -31,7 +31,7 @@ def picture_sources(arguments) -> Iterator[tuple]:
     A source is a path, the bytes of a file, or the error of what cannot be found.
 
     Args:
-        arguments: list of str. Nothing: standard input, one picture or paths, one a
+        arguments: list of str. Nothing: standard input, one image or paths, one a
             line.
     """
     if not arguments:
@@ -71,7 +71,7 @@ def good_pictures(task, sources, batch_size) -> Iterator[ModelImages]:
 
 
 def _together(inputs):
-    """The inputs of single pictures as those of a batch."""
+    """The inputs of single images as those of a batch."""
     import numpy as np
 
     kinds = inputs[0] if inputs else ()
@@ -79,7 +79,7 @@ def _together(inputs):
 
 
 def read_picture(source, size, fit):
-    """`(image_bytes, inputs)` of one picture: a JPEG's or PNG's content, and what a
+    """`(image_bytes, inputs)` of one image: a JPEG's or PNG's content, and what a
     model sees of it, as of `ModelImages`.
 
     Args:
@@ -98,7 +98,7 @@ def read_picture(source, size, fit):
 
 
 def square_in(image_bytes, size, fit):
-    """Where in a picture the square lies that a model sees; see `ModelImages`."""
+    """Where in an image the square lies that a model sees; see `ModelImages`."""
     from keras_attention.data.images.sources import picture_size, placement
 
     width, height = picture_size(image_bytes)
@@ -107,7 +107,7 @@ def square_in(image_bytes, size, fit):
 
 
 def window_of(image_bytes, size, fit):
-    """Where the picture lies in that square, whose sides are from 0 to 1."""
+    """Where the image lies in that square, whose sides are from 0 to 1."""
     from keras_attention.data.images.sources import picture_size, placement
 
     width, height = picture_size(image_bytes)
@@ -116,7 +116,7 @@ def window_of(image_bytes, size, fit):
 
 
 def whole_picture(image_bytes, longest=640):
-    """The picture itself, uint8 `(H, W, 3)`, the longer side at most `longest`."""
+    """The image itself, uint8 `(H, W, 3)`, the longer side at most `longest`."""
     from keras_attention.data.images.sources import load_pixels, picture_size, placement
 
     width, height = picture_size(image_bytes)
@@ -150,7 +150,7 @@ def _standard_input(stream):
 
 
 def _is_text(line):
-    """Whether a first line is a path rather than the beginning of a picture."""
+    """Whether a first line is a path rather than the beginning of an image."""
     try:
         return "\0" not in line.decode("utf-8")
     except UnicodeDecodeError:
@@ -158,5 +158,5 @@ def _is_text(line):
 
 
 def named(error, name):
-    """What is wrong with a picture, with its name."""
+    """What is wrong with an image, with its name."""
     return str(error) if str(name) in str(error) else f"{name}: {error}"

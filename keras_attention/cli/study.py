@@ -11,7 +11,7 @@ from keras_attention.cli.training import Set
 DEFAULT_RECIPES = ["reverse-bahdanau", "bible-en-es-bahdanau"]
 
 app = typer.Typer(
-    help="Redraw claims of the literature.",
+    help="Reproduce claims of the literature.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -9,7 +9,7 @@ def in_utf8_mode():
     """Begins the process again in Python's UTF-8 mode, where its locale is C.
 
     Python takes that for ASCII once its UTF-8 mode is switched off (`PYTHONUTF8=0`):
-    names of files that lists of pictures give could not be opened, and arguments would
+    names of files that lists of images give could not be opened, and arguments would
     be other texts. Nothing has been read yet, and the process stays the same.
     """
     is_ascii = sys.getfilesystemencoding().lower() in ("ascii", "us-ascii")

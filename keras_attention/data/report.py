@@ -18,13 +18,13 @@ MISSING_COLUMN = "missing column"
 OTHER_COLUMNS = "not as many columns as most lines"
 BAD_QUOTES = "quotes that do not close"
 UNKNOWN_SPLIT = "unknown split"
-OTHER_SPLIT = "another split than the picture had before"
-NO_SPLIT = "in no split's list of pictures"
+OTHER_SPLIT = "another split than the image had before"
+NO_SPLIT = "in no split's list of images"
 # A note, not a skip: the pair is used.
 HEADER = "names of columns"
 EXTRA_COLUMNS = "more than two columns (the first two were used)"
-SHARED = "caption of a training picture and of one in another split"
-SHARED_BY_HASH = f'{SHARED} (data.split_by = "caption" keeps such pictures together)'
+SHARED = "caption of a training image and of one in another split"
+SHARED_BY_HASH = f'{SHARED} (data.split_by = "caption" keeps such images together)'
 
 MAX_NAMED = 20
 

@@ -35,8 +35,8 @@ def sample(names, count=0):
     every machine, and whatever the order of the corpus.
 
     Args:
-        names: list of str. What identifies each: the source of a pair, the name of a
-            picture.
+        names: list of str. What identifies each: the source of a pair, the name of an
+            image.
         count: int. How many; 0 is all, and so are more than there are.
 
     Returns:

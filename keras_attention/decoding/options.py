@@ -166,7 +166,7 @@ class DecodingOptions:
 
         Args:
             inputs: dict of tensors, as `model.encode` takes it. Without `source_ids`,
-                as for pictures, `max_length` alone counts.
+                as for images, `max_length` alone counts.
         """
         from keras import ops, tree
 

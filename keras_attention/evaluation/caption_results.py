@@ -1,4 +1,4 @@
-"""What was said of pictures, as COCO's evaluation and its toolkit read it."""
+"""What was said of images, as COCO's evaluation and its toolkit read it."""
 
 import json
 import re
@@ -12,10 +12,10 @@ COCO_NAME = re.compile(r"(?:COCO_\w+_)?(\d{12})")
 
 
 def result_ids(names, ids):
-    """The `image_id` of each picture.
+    """The `image_id` of each image.
 
     Args:
-        names: list of str. What the pictures are called.
+        names: list of str. What the images are called.
         ids: list of int, str or None. What the data call them, where they do.
 
     Returns:
@@ -23,7 +23,7 @@ def result_ids(names, ids):
         names if all are named as COCO's are; else 1, 2, 3 and so on.
 
     Raises:
-        ValueError: two pictures of one id.
+        ValueError: two images of one id.
     """
     found = list(ids)
     if None in found:
@@ -35,7 +35,7 @@ def result_ids(names, ids):
         if count > 1:
             raise ValueError(
                 f"COCO's results have one caption for each image_id; received {count} "
-                f"pictures with image_id {one}"
+                f"images with image_id {one}"
             )
     return found
 
@@ -45,7 +45,7 @@ def write_results(path, names, ids, texts):
 
     Args:
         path: str or Path.
-        names: list of str, the pictures' names.
+        names: list of str, the images' names.
         ids: list of int or str, see `result_ids`.
         texts: list of str, a caption for each.
     """

@@ -87,7 +87,7 @@ def tokenize_captions(captions: Iterable[str]) -> list[list[str]]:
 
 
 def tokenize_references(references: Iterable[Sequence[str]]) -> list[list[list[str]]]:
-    """The same of the references of each picture, one after the other."""
+    """The same of the references of each image, one after the other."""
     references = list(references)
     words = iter(tokenize_captions(chain.from_iterable(references)))
     return [[next(words) for _ in right] for right in references]

@@ -18,7 +18,7 @@ def evaluate_captions(
     Args:
         captioner: `Captioner`.
         split: `CaptionCorpus`.
-        count: int. Pictures, chosen by hash; 0 is all.
+        count: int. Images, chosen by hash; 0 is all.
         attention: bool. Whether to compare attention with boxes, where both are known.
         console: `rich.console.Console`, optional, for progress.
         **options: of `Captioner.caption_inputs`, as `beam`.
@@ -47,8 +47,8 @@ def caption_split(
     """`Caption`s of a split, with a progress bar where a terminal is.
 
     Args:
-        places: list of int. The numbers of the pictures; all by default.
-        batch_size: int. Pictures in one go; no more are in memory.
+        places: list of int. The numbers of the images; all by default.
+        batch_size: int. Images in one go; no more are in memory.
         others: as of `evaluate_captions`.
     """
     from rich.progress import Progress
@@ -80,7 +80,7 @@ def score_said(captions, references, truths, language, image_size, meteor=False)
     Args:
         captions: list of `Caption`.
         references: list of list of str.
-        truths: of each picture what is known of it, or None; of scenes, all is.
+        truths: of each image what is known of it, or None; of scenes, all is.
         language: str. ISO code of the captions.
         image_size: int. The side of the square in which boxes are measured.
         meteor: bool. Whether to compute METEOR too; see `score_captions`.

@@ -20,7 +20,7 @@ TINY, SMALL = 1e-15, 1e-9
 
 @dataclasses.dataclass(frozen=True)
 class CaptionScores:
-    """Scores of captions, each against all references of its picture."""
+    """Scores of captions, each against all references of its image."""
 
     bleu1: float
     """0 to 100, as the other BLEUs."""
@@ -54,8 +54,8 @@ def score_captions(
     """Scores captions.
 
     Args:
-        hypotheses: a caption for each picture.
-        references: all right captions of each picture.
+        hypotheses: a caption for each image.
+        references: all right captions of each image.
         meteor: whether to compute METEOR too, which is for English and needs Java and
             the extra `coco`.
 
@@ -63,7 +63,7 @@ def score_captions(
         `CaptionScores`.
 
     Raises:
-        ValueError: numbers that differ, a picture without reference, or METEOR where
+        ValueError: numbers that differ, an image without reference, or METEOR where
             it cannot be had.
 
     Example:
@@ -121,7 +121,7 @@ def bleu(
 def rouge_l(
     hypotheses: Sequence[list[str]], references: Sequence[Sequence[list[str]]]
 ) -> float:
-    """ROUGE-L: F of the longest common subsequence, the mean over pictures.
+    """ROUGE-L: F of the longest common subsequence, the mean over images.
 
     Precision and recall are those of the references that give most of each.
 
@@ -158,10 +158,10 @@ def _common_length(one: list[str], other: list[str]) -> int:
 def cider_d(
     hypotheses: Sequence[list[str]], references: Sequence[Sequence[list[str]]]
 ) -> float:
-    """CIDEr-D: likeness of n-grams, rare ones counting more; the mean over pictures.
+    """CIDEr-D: likeness of n-grams, rare ones counting more; the mean over images.
 
-    How rare an n-gram is, the references of these pictures say, so that scores of
-    different sets of pictures cannot be compared; and of a single picture it is 0.
+    How rare an n-gram is, the references of these images say, so that scores of
+    different sets of images cannot be compared; and of a single image it is 0.
 
     References:
         [Vedantam et al., 2015](https://arxiv.org/abs/1411.5726), section 4.
@@ -172,8 +172,8 @@ def cider_d(
 def cider_d_of_each(
     hypotheses: Sequence[list[str]], references: Sequence[Sequence[list[str]]]
 ) -> list[float]:
-    """CIDEr-D of each picture, rarity being that in all of them: what groups of
-    pictures have on average can be compared."""
+    """CIDEr-D of each image, rarity being that in all of them: what groups of
+    images have on average can be compared."""
     frequency: Counter = Counter()
     for right in references:
         frequency.update({gram for one in right for gram in _all_ngrams(one)})
@@ -240,12 +240,12 @@ def _mean(values: Iterable[float]) -> float:
 def _check(hypotheses, references) -> None:
     if len(hypotheses) != len(references) or not hypotheses:
         raise ValueError(
-            "expected a caption for each picture; received "
-            f"{len(hypotheses)} captions, and references of {len(references)} pictures"
+            "expected a caption for each image; received "
+            f"{len(hypotheses)} captions, and references of {len(references)} images"
         )
     for i, right in enumerate(references):
         if isinstance(right, str) or not right:
             raise ValueError(
-                "references must be a list of captions for each picture; received "
-                f"{right!r:.60} for picture {i}"
+                "references must be a list of captions for each image; received "
+                f"{right!r:.60} for image {i}"
             )

@@ -12,8 +12,8 @@ def meteor_score(
     """METEOR 1.5 of the whole corpus, for English: words, stems, synonyms, paraphrases.
 
     Args:
-        hypotheses: words of a caption for each picture.
-        references: words of all right captions of each picture.
+        hypotheses: words of a caption for each image.
+        references: words of all right captions of each image.
 
     Returns:
         float, 0 to 1.

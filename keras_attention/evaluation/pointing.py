@@ -17,10 +17,10 @@ class NameAttention(NamedTuple):
     inside: float
     """Share of attention inside of the thing's boxes."""
     hit: bool
-    """Whether the centre of the cell looked at most lies inside; of what is picture in
-    it, where the picture does not fill its square."""
+    """Whether the centre of the cell looked at most lies inside; of what is image in
+    it, where the image does not fill its square."""
     area: float
-    """Share of the picture's cells that the boxes cover: `inside` by chance."""
+    """Share of the image's cells that the boxes cover: `inside` by chance."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Pointing:
     """Share of names at which attention's peak is inside (Zhang et al., 2016, the
     "pointing game")."""
     chance: float
-    """Mean share of the picture that the boxes cover: what attention spread evenly,
+    """Mean share of the image that the boxes cover: what attention spread evenly,
     or a random peak, would have."""
     words: int
     """Names compared."""
@@ -64,7 +64,7 @@ def measure_pointing(
 
     Args:
         captions: `Caption`s with attention.
-        truths: of each picture, `{"objects": [{"name", "box"}, …]}`; boxes
+        truths: of each image, `{"objects": [{"name", "box"}, …]}`; boxes
             `(x0, y0, x1, y1)` in pixels of the model's square.
         mentions: of each caption, `(begin, end, name)` of what it names.
         image_size: int. The square's side.
@@ -97,7 +97,7 @@ def measure_pointing(
 
 
 def caption_looks(caption, truth, mentions, image_size):
-    """A `NameAttention` for each mention; None for a thing that is not in the picture.
+    """A `NameAttention` for each mention; None for a thing that is not in the image.
 
     The attention of a name is the mean over the pieces of its phrase, "two dogs", since
     models differ in when they look: some at the article, some at the noun. Several
@@ -143,11 +143,11 @@ def caption_looks(caption, truth, mentions, image_size):
 
 
 def covered_shares(boxes, window, image_size, grid_size):
-    """`(shares, picture)`: how much of the picture in each cell boxes cover, and bool
+    """`(shares, picture)`: how much of the image in each cell boxes cover, and bool
     `(N, N)`, which cells show any; others are `covered_cells`.
 
     Args:
-        window: `(x0, y0, x1, y1)`: where in the square the picture lies.
+        window: `(x0, y0, x1, y1)`: where in the square the image lies.
         others: of `covered_cells`.
     """
     x0, y0, x1, y1 = window

@@ -1,4 +1,4 @@
-"""A bundle becomes a SavedModel: texts or pictures in, texts out, the search inside.
+"""A bundle becomes a SavedModel: texts or images in, texts out, the search inside.
 
 TensorFlow Serving switches XLA off and links TensorFlow's and tensorflow-text's ops
 only, so that nothing here is compiled with XLA and nothing needs Python to run.

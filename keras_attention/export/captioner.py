@@ -16,7 +16,7 @@ from keras_attention.export.graph_text import (
 
 
 def served_captioner(captioner, options):
-    """The `tf.Module` that is saved: three functions of pictures and what they need.
+    """The `tf.Module` that is saved: three functions of images and what they need.
 
     Args:
         captioner: `Captioner`.

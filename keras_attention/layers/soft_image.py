@@ -17,7 +17,7 @@ class SoftImageAttention(BahdanauAttention):
         e_i = vᵀ tanh(W h + U a_i)        α = softmax(e)
         context = β Σ_i α_i a_i           β = σ(f_β(h)), a scalar per step
 
-    The gate lets the decoder turn from the picture to its own language, for words
+    The gate lets the decoder turn from the image to its own language, for words
     such as "of". Shapes: `B` batch, `T` target steps, `L` regions, `H` and `W` the
     height and width of a feature map.
 
@@ -29,11 +29,11 @@ class SoftImageAttention(BahdanauAttention):
 
     Call arguments:
         query: float `(B, T, query_dim)`: the decoder's hidden states h, one step ago.
-            Or `(B·K, T, query_dim)` for `K` adjacent hypotheses about one picture.
+            Or `(B·K, T, query_dim)` for `K` adjacent hypotheses about one image.
         value: float `(B, L, value_dim)`, or a feature map `(B, H, W, value_dim)`,
             whose regions are taken row by row, `L` = `H`·`W`.
         key: float `(B, L, units)`, optional. `project_key(value)`, kept from an
-            earlier step, so that decoding projects the picture once.
+            earlier step, so that decoding projects the image once.
         value_mask: bool `(B, L)`, optional. False at regions to leave out.
         return_attention_scores: bool.
 
@@ -150,7 +150,7 @@ def as_grid(attention_scores, height=None, width=None):
 
 
 def doubly_stochastic_penalty(attention_scores, target_mask=None, value_mask=None):
-    """How unevenly a caption has looked at its picture: Σ_i (1 − Σ_t α_ti)².
+    """How unevenly a caption has looked at its image: Σ_i (1 − Σ_t α_ti)².
 
     To be multiplied by λ and added to the loss.
 

@@ -36,7 +36,7 @@ def application_network(name, image_size, grid_size, dtype=None, weights=None):
         what is done to pixels from 0 to 255 before.
 
     Raises:
-        ValueError: pictures too small for it, or a grid that it does not have.
+        ValueError: images too small for it, or a grid that it does not have.
     """
     make = getattr(keras.applications, name)
     module = getattr(keras.applications, make.__module__.rsplit(".", 1)[-1])

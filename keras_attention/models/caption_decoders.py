@@ -1,6 +1,6 @@
-"""Two ways to write about a picture: told once what it is, or looking at it.
+"""Two ways to write about an image: from one pooled vector, or attending to regions.
 
-Shapes: `N` hypotheses, `B` pictures, `L` regions of `D` features.
+Shapes: `N` hypotheses, `B` images, `L` regions of `D` features.
 """
 
 import keras
@@ -13,20 +13,22 @@ INJECTIONS = ("first", "every")
 
 
 class PooledDecoder(BlindDecoder):
-    """Knows one vector v of the picture, the mean of its regions.
+    """Knows one vector v of the image, the mean of its regions.
 
-        inject="first"    h_0 = RNN(W_i v, 0)       h = RNN(x, h)
-        inject="every"    h = RNN([x; v], h), which is tanh(W_x x + W_h h + W_i v) for
-                          the plain RNN, and the same in each gate of LSTM and GRU
+        inject="first"    pre-inject: h_0 = RNN(W_i v, 0), and then h = RNN(x, h)
+        inject="every"    par-inject: h = RNN([x; v], h), which is
+                          tanh(W_x x + W_h h + W_i v) for the plain RNN, and the same
+                          in each gate of LSTM and GRU
 
     Args:
         region_dim: int, D.
-        inject: "first" or "every": the steps at which v is told.
+        inject: "first" or "every": the steps at which v is an input.
         others: of `BlindDecoder`.
 
     References:
         [Vinyals et al., 2015](https://arxiv.org/abs/1411.4555), section 3.1, who found
-        "first" to overfit less.
+        "first" to overfit less;
+        [Tanti et al., 2018](https://arxiv.org/abs/1703.09137), for the names.
     """
 
     def __init__(self, units, embedding_dim, region_dim, inject="first", **kwargs):
@@ -71,7 +73,7 @@ class PooledDecoder(BlindDecoder):
 
 
 class SoftImageDecoder(BahdanauDecoder):
-    """Looks at the picture before each word; the state before says where.
+    """Attends to the image before each word; the state before says where.
 
         h_0, c_0 = MLPs of the mean region
         z = β attention(h, regions)    h = RNN([x; z], h)
@@ -133,7 +135,7 @@ class SoftImageDecoder(BahdanauDecoder):
 
 
 def mean_region(value, mask):
-    """The mean of those regions that show the picture.
+    """The mean of those regions that show the image.
 
     Args:
         value: float `(B, L, D)`.

@@ -30,7 +30,7 @@ STAGES = (
 def efficientnet_lite0_network(image_size, grid_size, dtype=None):
     """The network up to the last stage with a map of the wanted size.
 
-    With pictures of 224 pixels: 56 (24 channels), 28 (40), 14 (112) or 7 (320).
+    With images of 224 pixels: 56 (24 channels), 28 (40), 14 (112) or 7 (320).
 
     Returns:
         `keras.Model`, `(B, S, S, 3)` to `(B, N, N, D)`.

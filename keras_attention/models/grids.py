@@ -7,5 +7,5 @@ def check_grid(network_name, image_size, grid_size, available):
         sizes = ", ".join(map(str, sorted(available)))
         raise ValueError(
             f"{network_name} has no grid_size={grid_size} for image_size={image_size}; "
-            f"with pictures of this size it has {sizes}"
+            f"with images of this size it has {sizes}"
         )

@@ -84,7 +84,7 @@ class ImageEncoder(KeepsQuantization, keras.layers.Layer):
         return self.network(images, training=bool(training) and self.trainable)
 
     def input_signature(self):
-        """`keras.InputSpec` of the pictures."""
+        """`keras.InputSpec` of the images."""
         shape = (None, self.image_size, self.image_size, 3)
         return keras.InputSpec(shape=shape, dtype="uint8", name="images")
 
@@ -167,7 +167,7 @@ def image_encoder(name, image_size, grid_size, dtype=None, trainable=True):
         name: "small-cnn", trained with the rest; "efficientnet-lite0" (Tan & Le, 2019;
             3 million parameters up to 1/32, ImageNet); or the name of a model of
             `keras.applications`, as "ResNet50".
-        image_size: int. Pixels along each side of a picture.
+        image_size: int. Pixels along each side of an image.
         grid_size: int. Regions along each side; which there are depends on the network
             and on `image_size`.
         dtype: of `keras.layers.Layer`.

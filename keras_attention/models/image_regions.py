@@ -6,7 +6,7 @@ from keras import ops
 from keras_attention.layers.quantization import KeepsQuantization
 from keras_attention.models.image_encoder import image_encoder
 
-# Of the inputs of a captioner, what tells of the picture.
+# Of the inputs of a captioner, what tells of the image.
 IMAGES, FEATURES, WINDOWS = "images", "features", "windows"
 
 
@@ -35,7 +35,7 @@ class ImageRegions(KeepsQuantization, keras.layers.Layer):
         training: bool.
 
     Returns:
-        float `(B, L, region_dim)`, row by row. What of them is picture, `mask` says.
+        float `(B, L, region_dim)`, row by row. What of them is image, `mask` says.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class ImageRegions(KeepsQuantization, keras.layers.Layer):
         return (batch_size, self.grid_size**2, self.region_dim)
 
     def mask(self, inputs):
-        """Which regions show any of the picture, bool `(B, L)`; see `region_mask`."""
+        """Which regions show any of the image, bool `(B, L)`; see `region_mask`."""
         if WINDOWS in inputs:
             return region_mask(inputs[WINDOWS], self.image_size, self.grid_size)
         batch_size = ops.shape(inputs[FEATURES if FEATURES in inputs else IMAGES])[0]
@@ -114,16 +114,16 @@ class ImageRegions(KeepsQuantization, keras.layers.Layer):
 
 
 def region_mask(windows, image_size, grid_size):
-    """Which cells show any of a picture that does not fill its square.
+    """Which cells show any of an image that does not fill its square.
 
     Args:
-        windows: int `(B, 4)`: `(x0, y0, x1, y1)`, where in the square the picture
+        windows: int `(B, 4)`: `(x0, y0, x1, y1)`, where in the square the image
             lies, in pixels.
         image_size: int. Pixels along each side of the square.
         grid_size: int, N.
 
     Returns:
-        bool `(B, L)`, row by row. A cell counts if a pixel of it is picture; all do of
+        bool `(B, L)`, row by row. A cell counts if a pixel of it is image; all do of
         a window without width or height, such as those of rows that fill up a batch.
 
     Example:

@@ -73,7 +73,8 @@ class RecurrentSeq2Seq(RecurrentWriter):
         bidirectional: bool. Of the encoder. Its last states reach the decoder through
             a dense layer; those of one direction as they are.
         residual: bool. Residual connections, from the second layer on.
-        input_feeding: bool. Luong's decoder is told where it looked a step before.
+        input_feeding: bool. Luong's decoder is fed the attentional state of the step
+            before.
         readout: "maxout" (unless given) or "tanh", between state and logits, as wide
             as the embedding. Luong's attentional vector is always a tanh, as wide as
             the states.

@@ -54,20 +54,20 @@ READOUTS = ("linear", "tanh", "maxout")
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class RecurrentCaptioner(RecurrentWriter):
-    """A recurrent decoder that writes about a picture.
+    """A recurrent decoder that writes about an image.
 
     Args:
         target_vocabulary_size: int. Id 0 is padding.
         encoder: str. "small-cnn", "efficientnet-lite0", or a model of
             `keras.applications`; see `image_encoder`.
-        image_size: int. Pixels along each side of a picture.
+        image_size: int. Pixels along each side of an image.
         grid_size: int, N. Regions along each side; `L` = N².
         train_encoder: bool. False keeps the encoder as it is.
         region_dim: int. Width to which a region's features are brought.
         attention: "soft", or None: the mean of all regions is all that the decoder
             knows. "none" is taken for None, since TOML has no such value.
-        inject: "first" (unless given) or "every": the steps at which a decoder without
-            attention is told that mean.
+        inject: "first" (unless given; pre-inject) or "every" (par-inject): the steps
+            at which that mean is an input of a decoder without attention.
         cell: "lstm", "gru" or "rnn" (a plain tanh).
         embedding_dim: int.
         units: int. Width of states.
@@ -84,13 +84,13 @@ class RecurrentCaptioner(RecurrentWriter):
     Call arguments:
         inputs: dict of `images`, `(B, image_size, image_size, 3)` from 0 to 255, or
             `features`, `(B, N, N, D)`, what the encoder made of them; `target_ids`, int
-            `(B, T)`; and where pictures do not fill their squares `windows`, `(B, 4)`,
-            see `region_mask`: cells without picture are not known to the decoder.
+            `(B, T)`; and where images do not fill their squares `windows`, `(B, 4)`,
+            see `region_mask`: cells without image are not known to the decoder.
         return_attention_scores: bool.
 
     Returns:
         Logits `(B, T, target_vocabulary_size)`, and if asked scores `(B, T, L)`, all
-        zero without attention, and zero at cells without picture.
+        zero without attention, and zero at cells without image.
 
     Raises:
         ValueError: arguments that contradict each other.
@@ -181,8 +181,8 @@ class RecurrentCaptioner(RecurrentWriter):
             )
         if self.inject is not None and self.attention is not None:
             raise ValueError(
-                "inject says when a decoder without attention is told what the picture "
-                f"is; received inject={self.inject!r} with "
+                "inject says at which steps a decoder without attention is fed the "
+                f"image; received inject={self.inject!r} with "
                 f'attention={self.attention!r}. Leave it out, or take attention="none"'
             )
         if self.readout not in READOUTS:

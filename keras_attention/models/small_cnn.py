@@ -4,7 +4,7 @@ import keras
 
 from keras_attention.models.grids import check_grid
 
-# Of each halving of the picture; the last two have a residual convolution as well.
+# Of each halving of the image; the last two have a residual convolution as well.
 WIDTHS = (24, 48, 96, 160, 192)
 LEAST_HALVINGS = 2
 
@@ -23,7 +23,7 @@ def small_cnn_network(image_size, grid_size, dtype=None):
         `keras.Model`, `(B, S, S, 3)` to `(B, N, N, D)`.
 
     Raises:
-        ValueError: a grid that halving the picture does not lead to.
+        ValueError: a grid that halving the image does not lead to.
     """
     halvings = {
         image_size >> n: n

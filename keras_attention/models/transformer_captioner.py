@@ -1,4 +1,4 @@
-"""A Transformer that writes about a picture: cross attention over its regions.
+"""A Transformer that writes about an image: cross attention over its regions.
 
 image ─ encoder ─ regions ─ encoder blocks ──► memory
                                                  │ cross attention
@@ -47,12 +47,12 @@ PRESETS = {
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class TransformerCaptioner(TransformerWriter):
-    """Encoder blocks over the regions of a picture, decoder blocks over words.
+    """Encoder blocks over the regions of an image, decoder blocks over words.
 
     Args:
         target_vocabulary_size: int. Id 0 is padding.
         encoder: str. See `image_encoder`.
-        image_size: int. Pixels along each side of a picture.
+        image_size: int. Pixels along each side of an image.
         grid_size: int, N. Regions along each side; `L` = N².
         train_encoder: bool. False keeps the encoder as it is.
         num_layers, model_dim, num_heads, feed_forward_dim, dropout, attention_dropout,
@@ -62,9 +62,9 @@ class TransformerCaptioner(TransformerWriter):
 
     Call arguments:
         inputs: dict of `images`, `(B, image_size, image_size, 3)` from 0 to 255, or
-            `features`, `(B, N, N, D)`; `target_ids`, int `(B, T)`; and where pictures
+            `features`, `(B, N, N, D)`; `target_ids`, int `(B, T)`; and where images
             do not fill their squares `windows`, `(B, 4)`, see `region_mask`: nobody
-            looks at cells without picture.
+            looks at cells without image.
         return_attention_scores: bool.
 
     Returns:
@@ -145,7 +145,7 @@ class TransformerCaptioner(TransformerWriter):
         features = self.regions(inputs, training=training)
         mask = self.source_mask(inputs)
         features = self.dropout_layer(features, training=training)
-        # Where all is picture, no mask keeps kernels from being fused.
+        # Where all is image, no mask keeps kernels from being fused.
         value_mask = mask if WINDOWS in inputs else None
         for block in self.encoder_blocks:
             features = block(features, value_mask=value_mask, training=training)

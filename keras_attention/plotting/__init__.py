@@ -1,1 +1,1 @@
-"""Pictures of attention."""
+"""Figures of attention."""

@@ -1,4 +1,4 @@
-"""One panel a word: the picture, lit where attention was when the word was said.
+"""One panel a word: the image, lit where attention was when the word was said.
 
 The panels are those of figures 2 and 3 of Xu et al. (2015); what is not looked at is
 dark here and keeps some of its colour, so that it can be told what it is.
@@ -63,20 +63,20 @@ def plot_caption(
     """Draws where each word of a caption was looked up.
 
     Below each panel stands the weight of the cell that was looked at most; below all,
-    what that and the boxes mean. Photographs get larger panels than small pictures.
+    what that and the boxes mean. Photographs get larger panels than small images.
 
     Args:
         picture: uint8 `(H, W, 3)`.
         tokens: `T` str, pieces of SentencePiece or words; a last "</s>" is left out.
         attention: float `(T, N, N)`, over the square that the model sees.
-        window: `(x0, y0, x1, y1)`: where the picture lies in that square, whose sides
+        window: `(x0, y0, x1, y1)`: where the image lies in that square, whose sides
             are from 0 to 1. The whole of it by default.
-        boxes: for each token a list of `(x0, y0, x1, y1)` in pixels of the picture, of
+        boxes: for each token a list of `(x0, y0, x1, y1)` in pixels of the image, of
             the thing that it names; or None. Drawn green where the peak of attention is
             inside of one, else red.
         title: str, optional.
         join_words: bool. Whether the pieces of a word share a panel; see `words_of`.
-        path: str or path, optional. Where to save the picture.
+        path: str or path, optional. Where to save the figure.
 
     Returns:
         The `matplotlib.figure.Figure`.
@@ -214,7 +214,7 @@ def _continues(token, before):
 
 
 def peak_in(weights, picture, window=WHOLE):
-    """Where attention has its peak, `(x, y)` in pixels of the picture."""
+    """Where attention has its peak, `(x, y)` in pixels of the image."""
     height, width = picture.shape[:2]
     x, y = peak_place(weights, window)
     x0, y0, x1, y1 = window
@@ -228,7 +228,7 @@ def holds(box, point):
 
 
 def draw_box(axes, box, picture, color, linewidth=1.2):
-    """Draws a box, in pixels of a picture, on the panel that shows it."""
+    """Draws a box, in pixels of an image, on the panel that shows it."""
     height, width = axes.images[0].get_array().shape[:2]
     scale = np.array([width / picture.shape[1], height / picture.shape[0]] * 2)
     x0, y0, x1, y1 = np.asarray(box) * scale - 0.5

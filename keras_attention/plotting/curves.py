@@ -51,7 +51,7 @@ def plot_curves(panels, *, path=None):
 
     Args:
         panels: list of `Panel`.
-        path: str or path, optional. Where to save the picture; its ending chooses the
+        path: str or path, optional. Where to save the figure; its ending chooses the
             format (`.png`, `.svg`, `.pdf`).
 
     Returns:

@@ -1,4 +1,4 @@
-"""Fonts for all the characters of a picture, Chinese and Japanese ones too."""
+"""Fonts for all the characters of a figure, Chinese and Japanese ones too."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Many pictures with what was said of them."""
+"""Many images with what was said of them."""
 
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from keras_attention.plotting.saving import save_figure
 
 PICTURE_INCHES = 1.5  # the longer side, of two beside each other
 TILE_INCHES = 2.0  # the longer side, in a grid
-BELOW_INCHES = 0.04  # between a picture and what is written below it
+BELOW_INCHES = 0.04  # between an image and what is written below it
 INDENT_INCHES = 0.16  # of captions, after their marks
 TEXT_POINTS, NOTE_POINTS = 8, 7.5
 TRUE, FALSE, SAID = "✓", "✗", "›"
@@ -32,7 +32,7 @@ GREY, SEEN, UNSEEN = "#555555", "#ffd92f", "#a8a8a8"
 
 
 class Saying(NamedTuple):
-    """A picture, what is true of it, and what was said, of which one word is wrong."""
+    """An image, what is true of it, and what was said, of which one word is wrong."""
 
     picture: Any
     """uint8 `(H, W, 3)`."""
@@ -52,7 +52,7 @@ class Saying(NamedTuple):
     """The first place in `said` where the wrong word may begin: the second "dog" is
     wrong of two."""
     window: tuple = WHOLE
-    """Where the picture lies in the square that attention is over."""
+    """Where the image lies in the square that attention is over."""
 
 
 def plot_gallery(sayings, *, columns=3, path=None):
@@ -64,7 +64,7 @@ def plot_gallery(sayings, *, columns=3, path=None):
     Args:
         sayings: list of `Saying`.
         columns: int. Sayings side by side.
-        path: str or path, optional. Where to save the picture.
+        path: str or path, optional. Where to save the figure.
 
     Returns:
         The `matplotlib.figure.Figure`.
@@ -104,7 +104,7 @@ def plot_gallery(sayings, *, columns=3, path=None):
 
 
 class _Block:
-    """One saying: its captions above, the picture and the map, a note below."""
+    """One saying: its captions above, the image and the map, a note below."""
 
     width = 2 * PICTURE_INCHES + GAP_INCHES
 
@@ -119,13 +119,13 @@ class _Block:
         room = self.width - INDENT_INCHES
         self.truth = wrap_spans(saying.truth, room, families, TEXT_POINTS)
         self.said = wrap_spans(saying.said, room, families, TEXT_POINTS)
-        # Beside the picture, so that notes of neighbours never meet.
+        # Beside the image, so that notes of neighbours never meet.
         self.title = wrap(f"“{saying.word}”", PICTURE_INCHES, families, TEXT_POINTS + 1)
         self.note = wrap(saying.note, PICTURE_INCHES, families, NOTE_POINTS)
 
     @property
     def heights(self):
-        """Inches of the captions, the title, the pictures and the note."""
+        """Inches of the captions, the title, the images and the note."""
         return (
             line_height(TEXT_POINTS) * (len(self.truth) + len(self.said)) + 0.05,
             line_height(TEXT_POINTS + 1) * len(self.title) + 0.02,
@@ -170,13 +170,13 @@ class _Block:
 
 
 def plot_pictures(pictures, captions, *, columns=4, path=None):
-    """Draws pictures in a grid, each with its caption below.
+    """Draws images in a grid, each with its caption below.
 
     Args:
         pictures: list of uint8 `(H, W, 3)`.
         captions: list of str, as many.
         columns: int.
-        path: str or path, optional. Where to save the picture.
+        path: str or path, optional. Where to save the figure.
 
     Returns:
         The `matplotlib.figure.Figure`.
@@ -192,7 +192,7 @@ def plot_pictures(pictures, captions, *, columns=4, path=None):
     """
     if not len(pictures) or len(pictures) != len(captions):
         raise ValueError(
-            "expected as many pictures as captions, at least one; received "
+            "expected as many images as captions, at least one; received "
             f"{len(pictures)} and {len(captions)}"
         )
     _check_columns(columns)
@@ -228,7 +228,7 @@ def plot_pictures(pictures, captions, *, columns=4, path=None):
 
 
 def _shape(picture, inches):
-    """Width and height of a picture whose longer side has so many inches."""
+    """Width and height of an image whose longer side has so many inches."""
     height, width = picture.shape[:2]
     return inches * width / max(width, height), inches * height / max(width, height)
 

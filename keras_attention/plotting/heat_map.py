@@ -36,7 +36,7 @@ def plot_attention(
         source_tokens: `S` str. The bytes of a character share a column, or a row.
         target_tokens: `T` str.
         title: str, optional. Written above.
-        path: str or path, optional. Where to save the picture; its ending chooses the
+        path: str or path, optional. Where to save the figure; its ending chooses the
             format (`.png`, `.svg`, `.pdf`). Folders are made, and a reader never sees
             half a file.
         figure: a `matplotlib.figure.Figure` to draw on, instead of a new one that fits.

@@ -1,4 +1,4 @@
-"""Attention over a picture: a map of few cells becomes light and shade."""
+"""Attention over an image: a map of few cells becomes light and shade."""
 
 import numpy as np
 from PIL import Image
@@ -10,16 +10,16 @@ SIDE = 192  # pixels of a panel's longer side: enough on paper, small on disk
 
 
 def smooth_map(attention, size, window=(0.0, 0.0, 1.0, 1.0)):
-    """A map upsampled smoothly to a picture, from 0 to 1.
+    """A map upsampled smoothly to an image, from 0 to 1.
 
     Each cell becomes a round spot, a cubic B-spline of two cells' radius, mirrored at
-    the edges of the cells that show the picture: their sum has no ripples and is
+    the edges of the cells that show the image: their sum has no ripples and is
     nowhere negative, and even attention is even. The brightest place is 1.
 
     Args:
         attention: float `(N, N)`, over the square that a model sees.
-        size: `(width, height)` of the picture.
-        window: `(x0, y0, x1, y1)`: where the picture lies in the square, whose sides
+        size: `(width, height)` of the image.
+        window: `(x0, y0, x1, y1)`: where the image lies in the square, whose sides
             are from 0 to 1. It may go beyond the square, where it was cropped; there,
             nothing is looked at.
 
@@ -55,7 +55,7 @@ def _spline(cells, pixels, start, end, window=None):
 
 
 def overlay(picture, attention, window=(0.0, 0.0, 1.0, 1.0), side=SIDE):
-    """The picture where it was looked at, dark and pale elsewhere.
+    """The image where it was looked at, dark and pale elsewhere.
 
     Args:
         picture: uint8 `(H, W, 3)`.
@@ -85,7 +85,7 @@ def fit_panel(picture, side=SIDE):
 
 def peak_place(attention, window=(0.0, 0.0, 1.0, 1.0)):
     """The centre of the cell looked at most, `(x, y)` from 0 to 1 in the square; where
-    the picture does not fill that, of what is picture in the cell."""
+    the image does not fill that, of what is image in the cell."""
     attention = np.asarray(attention)
     row, column = np.unravel_index(attention.argmax(), attention.shape)
     x0, y0, x1, y1 = window
@@ -138,7 +138,7 @@ def check_window(window):
     array = np.asarray(window, "float64")
     if array.shape != (4,) or not (array[:2] < array[2:]).all():
         raise ValueError(
-            "window must be (x0, y0, x1, y1), where the picture lies in the square "
+            "window must be (x0, y0, x1, y1), where the image lies in the square "
             f"whose sides are from 0 to 1, x0 < x1 and y0 < y1; received {window!r}"
         )
     return tuple(array.tolist())

@@ -1,4 +1,4 @@
-"""Sheets measured in inches from the upper left: rows of pictures stay in line.
+"""Sheets measured in inches from the upper left: rows of images stay in line.
 
 Text is measured before a sheet is cut, so that there is room for it: it is wrapped at
 spaces, or anywhere in scripts that are written without them.
@@ -40,7 +40,7 @@ class Sheet:
         self.figure = Figure(figsize=(width, height))
 
     def show(self, pixels, x, y, width, height):
-        """Puts a picture into a rectangle; returns its axes, without ticks or frame."""
+        """Puts an image into a rectangle; returns its axes, without ticks or frame."""
         place = (
             x / self.width,
             1 - (y + height) / self.height,
@@ -105,7 +105,7 @@ class Sheet:
                 at, anchor = 1, part
 
     def title(self, axes, lines, points, color=INK):
-        """Writes lines above a picture."""
+        """Writes lines above an image."""
         axes.set_title("\n".join(lines), pad=3, **self._style(points, color))
 
     def _base(self, y, number, points):

@@ -3,7 +3,7 @@
 import math
 
 SMALL_INCHES, LARGE_INCHES = 1.45, 2.7  # the longer side of a panel
-SMALL_PIXELS, LARGE_PIXELS = 160, 480  # of pictures that get such panels
+SMALL_PIXELS, LARGE_PIXELS = 160, 480  # of images that get such panels
 DOTS = 132  # pixels of an inch of a panel: enough on paper, small on disk
 WIDEST_INCHES = 14.2
 GAP_INCHES = 0.12
@@ -12,10 +12,10 @@ MOST_COLUMNS, MOST_ROWS = 6, 4
 
 def panel_inches(shape, count):
     """The longer side of each panel, in inches: photographs get more than small
-    pictures, and less where there are many words.
+    images, and less where there are many words.
 
     Args:
-        shape: `(H, W, …)` of the picture.
+        shape: `(H, W, …)` of the image.
         count: int. Panels.
 
     Example:

@@ -1,4 +1,4 @@
-"""Pictures on disk, whole or not at all."""
+"""Figures on disk, whole or not at all."""
 
 import io
 import warnings

@@ -1,4 +1,4 @@
-"""Scores that are one sum over another, with intervals by resampling pictures."""
+"""Scores that are one sum over another, with intervals by resampling images."""
 
 import functools
 from typing import NamedTuple
@@ -15,7 +15,7 @@ class Score(NamedTuple):
     low: float
     high: float
     count: int
-    """Pictures, or whatever was resampled, that have a say in it."""
+    """Images, or whatever was resampled, that have a say in it."""
 
     def text(self, digits=1):
         """For a table's cell."""
@@ -29,12 +29,12 @@ class Score(NamedTuple):
 
 
 class Shares(NamedTuple):
-    """Two numbers for each picture; their sums' quotient is the score."""
+    """Two numbers for each image; their sums' quotient is the score."""
 
     numerators: np.ndarray
     """float `(n,)`."""
     denominators: np.ndarray
-    """float `(n,)`; 0 where a picture has no say."""
+    """float `(n,)`; 0 where an image has no say."""
 
     @classmethod
     def of(cls, numerators, denominators=None):
@@ -45,19 +45,19 @@ class Shares(NamedTuple):
         return cls(numerators, np.asarray(denominators, "float64"))
 
     def among(self, chosen):
-        """Those of some pictures, bool `(n,)`."""
+        """Those of some images, bool `(n,)`."""
         return Shares(self.numerators[chosen], self.denominators[chosen])
 
 
 def score_shares(shares, scale=1.0):
-    """The score of pictures, with a bootstrap interval.
+    """The score of images, with a bootstrap interval.
 
     Args:
         shares: `Shares`.
         scale: float. 100 gives per cent.
 
     Returns:
-        `Score`, or None where no picture has a say.
+        `Score`, or None where no image has a say.
 
     Example:
 
@@ -73,14 +73,14 @@ def score_shares(shares, scale=1.0):
 
 
 def score_difference(ours, theirs, scale=1.0):
-    """By how much one score is above another of the same pictures.
+    """By how much one score is above another of the same images.
 
     Both are resampled together, so that what is hard for both does not widen the
     interval.
 
     Args:
         ours: `Shares`.
-        theirs: `Shares` of the same pictures, in the same order.
+        theirs: `Shares` of the same images, in the same order.
         scale: float.
 
     Returns:
@@ -97,7 +97,7 @@ def score_difference(ours, theirs, scale=1.0):
 
 @functools.lru_cache(maxsize=4)
 def resamples(number, count=RESAMPLES):
-    """How often each of `number` pictures is drawn, int `(count, number)`."""
+    """How often each of `number` images is drawn, int `(count, number)`."""
     rng = np.random.default_rng(12345)
     return rng.multinomial(number, np.full(number, 1 / number), size=count)
 

@@ -1,4 +1,4 @@
-"""Strings and pictures meet models; a bundle on disk."""
+"""Strings and images meet models; a bundle on disk."""
 
 
 def load(path, dtype=None):

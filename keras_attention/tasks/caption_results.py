@@ -12,7 +12,7 @@ from keras_attention.tasks.results import BestFirst
 
 @dataclasses.dataclass(frozen=True)
 class CaptionHypothesis:
-    """One caption of one picture."""
+    """One caption of one image."""
 
     text: str
     score: float
@@ -24,7 +24,7 @@ class CaptionHypothesis:
     spans: list
     """`(begin, end)` of each piece in `text`; "</s>" is empty, at its end."""
     attention: np.ndarray | None = None
-    """`(tokens, N, N)`: where on the picture each piece was looked up, row by row from
+    """`(tokens, N, N)`: where on the image each piece was looked up, row by row from
     the top. None if not asked for, or if the model has none."""
 
     def in_characters(self):
@@ -58,14 +58,14 @@ class CaptionHypothesis:
 
 @dataclasses.dataclass(frozen=True)
 class Caption(BestFirst):
-    """What was said of one picture; `str()` of it is the best caption."""
+    """What was said of one image; `str()` of it is the best caption."""
 
     name: str
-    """The picture's path, or its number where it came without."""
+    """The image's path, or its number where it came without."""
     hypotheses: list
     """Best first; as many as `n_best` asked for and the search found."""
     window: tuple | None = None
-    """`(x0, y0, x1, y1)`, in pixels: where the picture lies in the square that the
+    """`(x0, y0, x1, y1)`, in pixels: where the image lies in the square that the
     model sees; None for all over it. Elsewhere nothing is looked at."""
 
     @property
@@ -92,13 +92,13 @@ class Caption(BestFirst):
 def read_caption_hypotheses(
     tokenizer, grid_size, hypotheses, row, given=None, prefix=""
 ):
-    """Makes text and grids of what a search found for one picture.
+    """Makes text and grids of what a search found for one image.
 
     Args:
         tokenizer: `Tokenizer`.
         grid_size: int, N.
         hypotheses: `Hypotheses` of a batch, of NumPy arrays.
-        row: int. The picture's row in it.
+        row: int. The image's row in it.
         given: `(text, spans)`, optional: the caption that was forced.
         prefix: str. What hypotheses had to begin with.
 

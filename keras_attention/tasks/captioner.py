@@ -1,4 +1,4 @@
-"""`Captioner`: pictures in, captions out, with scores and where they look."""
+"""`Captioner`: images in, captions out, with scores and attention."""
 
 from pathlib import Path
 
@@ -21,13 +21,13 @@ __all__ = ["Caption", "CaptionHypothesis", "Captioner"]
 
 
 class Captioner(Task):
-    """A model that writes about pictures, with its tokenizer: what a bundle holds.
+    """A model that writes about images, with its tokenizer: what a bundle holds.
 
     Args:
         model: a captioning `EncoderDecoder`, built.
         tokenizer: `Tokenizer`.
         options: `DecodingOptions` by default.
-        fit: "pad", "crop" or "stretch": how a picture becomes a square.
+        fit: "pad", "crop" or "stretch": how an image becomes a square.
         language: str. ISO code, for people and for metrics.
         training: dict. What it was trained on and how, for the model card.
         metrics: dict. Scores, for the model card.
@@ -67,9 +67,9 @@ class Captioner(Task):
 
     def card(self):
         return (
-            f"pictures → {self.language or 'captions'}",
+            f"images → {self.language or 'captions'}",
             "Captioner",
-            'print(captioner.caption(["picture.jpg"])[0].text)',
+            'print(captioner.caption(["image.jpg"])[0].text)',
         )
 
     def caption(
@@ -84,26 +84,26 @@ class Captioner(Task):
         progress=None,
         **options,
     ):
-        """Writes about pictures.
+        """Writes about images.
 
         Args:
-            images: list of pictures, or one: paths, bytes of a file, Pillow's images,
+            images: list of images, or one: paths, bytes of a file, Pillow's images,
                 or uint8 arrays `(H, W, 3)`.
             beam: int. Hypotheses kept; 1 is greedy search.
-            n_best: int. Hypotheses returned for each picture.
+            n_best: int. Hypotheses returned for each image.
             return_attention: bool. Whether hypotheses carry their attention, if the
                 model has any.
             prefixes: list of str, optional. What each caption must begin with.
-            batch_size: int. Pictures decoded at once.
+            batch_size: int. Images decoded at once.
             seed: int. Of sampling.
-            progress: function of the number of pictures done.
+            progress: function of the number of images done.
             **options: other fields of `DecodingOptions`.
 
         Returns:
             list of `Caption`, in the order of `images`.
 
         Raises:
-            BadImage: a ValueError that names the first picture that is none, and why.
+            BadImage: a ValueError that names the first image that is none, and why.
         """
         images = _pictures(images)
         batch_size = whole_number("batch_size", batch_size, 1)
@@ -142,9 +142,9 @@ class Captioner(Task):
 
         Args:
             inputs: dict of arrays: `images`, uint8 `(n, image_size, image_size, 3)`,
-                or `features`, `(n, N, N, D)`; and where pictures do not fill their
+                or `features`, `(n, N, N, D)`; and where images do not fill their
                 squares, `windows`, int `(n, 4)`, the edges `(x0, y0, x1, y1)` of each
-                in pixels. Cells without picture are not looked at.
+                in pixels. Cells without image are not looked at.
             names: list of str, optional; numbers by default.
             others: as of `caption`.
 
@@ -158,8 +158,8 @@ class Captioner(Task):
         attention = return_attention and self.model.attends
         if prefixes is not None and len(prefixes) != count:
             raise ValueError(
-                'one prefix for each picture is needed ("" for none); received '
-                f"{count} pictures and {len(prefixes)} prefixes"
+                'one prefix for each image is needed ("" for none); received '
+                f"{count} images and {len(prefixes)} prefixes"
             )
         prefix_ids = prefixes and self.tokenizer.encode(prefixes)
         captions = []
@@ -187,7 +187,7 @@ class Captioner(Task):
         Args:
             images: as of `caption`.
             captions: list of str, as many, or one str.
-            batch_size: int. Pictures in one go.
+            batch_size: int. Images in one go.
 
         Returns:
             list of `Caption`, each with one hypothesis, the given caption, with its
@@ -197,8 +197,8 @@ class Captioner(Task):
         batch_size = whole_number("batch_size", batch_size, 1)
         if len(images) != len(captions):
             raise ValueError(
-                "one caption for each picture is needed; received "
-                f"{len(images)} pictures and {len(captions)} captions"
+                "one caption for each image is needed; received "
+                f"{len(images)} images and {len(captions)} captions"
             )
         found = []
         for start in range(0, len(images), batch_size):
@@ -250,7 +250,7 @@ class Captioner(Task):
 
 
 def _pictures(images):
-    """A list of pictures, of which one alone may be given as it is."""
+    """A list of images, of which one alone may be given as it is."""
     return list(images) if isinstance(images, (list, tuple)) else [images]
 
 
@@ -259,7 +259,7 @@ def _name(image, number):
 
 
 def _check_inputs(inputs):
-    """How many pictures there are."""
+    """How many images there are."""
     kinds = {"images", "features"} & set(inputs)
     if len(kinds) != 1 or set(inputs) - kinds - {"windows"}:
         raise ValueError(
@@ -268,12 +268,12 @@ def _check_inputs(inputs):
         )
     counts = {name: len(array) for name, array in inputs.items()}
     if len(set(counts.values())) != 1:
-        raise ValueError(f"expected one window for each picture; received {counts}")
+        raise ValueError(f"expected one window for each image; received {counts}")
     return counts[kinds.pop()]
 
 
 def _batch(inputs, start, batch_size):
-    """`(inputs, size, rows)` of some pictures, filled up to a power of two; half floats
+    """`(inputs, size, rows)` of some images, filled up to a power of two; half floats
     are widened where they are few."""
     batch = {}
     for name, array in inputs.items():

@@ -1,4 +1,4 @@
-"""What training has of its own where pictures are captioned."""
+"""What training has of its own where images are captioned."""
 
 import dataclasses
 from pathlib import Path
@@ -56,7 +56,7 @@ class CaptioningTraining:
         console: `rich.console.Console`, for progress.
     """
 
-    batch_shape = "rows×picture×target"
+    batch_shape = "rows×image×target"
 
     def __init__(self, recipe, console):
         self.recipe = recipe
@@ -64,7 +64,7 @@ class CaptioningTraining:
 
     @property
     def is_of_scenes(self):
-        """Whether pictures are composed, and not somebody's."""
+        """Whether images are composed, and not somebody's."""
         return is_scenes(self.recipe.data.corpus)
 
     def check(self):
@@ -99,7 +99,7 @@ class CaptioningTraining:
         return {"target_vocabulary_size": size}
 
     def examples(self, image_size, **changes):
-        """The captioned pictures of the recipe, to be read as often as needed.
+        """The captioned images of the recipe, to be read as often as needed.
 
         Args:
             image_size: int. Of scenes.
@@ -128,7 +128,7 @@ class CaptioningTraining:
         return Scenes(**{**scenes, **changes})
 
     def prepare(self, folder, options):
-        """Decodes pictures and tokenises captions, or opens what was prepared before.
+        """Decodes images and tokenises captions, or opens what was prepared before.
 
         Args:
             folder: path.
@@ -142,7 +142,7 @@ class CaptioningTraining:
         examples = self.examples(image_size)
         tokenizer = self._tokenizer(folder / "target.model", examples)
         with counter(self.console) as progress:
-            task = progress.add_task("reading pictures", done=0)
+            task = progress.add_task("reading images", done=0)
             corpus = prepare_captions(
                 examples,
                 folder / "corpus",
@@ -160,7 +160,7 @@ class CaptioningTraining:
         if not len(corpus.valid):
             together = data.split_by == "caption" and not self.is_of_scenes
             raise ValueError(
-                f"no picture for validation among the {corpus.train.num_images:,} for "
+                f"no image for validation among the {corpus.train.num_images:,} for "
                 "training"
                 + (": those that share a caption are on one side" if together else "")
                 + "; raise data.valid_share, or give more data"
@@ -204,7 +204,7 @@ class CaptioningTraining:
         )
 
     def keeps_features(self, model):
-        """Whether the encoder says the same of a picture each time."""
+        """Whether the encoder says the same of an image each time."""
         data = self.recipe.data
         return data.features and not model.train_encoder and self.augmentation() is None
 
@@ -236,7 +236,7 @@ class CaptioningTraining:
             for split in (corpus.train, corpus.valid, corpus.test)
         )
         return (
-            f"{train} training pictures with {len(corpus.train):,} captions, "
+            f"{train} training images with {len(corpus.train):,} captions, "
             f"{valid} validation, {test} test"
         )
 
@@ -264,11 +264,11 @@ class CaptioningTraining:
         return train, CaptionBatches(corpus.valid, shuffle=False, **common)
 
     def validation(self, captioner, corpus):
-        """A function that captions validation pictures and scores them, a dict."""
+        """A function that captions validation images and scores them, a dict."""
         count = self.recipe.training.validation_sentences
         wanted = METRICS[self.recipe.task]
         if self.console is not None:
-            what = say_sample(count, corpus.valid.num_images, "pictures")
+            what = say_sample(count, corpus.valid.num_images, "images")
             self.console.print(f"validation captions {what}")
 
         def scores():
@@ -304,13 +304,13 @@ class CaptioningTraining:
         pictures = metrics["model"]["pictures"]
         counts = metrics["pictures"], metrics["pictures_in_split"]
         some = counts[0] < counts[1]
-        hint = f" ({say_sample(*counts, 'pictures')})" if some else ""
+        hint = f" ({say_sample(*counts, 'images')})" if some else ""
         return [
             *lines,
-            f"{pictures} pictures of {metrics['split']}{hint}",
+            f"{pictures} images of {metrics['split']}{hint}",
         ]
 
     @staticmethod
     def example(bundle):
         """A command to try next."""
-        return f"keras-attention caption {bundle} picture.jpg"
+        return f"keras-attention caption {bundle} image.jpg"

@@ -68,7 +68,7 @@ def choices(task, of_scenes=False):
 
     Args:
         task: str.
-        of_scenes: bool. Whether the pictures are scenes, not somebody's.
+        of_scenes: bool. Whether the images are scenes, not somebody's.
     """
     known = {
         "model.family": tuple(words.FAMILIES[task]),
@@ -181,7 +181,7 @@ class Recipe:
     def _check_captioning(self, data):
         if self.decoding.unknown == "copy":
             raise ValueError(
-                'decoding.unknown="copy" takes words of a source text, and a picture '
+                'decoding.unknown="copy" takes words of a source text, and an image '
                 'has none; take "forbid" or "allow"'
             )
         if self.training.guided_alignment:
@@ -196,7 +196,7 @@ class Recipe:
         if self.validation_metric == "object_f1" and not is_scenes(data.corpus):
             raise ValueError(
                 'training.validation_metric="object_f1" needs to know which things '
-                f'are in a picture, as data.corpus="{SCENES}" does; take "cider"'
+                f'are in an image, as data.corpus="{SCENES}" does; take "cider"'
             )
 
     @classmethod

@@ -57,36 +57,36 @@ class CaptionDataConfig:
     """"scenes", or the path of a file or folder of captions: COCO's or Karpathy's JSON,
     Flickr's token file, CSV, JSON lines."""
     images: str = ""
-    """The folder of pictures; beside the captions by default."""
+    """The folder of images; beside the captions by default."""
     format: str = "auto"
     """What the file is; "auto" finds out. "csv" is a table with any separator."""
     language: str = "en"
     """ISO code of the captions."""
     fit: str = "pad"
-    """How a picture becomes a square: "pad" keeps all of it, "crop" takes the middle,
+    """How an image becomes a square: "pad" keeps all of it, "crop" takes the middle,
     "stretch" distorts."""
     valid_share: float = 0.02
-    """Share of pictures held out for validation, by hash, where none are named."""
+    """Share of images held out for validation, by hash, where none are named."""
     test_share: float = 0.02
-    """Share of pictures held out for the final score, likewise."""
+    """Share of images held out for the final score, likewise."""
     split_by: str = "image"
-    """What the hash is of. With "caption", pictures that share one are on the same
+    """What the hash is of. With "caption", images that share one are on the same
     side."""
     max_target_length: int = 40
     """Captions with more tokens are skipped, and counted."""
     features: bool = True
     """Where the encoder is not trained and nothing is augmented, run it once over all
-    pictures and keep what it says."""
+    images and keep the features."""
     flip: float = 0.0
-    """Augmentation: probability of mirroring a picture whose caption names no side."""
+    """Augmentation: probability of mirroring an image whose caption names no side."""
     shift: float = 0.0
-    """Augmentation: pictures move by up to this share of their side, either way."""
+    """Augmentation: images move by up to this share of their side, either way."""
     zoom: float = 0.0
     """Augmentation: they grow or shrink by up to this share."""
     brightness: float = 0.0
     """Augmentation: pixels are multiplied by one, more or less this share."""
     contrast: float = 0.0
-    """Augmentation: so is their distance to the picture's mean."""
+    """Augmentation: so is their distance to the image's mean."""
     saturation: float = 0.0
     """Augmentation: so is their distance to grey."""
     scenes_count: int = 20000
@@ -108,11 +108,12 @@ class TokenizerConfig:
     type: str = "unigram"
     """Kind of SentencePiece model."""
     vocabulary_size: int = 8000
-    """Pieces, special ones included; of each side where not shared."""
+    """Subwords, special tokens included; of each side where not shared."""
     shared: bool = True
     """One vocabulary for both languages; embeddings are then shared too."""
     character_coverage: float = 1.0
-    """Share of characters that get a piece; 0.9995 suits Chinese and Japanese."""
+    """Share of characters that get a subword of their own; 0.9995 suits Chinese and
+    Japanese."""
     byte_fallback: bool = True
     """Spell unknown characters as bytes, so that nothing is lost."""
 
@@ -173,10 +174,10 @@ class TrainingConfig:
     validate_every: int = 500
     """Steps between validations; state is saved as often."""
     validation_sentences: int = 200
-    """Validation sentences, or pictures, that are decoded greedily and scored; of more,
+    """Validation sentences, or images, that are decoded greedily and scored; of more,
     a hash chooses so many."""
     test_sentences: int = 0
-    """Test sentences, or pictures, decoded for the final score, chosen by a hash; 0 is
+    """Test sentences, or images, decoded for the final score, chosen by a hash; 0 is
     all of them."""
     validation_metric: str = ""
     """The score that decides the best checkpoint; by default the first. "object_f1" is
@@ -187,7 +188,7 @@ class TrainingConfig:
     """Weight of the loss that draws attention to given alignments (Chen et al., 2016;
     Garg et al., 2019); 0 is off."""
     doubly_stochastic: float = 0.0
-    """λ of the loss that wants all regions of a picture looked at (Xu et al., 2015);
+    """λ of the loss that wants all regions of an image attended to (Xu et al., 2015);
     0 is off."""
     encoder_weights: str = "pretrained"
     """How an image encoder begins; one that has no pretrained weights is "random"."""

@@ -39,7 +39,7 @@ def test_attend_gives_data(loaded, translator, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     code, out, _ = run(["attend", "bundle", TEXTS[0], "--json"], capsys)
     assert code == 0
-    assert not list(tmp_path.iterdir())  # no picture that nobody asked for
+    assert not list(tmp_path.iterdir())  # no figure that nobody asked for
     found = json.loads(out)
     expected = translator.translate([TEXTS[0]], return_attention=True)[0]
     expected = expected.in_characters()

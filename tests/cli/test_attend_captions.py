@@ -63,7 +63,7 @@ def test_attend_gives_data(
     monkeypatch.chdir(tmp_path)
     code, out, _ = run(["attend", "bundle", str(picture), "--json"], capsys)
     assert code == 0
-    assert list(tmp_path.iterdir()) == [picture]  # no picture that nobody asked for
+    assert list(tmp_path.iterdir()) == [picture]  # no figure that nobody asked for
     found = json.loads(out)
     (expected,) = captioner.caption(picture, return_attention=True)
     assert (found["image"], found["text"]) == (str(picture), expected.text)
@@ -93,9 +93,9 @@ def test_attend_takes_a_given_caption(
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["none.jpg"], "error: there is no picture none.jpg"),
-        (["notes.txt"], "notes.txt is not a picture that can be read"),
-        (["a.jpg", "--encoder", "1"], "--encoder shows how words look at each other"),
+        (["none.jpg"], "error: there is no image none.jpg"),
+        (["notes.txt"], "notes.txt is not an image that can be read"),
+        (["a.jpg", "--encoder", "1"], "--encoder shows how words attend to each other"),
         (["a.jpg", "--target", "a", "--beam", "2"], "Leave one of them out"),
     ],
 )

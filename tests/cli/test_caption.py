@@ -13,7 +13,7 @@ from tests.data.pictures import BAD
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three pictures of three kinds, and what is none."""
+    """Three images of three kinds, and what is none."""
     (tmp_path / "in").mkdir()
     (tmp_path / "a.png").write_bytes(picture_bytes("PNG", seed=1))
     (tmp_path / "b.jpg").write_bytes(picture_bytes("JPEG", 64, 40, seed=2))

@@ -23,7 +23,7 @@ ROWS = [
 
 @pytest.fixture
 def folder(tmp_path):
-    """Captions of three pictures, one of which is damaged, in a table."""
+    """Captions of three images, one of which is damaged, in a table."""
     (tmp_path / "pictures").mkdir()
     for i, name in enumerate(["a.png", "b.png"]):
         path = tmp_path / "pictures" / name
@@ -48,7 +48,7 @@ def test_captions_of_files_are_scored(loaded_captioner, captioner, folder, capsy
     argv = [*argv[:3], "--images", str(folder / "pictures"), "--split", "train"]
     code, out, err = run(argv, capsys)
     assert (code, err) == (0, "")
-    assert out.startswith("1 pictures  CIDEr-D ")
+    assert out.startswith("1 images  CIDEr-D ")
 
 
 def test_without_a_test_split_that_of_validation_is_scored(
@@ -61,7 +61,7 @@ def test_without_a_test_split_that_of_validation_is_scored(
     code, out, err = run([*argv, "--output", str(folder / "out.tsv")], capsys)
     assert code == 0 and "c.jpg" in err
     assert (folder / "out.tsv").read_text().startswith("b.png")
-    assert out.startswith("1 pictures")
+    assert out.startswith("1 images")
 
 
 RESULTS = {
@@ -152,7 +152,7 @@ def test_two_pictures_of_one_id_are_refused(loaded_captioner, folder, capsys):
     path.write_text("image,caption,image_id\na.png,x,7\nb.png,y,07\n")
     argv = ["evaluate", "bundle", str(path), "--images", str(folder / "pictures")]
     code, out, err = run([*argv, "--results", str(folder / "results.json")], capsys)
-    assert (code, out) == (1, "") and "2 pictures with image_id 7" in err
+    assert (code, out) == (1, "") and "2 images with image_id 7" in err
     assert not (folder / "results.json").exists()
 
 
@@ -163,7 +163,7 @@ def test_without_a_picture_it_is_said_that_there_is_none_to_score(
     argv = ["evaluate", "bundle", str(path), "--images", str(folder)]
     code, out, err = run(argv, capsys)
     assert (code, out) == (1, "")
-    assert "expected pictures to score; received 2, of which none can be" in err
+    assert "expected images to score; received 2, of which none can be" in err
     assert "b.png" in err and "--images" in err
     assert "train" not in err
 
@@ -213,7 +213,7 @@ def test_scenes_are_those_that_were_held_out(load, capsys):
         (["captions.csv", "--artist", "noto"], "--artist is of scenes"),
         (["captions.csv", "--images", "none"], "there is no file or folder none"),
         (["captions.csv", "--split", "dev"], "one of train, valid, test; received 'd"),
-        (["captions.csv", "--split", "valid"], "names no picture for --split valid"),
+        (["captions.csv", "--split", "valid"], "names no image for --split valid"),
         (["captions.csv", "--alignments", "x"], "--alignments says nothing about capt"),
         (["captions.csv", "b.txt"], "the target side says nothing about captions"),
         (["scenes", "--artist", "me"], "--artist must be one of noto, fluent, both"),

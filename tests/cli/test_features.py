@@ -25,16 +25,16 @@ def test_a_captioners_encoder_is_kept_with_names(
     out = folder / "features"
     argv = [str(captioner_bundle), str(folder / "pictures"), "--out", str(out)]
     code, printed, err = run(["features", *argv, "--batch-size", "2"], capsys)
-    assert code == 1  # one of them is no picture
+    assert code == 1  # one of them is no image
     assert err.count("\n") == 1 and "1b.jpg" in err
     paths = [str(folder / "pictures" / f"{i}.png") for i in range(3)]
     assert (out / "names.txt").read_text().splitlines() == paths
     features = FeatureStore.open(out).features
-    assert f"{out}: 3 pictures, 4 × 4 × {features.shape[-1]} each" in printed
+    assert f"{out}: 3 images, 4 × 4 × {features.shape[-1]} each" in printed
     pixels = load_pixels(paths, captioner.model.image_size, captioner.fit)
     expected = np.asarray(captioner.model.image_encoder(pixels))
     np.testing.assert_allclose(features, expected, rtol=2e-3, atol=1e-3)
-    # They are what a captioner takes in place of pictures.
+    # They are what a captioner takes in place of images.
     texts = [str(caption) for caption in captioner.caption(paths)]
     found = captioner.caption_inputs(FeatureStore.open(out).inputs())
     assert [caption.window for caption in found] == [
@@ -57,11 +57,11 @@ def test_what_is_there_is_not_computed_again(
         patch.delattr("keras_attention.data.images.sources.load_pixels")
         assert run(["features", *argv], capsys)[0] == 0
 
-    # Another picture, or other weights, are other features.
+    # Another image, or other weights, are other features.
     load(make_captioner(seed=1))
     code, _, err = run(["features", *argv], capsys)
     assert code == 1
-    assert "features of another encoder or of other pictures" in err
+    assert "features of another encoder or of other images" in err
     assert "choose another folder, or say --force" in err
     assert run(["features", *argv, "--force"], capsys)[0] == 0
 
@@ -72,7 +72,7 @@ def test_what_is_there_is_not_computed_again(
         (["bundle", "--grid-size", "7"], "has its own sizes: leave out --grid-size"),
         (["small-cnn"], "small-cnn is trained with the rest of a captioner"),
         (["efficientnet-lite"], "did you mean 'efficientnet-lite0'"),
-        (["bundle", "none*.jpg"], "there is no picture left to encode"),
+        (["bundle", "none*.jpg"], "there is no image left to encode"),
     ],
 )
 def test_what_cannot_be_is_refused(

@@ -1,4 +1,4 @@
-"""Small captioned pictures for tests."""
+"""Small captioned images for tests."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ class Pictures(list):
 
 
 def pictures(count=40, size=8, captions=2, seed=0):
-    """Each picture's first pixel is its own number, so that it can be recognised."""
+    """Each image's first pixel is its own number, so that it can be recognised."""
     rng = np.random.default_rng(seed)
     examples = Pictures()
     for number in range(count):

@@ -1,4 +1,4 @@
-"""Small pictures as files, good and bad, for tests."""
+"""Small images as files, good and bad, for tests."""
 
 import io
 import re
@@ -31,7 +31,7 @@ def picture(width=90, height=60):
 
 
 def encoded(image, kind="PNG", **options):
-    """A file of a picture; an MPO has a second one behind it."""
+    """A file of an image; an MPO has a second one behind it."""
     content = io.BytesIO()
     if kind == "MPO":
         options |= {"save_all": True, "append_images": [image.rotate(90)]}
@@ -48,7 +48,7 @@ def pixels(content, size=30, fit="stretch"):
 
 
 def turned(orientation, kind="JPEG", endian="<", **options):
-    """A picture that says how its camera was held."""
+    """An image that says how its camera was held."""
     exif = Image.Exif()
     exif.endian = endian
     exif[0x010F] = "a camera"
@@ -149,13 +149,13 @@ BAD = {
     "the beginning of a jpeg": (
         encoded(picture(), "JPEG")[:3],
         sources.NOT_AN_IMAGE,
-        "is not a picture",
+        "is not an image",
         "Invalid JPEG",
     ),
     "the beginning of a png": (
         encoded(picture())[:12],
         sources.NOT_AN_IMAGE,
-        "is not a picture",
+        "is not an image",
         "Invalid PNG",
     ),
     **{

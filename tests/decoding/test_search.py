@@ -48,7 +48,7 @@ def test_one_option_is_compiled_once(monkeypatch):
 
 
 class Pictures(Chain):
-    """The same, fed with pictures."""
+    """The same, fed with images."""
 
     def encode(self, inputs, num_steps=None):
         brightness = ops.mean(inputs["images"], axis=(1, 2, 3))

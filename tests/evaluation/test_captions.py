@@ -173,8 +173,8 @@ def test_scores_are_printed_and_told_as_data():
     [
         (["a"], [], "received 1 captions, and references of 0"),
         ([], [], "received 0 captions"),
-        (["a"], ["a dog"], "a list of captions for each picture; received 'a dog'"),
-        (["a"], [[]], r"received \[\] for picture 0"),
+        (["a"], ["a dog"], "a list of captions for each image; received 'a dog'"),
+        (["a"], [[]], r"received \[\] for image 0"),
     ],
 )
 def test_what_cannot_be_scored_is_refused(hypotheses, references, message):

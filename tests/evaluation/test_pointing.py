@@ -58,12 +58,12 @@ def test_spread_attention_is_at_chance():
 
 
 def test_padding_around_a_picture_is_no_chance_to_be_right():
-    """The picture lies in the middle: two rows of cells, half of each picture."""
+    """The image lies in the middle: two rows of cells, half of each image."""
     padded = caption(*[(1, 3)] * len(SPANS))
     padded.window = (0, 30, 80, 50)
     truth = {"objects": [{"name": "dog", "box": [60, 30, 80, 40]}]}
     (dog,) = caption_looks(padded, truth, MENTIONS[:1], SIZE)
-    # The box covers all that is picture in its cell, one of eight.
+    # The box covers all that is image in its cell, one of eight.
     assert dog == NameAttention("dog", 1.0, True, pytest.approx(1 / 8))
     padded.attention[:] = 0
     padded.attention[:, 1:3] = 1 / 8
@@ -93,7 +93,7 @@ def test_cells_are_covered_in_part():
     assert covered_cells([[0, 0, 10, 20], [10, 0, 20, 20]], SIZE, GRID)[0, 0] == 1
     overlapping = covered_cells([[0, 0, 20, 10], [0, 0, 10, 20]], SIZE, GRID)
     assert overlapping[0, 0] == 0.75 and overlapping.sum() == 0.75
-    # Nothing outside of the picture counts.
+    # Nothing outside of the image counts.
     assert covered_cells([[-20, 70, 10, 99]], SIZE, GRID)[3].tolist() == [0.25, 0, 0, 0]
     # 80 pixels in 3 cells: nothing is lost between them.
     assert covered_cells([[7, 11, 33, 62]], SIZE, 3).sum() * (80 / 3) ** 2 == (

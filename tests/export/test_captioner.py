@@ -38,7 +38,7 @@ OUTPUTS = {
         "attention_grids": (FLOATS, 4),
     },
 }
-# With soft attention; from a pooled vector, of the middle of each picture.
+# With soft attention; from a pooled vector, of the middle of each image.
 NAMES = ("soft", "pooled")
 BOTH = ("rest", "grpc")
 

@@ -89,7 +89,7 @@ def test_kept_features_are_as_good_as_pictures(model_class):
 
 
 def regions_of(model, features):
-    """The regions, by their formula, of one picture `(N, N, D)`."""
+    """The regions, by their formula, of one image `(N, N, D)`."""
     centred = features - features.mean(axis=-1, keepdims=True)
     normed = centred / np.sqrt(features.var(axis=-1, keepdims=True) + 1e-6)
     regions = model.regions
@@ -193,7 +193,7 @@ def test_a_pooled_vector_does_not_know_which_region_was_where():
     np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
-# The upper half of the first picture is padding, and a sliver of the second.
+# The upper half of the first image is padding, and a sliver of the second.
 WINDOWS = np.array([[0, 8, 16, 16], [0, 3, 16, 16]], "int32")
 
 
@@ -318,7 +318,7 @@ def test_an_encoder_that_is_not_trained_stays_as_it_is():
     ("changes", "message"),
     [
         ({"attention": "hard"}, "attention must be one of 'soft', None"),
-        ({"inject": "every"}, "inject says when a decoder without attention"),
+        ({"inject": "every"}, "inject says at which steps a decoder without"),
         (
             {"attention": None, "inject": "last"},
             "inject must be one of 'first', 'every'",

@@ -151,7 +151,7 @@ def test_photographs_have_panels_that_are_large_enough_to_see(shape, words, inch
 
 
 def test_boxes_and_maps_of_a_letterboxed_picture_meet():
-    """The picture is the middle half of the square: row 1 of 4 is its upper half."""
+    """The image is the middle half of the square: row 1 of 4 is its upper half."""
     weights = np.zeros((1, 4, 4))
     weights[0, 1, 3] = 1
     wide = PICTURE[:30]
@@ -181,7 +181,7 @@ def test_long_captions_wrap_into_rows():
 
 
 def test_long_words_keep_to_their_panels():
-    """Even above pictures that are tall and narrow."""
+    """Even above images that are tall and narrow."""
     tokens = ["▁hippopotamus", "▁Haftpflichtversicherung", "▁一只长颈鹿站在一棵树下"]
     figure = plot_caption(PICTURE[:, :8], tokens, maps(3), title="a b c d " * 9)
     titles = extents(figure, [axes.title for axes in figure.axes[1:]])

@@ -1,4 +1,4 @@
-"""Pictures stand in rows with what was said of them, and nothing overlaps."""
+"""Images stand in rows with what was said of them, and nothing overlaps."""
 
 import numpy as np
 import pytest

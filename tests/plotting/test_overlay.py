@@ -1,4 +1,4 @@
-"""A map of few cells lies over the picture where it belongs."""
+"""A map of few cells lies over the image where it belongs."""
 
 import numpy as np
 import pytest
@@ -67,7 +67,7 @@ def test_a_map_is_a_b_spline():
 
 
 def test_a_window_takes_its_part_of_the_square():
-    """A wide picture, letterboxed: its upper edge lies at a quarter of the square."""
+    """A wide image, letterboxed: its upper edge lies at a quarter of the square."""
     smooth = smooth_map(one_cell(1, 1), (80, 40), window=(0, 0.25, 1, 0.75))
     assert tuple(np.array(brightest(smooth)) // 20) == (0, 1)
 
@@ -100,7 +100,7 @@ def test_panels_keep_the_proportions_of_pictures():
 
 def test_the_peak_is_the_middle_of_its_cell():
     assert peak_place(one_cell(0, 3)) == (0.875, 0.125)
-    # Of what is picture in it.
+    # Of what is image in it.
     assert peak_place(one_cell(1, 3), (0, 0.375, 1, 0.625)) == (0.875, 0.4375)
 
 

@@ -127,7 +127,7 @@ def test_pypi_is_told_where_things_are(installed):
     urls = dict(u.split(", ", 1) for u in found.metadata.get_all("Project-URL"))
     assert {"Source", "Documentation", "Changelog", "Issues"} <= set(urls)
     assert urls["Source"] == REPOSITORY
-    # Links in the README, and pictures, are those of this version.
+    # Links in the README, and images, are those of this version.
     tag = f"v{keras_attention.__version__}"
     inside = re.compile(rf"{REPOSITORY}/(?:blob|raw)/{tag}/([^#]+)")
     targets = LINK.findall(found.metadata.get_payload())

@@ -147,7 +147,7 @@ def test_the_card_of_a_captioner(captioner_bundle):
     assert (config["task"], config["tokenizers"]) == ("captioning", ["target.model"])
     assert (config["fit"], config["language"]) == ("pad", "en")
     card = (captioner_bundle / "README.md").read_text(encoding="utf-8")
-    assert card.startswith("# tiny: pictures → en\n")
+    assert card.startswith("# tiny: images → en\n")
     assert "Captioner.load(" in card
     for row in ("| encoder | small-cnn |", "| model.cider | 0.125 |"):
         assert row in card

@@ -1,4 +1,4 @@
-"""Captioner: what it says is what the search found, of pictures however they come."""
+"""Captioner: what it says is what the search found, of images however they come."""
 
 import io
 import json
@@ -139,7 +139,7 @@ def test_inputs_that_do_not_belong_together_are_refused(captioner):
     for wrong, message in [
         ({"features": features, "images": images}, '"images" or "features"'),
         ({"windows": windows}, "received 'windows'"),
-        ({"images": images, "windows": windows[:2]}, "one window for each picture"),
+        ({"images": images, "windows": windows[:2]}, "one window for each image"),
     ]:
         with pytest.raises(ValueError, match=message):
             captioner.caption_inputs(wrong)
@@ -157,7 +157,7 @@ def test_a_prefix_is_what_captions_begin_with(captioner):
     prefixes = ["the dog", "", "a red house", "one", "a"]
     captions = captioner.caption(pictures(), prefixes=prefixes)
     assert all(c.text.startswith(p) for c, p in zip(captions, prefixes, strict=True))
-    with pytest.raises(ValueError, match="5 pictures and 1 prefixes"):
+    with pytest.raises(ValueError, match="5 images and 1 prefixes"):
         captioner.caption(pictures(), prefixes=["a"])
 
 
@@ -178,7 +178,7 @@ def test_any_caption_can_be_forced(captioner):
     for caption in forced:
         assert caption.attention.shape == (len(caption.tokens), 4, 4)
         assert len(caption.spans) == len(caption.tokens)
-    with pytest.raises(ValueError, match="one caption for each picture is needed"):
+    with pytest.raises(ValueError, match="one caption for each image is needed"):
         captioner.force_decode(pictures(), ["a"])
 
 
@@ -248,9 +248,9 @@ def test_bytes_are_shown_as_the_characters_that_they_spell():
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        ("none.jpg", "there is no picture none.jpg"),
+        ("none.jpg", "there is no image none.jpg"),
         (b"", "empty"),
-        (b"no picture", "is not a picture that can be read"),
+        (b"no picture", "is not an image that can be read"),
         (picture_bytes("JPEG")[:-300], "truncated or damaged"),
         (np.zeros((4, 4), "float32"), "an array must be uint8"),
     ],

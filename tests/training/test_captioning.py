@@ -1,4 +1,4 @@
-"""`Trainer` learns to caption, from pictures or kept features, and resumes exactly."""
+"""`Trainer` learns to caption, from images or kept features, and resumes exactly."""
 
 import dataclasses
 import json
@@ -63,7 +63,7 @@ def run(tmp_path_factory):
 
 def test_says_what_it_does(run):
     said = run[2]
-    assert "training pictures with" in said and "batch shapes (rows×picture×tar" in said
+    assert "training images with" in said and "batch shapes (rows×image×tar" in said
     lines = [line for line in said.splitlines() if line.startswith("step")]
     assert [line.split()[1] for line in lines] == ["3", "6"]
     assert all("val_cider" in line and "val_object_f1" in line for line in lines)
@@ -112,7 +112,7 @@ def test_an_encoder_that_is_not_trained_runs_once(tmp_path, monkeypatch):
     captioner = Trainer(recipe, tmp_path, quiet()).run()
     for split in ("train", "valid", "test"):
         assert (tmp_path / "data/features" / split / "features.bin").exists()
-    # What was learned from features is as good on pictures.
+    # What was learned from features is as good on images.
     scene = Scenes(1, num_things=5, image_size=32)[0]
     features = captioner.model.image_encoder(scene.image[None])
     features = keras.ops.convert_to_numpy(features)
@@ -136,7 +136,7 @@ def test_an_encoder_that_is_not_trained_runs_once(tmp_path, monkeypatch):
     ids=["pooled, of kept features", "soft, augmented"],
 )
 def test_pictures_of_ones_own(tmp_path, model, data, training):
-    """A table of captions and a folder of files, of which one is no picture, and half
+    """A table of captions and a folder of files, of which one is no image, and half
     are panoramas, of which training knows where they are."""
     scenes = Scenes(60, num_things=5, image_size=48)
     lines = ["image,caption"]

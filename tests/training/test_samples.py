@@ -72,7 +72,7 @@ def test_final_scores_keep_sentences_and_their_alignments_together(monkeypatch):
 
 
 def pictures():
-    """A hundred pictures of one pixel, captioned with its value."""
+    """A hundred images of one pixel, captioned with its value."""
     values = np.arange(100)
     return SimpleNamespace(
         num_images=100,

@@ -1,4 +1,4 @@
-"""Batches of pictures and captions, in a few fixed shapes, in a known order."""
+"""Batches of images and captions, in a few fixed shapes, in a known order."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from keras_attention.data.batches.text_batches import TokenBatches
 
 
 class CaptionBatches(TokenBatches):
-    """Feeds captioned pictures to `fit`, `evaluate` or a loop of one's own.
+    """Feeds captioned images to `fit`, `evaluate` or a loop of one's own.
 
         images        uint8               (B, S, S, 3)
         features      float32, instead    (B, N, N, D)
@@ -15,16 +15,16 @@ class CaptionBatches(TokenBatches):
         labels        u v w END 0 0       (B, T)
         sample_weight 1 1 1 1   0 0       (B, T)
 
-    Each caption comes once in a data epoch, its picture with it, so that a picture
+    Each caption comes once in a data epoch, its image with it, so that an image
     comes as often as it has captions. What `TokenBatches` promises holds here: few
     shapes, and batches that `seed` and the step decide, augmentation included.
-    Rows that fill up a batch repeat its pictures, with captions that are padding,
-    so that statistics of a batch (of batch normalisation) are those of pictures.
+    Rows that fill up a batch repeat its images, with captions that are padding,
+    so that statistics of a batch (of batch normalisation) are those of images.
 
     Args:
         corpus: `CaptionCorpus`.
         tokens_per_batch: int. Most positions of a batch, padding counted: `B × T`.
-        augment: `Augmentation`, optional: what is changed about pictures, anew each
+        augment: `Augmentation`, optional: what is changed about images, anew each
             time that they come.
         features: bool. Whether inputs hold the corpus's features instead of its
             images; by default, if it has any.
@@ -47,7 +47,7 @@ class CaptionBatches(TokenBatches):
             )
         if features and augment is not None:
             raise ValueError(
-                "augment changes pictures, whose features are fixed here; received "
+                "augment changes images, whose features are fixed here; received "
                 "both: leave out augment, or train on images"
             )
         super().__init__(corpus, tokens_per_batch, **options)
@@ -56,7 +56,7 @@ class CaptionBatches(TokenBatches):
         self._may_flip = None
 
     def _lengths(self):
-        # A picture shall weigh nothing, and bucket lengths must differ on both sides.
+        # An image shall weigh nothing, and bucket lengths must differ on both sides.
         lengths = self.corpus.target_lengths + 1
         return lengths, lengths
 
@@ -76,7 +76,7 @@ class CaptionBatches(TokenBatches):
         return self.augment(inputs, rng, flippable)
 
     def _flippable(self, rows, batch_size):
-        """Which pictures of a batch may be mirrored, their captions staying true."""
+        """Which images of a batch may be mirrored, their captions staying true."""
         if self._may_flip is None:
             self._may_flip = self.augment.flippable(self.corpus)
         return np.resize(self._may_flip[rows], batch_size)

@@ -1,14 +1,14 @@
-"""A picture with what people said of it."""
+"""An image with what people said of it."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
 
 
 class CaptionedImage(NamedTuple):
-    """A picture and its captions, from whatever format."""
+    """An image and its captions, from whatever format."""
 
     name: str
-    """What the picture is called in reports, and what decides its split."""
+    """What the image is called in reports, and what decides its split."""
     image: Path | bytes | Any
     """A file, its bytes, or uint8 `(S, S, 3)`."""
     captions: list[str]

@@ -1,9 +1,9 @@
-"""What an image encoder makes of pictures, computed once and mapped from disk.
+"""What an image encoder makes of images, computed once and mapped from disk.
 
 A folder of features holds
 
     features.bin     float16, n grids of N × N × D, as many as there are so far
-    windows.bin      int32, n times four edges, if pictures do not fill their squares
+    windows.bin      int32, n times four edges, if images do not fill their squares
     features.json    shape, fingerprint, and how many are done, written after each batch
 
 so that a run that is killed goes on where it was.
@@ -34,7 +34,7 @@ class FeatureStore:
     Attributes:
         folder: Path.
         features: float16 `(n, N, N, D)`, mapped.
-        windows: int32 `(n, 4)`, where in its square each picture is, see
+        windows: int32 `(n, 4)`, where in its square each image is, see
             `placement.window`; None where all fill their squares.
         fingerprint: what the features are of, as given to `compute_features`.
     """
@@ -74,7 +74,7 @@ class FeatureStore:
             is_whole = is_whole and (Path(folder) / FEATURES).stat().st_size == size
         if not is_whole:
             raise ValueError(
-                f"{folder} holds features of {meta['done']:,} of {count:,} pictures: "
+                f"{folder} holds features of {meta['done']:,} of {count:,} images: "
                 "compute them again, which goes on from there"
             )
         with opening(Path(folder), FEATURES_META):
@@ -91,7 +91,7 @@ def compute_features(
     overwrite=False,
     windows=None,
 ):
-    """Encodes pictures into a folder, batch by batch; goes on after a kill.
+    """Encodes images into a folder, batch by batch; goes on after a kill.
 
     Args:
         encode_function: takes uint8 `(batch_size, S, S, 3)`, always as many, and
@@ -99,9 +99,9 @@ def compute_features(
         images: uint8 `(n, S, S, 3)`, may be mapped.
         folder: str or Path. Where to write.
         fingerprint: str or dict that JSON can keep. Names the encoder with its
-            weights and the pictures; work of another fingerprint is not continued.
+            weights and the images; work of another fingerprint is not continued.
         batch_size: int.
-        progress: function called with the number of pictures done so far, optional.
+        progress: function called with the number of images done so far, optional.
         overwrite: bool. Whether to replace features of another fingerprint.
         windows: int `(n, 4)`, optional, kept beside the features; see `FeatureStore`.
 
@@ -109,12 +109,12 @@ def compute_features(
         `FeatureStore`.
 
     Raises:
-        ValueError: no pictures, other features in the folder, or features that are
+        ValueError: no images, other features in the folder, or features that are
             no grids or too large for float16.
     """
     batch_size = whole_number("batch_size", batch_size, 1)
     if not len(images):
-        raise ValueError("expected pictures to encode; received none")
+        raise ValueError("expected images to encode; received none")
     folder = Path(folder)
     with writing(folder), locked(folder, "computing features"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -171,7 +171,7 @@ def compute_caption_features(
     progress=None,
     overwrite=False,
 ):
-    """Encodes all pictures of a prepared folder, and attaches the features to it.
+    """Encodes all images of a prepared folder, and attaches the features to it.
 
     Args:
         encode_function: as for `compute_features`.
@@ -179,10 +179,10 @@ def compute_caption_features(
         folder: str or Path. Gets a folder of features for each split.
         encoder: str. Names the encoder and its weights.
         batch_size: int.
-        progress: function called with the number of pictures done, and of all,
+        progress: function called with the number of images done, and of all,
             optional.
         overwrite: bool. Whether to replace features of another encoder or of other
-            pictures.
+            images.
     """
     corpora = {split: getattr(prepared, split) for split in SPLITS}
     total = sum(corpus.num_images for corpus in corpora.values())
@@ -222,8 +222,8 @@ def _continued(folder, fingerprint, count, overwrite):
         (folder / FEATURES_META).unlink()
         return None
     raise ValueError(
-        f"{folder} holds features of another encoder or of other pictures "
-        f"({meta['fingerprint']}, {meta['shape'][0]:,} pictures); expected "
+        f"{folder} holds features of another encoder or of other images "
+        f"({meta['fingerprint']}, {meta['shape'][0]:,} images); expected "
         f"({fingerprint}, {count:,}): choose another folder, or pass overwrite=True"
     )
 
@@ -235,7 +235,7 @@ def _encoded(encode_function, images, batch_size):
     if grids.ndim != 4 or grids.shape[1] != grids.shape[2] or len(grids) < len(images):
         raise ValueError(
             f"encode_function must return a grid (N, N, D) for each of {batch_size} "
-            f"pictures; received a shape of {grids.shape}"
+            f"images; received a shape of {grids.shape}"
         )
     # A number too large becomes infinite, which is looked for below.
     with np.errstate(over="ignore"):

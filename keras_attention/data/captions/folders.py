@@ -1,11 +1,11 @@
-"""Where data sets keep captions and pictures, in the folders in which they come.
+"""Where data sets keep captions and images, in the folders in which they come.
 
 COCO       annotations/captions_{train,val}2017.json   train2017/  val2017/
 Flickr8k   Flickr8k_text/Flickr8k.token.txt            Flickr8k_Dataset/Flicker8k_…/
 Flickr30k  results_20130124.token                      flickr30k-images/
 Kaggle's   captions.txt                                Images/
            flickr30k_images/results.csv                flickr30k_images/flickr30k_…/
-Karpathy   dataset_coco.json, dataset_flickr8k.json, … beside the pictures of these
+Karpathy   dataset_coco.json, dataset_flickr8k.json, … beside the images of these
 """
 
 import re
@@ -36,7 +36,7 @@ CAPTION_FOLDERS = ("annotations", "Flickr8k_text", "flickr30k_images", "flickr30
 COCO_FILES = {"train": "captions_train*.json", "valid": "captions_val*.json"}
 COCO_YEARS = ("2017", "2014")
 
-# Pictures are in such folders, beside the captions or one folder up.
+# Images are in such folders, beside the captions or one folder up.
 PICTURE_FOLDERS = (
     "images",
     "Images",
@@ -50,15 +50,15 @@ PICTURE_FOLDERS = (
     *(f"{half}{year}" for year, half in product(COCO_YEARS, ("train", "val"))),
     *(f"images/{half}{year}" for year, half in product(COCO_YEARS, ("train", "val"))),
 )
-# The pictures of 2014 have, under shorter names, been those of 2017.
+# The images of 2014 have, under shorter names, been those of 2017.
 COCO_2014 = re.compile(r"COCO_(?:train|val)2014_(?=\d{12}\.jpg$)")
 
 
 def coco_halves(folder):
     """COCO's files of captions, those of each split.
 
-    Of the two editions, which split the same pictures differently, the one is taken
-    whose pictures are there.
+    Of the two editions, which split the same images differently, the one is taken
+    whose images are there.
 
     Args:
         folder: Path. Holds the files, or `annotations`.
@@ -67,7 +67,7 @@ def coco_halves(folder):
         dict from "train" and "valid" to Paths; None where one of them is missing.
 
     Raises:
-        ValueError: two editions, and pictures of both or of none.
+        ValueError: two editions, and images of both or of none.
     """
     found = {
         split: [*_matching(folder, name), *_matching(folder / "annotations", name)]
@@ -82,8 +82,8 @@ def coco_halves(folder):
         if len(there) != 1:
             raise ValueError(
                 f"{folder} holds COCO's captions of {' and '.join(sorted(years))}, "
-                "which split the same pictures differently; expected those of one "
-                "year, or the pictures of one: move the others elsewhere, or give the "
+                "which split the same images differently; expected those of one "
+                "year, or the images of one: move the others elsewhere, or give the "
                 "path of one file"
             )
         found = {
@@ -117,11 +117,11 @@ def caption_file(folder):
 
 
 class PictureFolder:
-    """Finds pictures by the names that a file of captions gives them.
+    """Finds images by the names that a file of captions gives them.
 
     Args:
         captions_path: Path of the captions, or of their folder.
-        images: str or Path of the folder of pictures, optional. Else they are
+        images: str or Path of the folder of images, optional. Else they are
             beside the captions, or one folder up. Either way they may be in a folder
             there that has a usual name, such as `images` or `val2017`.
 
@@ -133,7 +133,7 @@ class PictureFolder:
         if images is not None:
             if not Path(images).is_dir():
                 raise ValueError(
-                    f"images must be the folder of the pictures; there is none at "
+                    f"images must be the folder of the images; there is none at "
                     f"{Path(images).absolute()}"
                 )
             places = [Path(images)]
@@ -145,11 +145,11 @@ class PictureFolder:
         self.folders = [places[0], *(place for place in inner if place.is_dir())]
 
     def has(self, name):
-        """Whether there is a folder of pictures of this name."""
+        """Whether there is a folder of images of this name."""
         return any(folder.name == name for folder in self.folders)
 
     def find(self, name):
-        """The picture's path; where there is none, the first that was looked for.
+        """The image's path; where there is none, the first that was looked for.
 
         COCO's `val2014/COCO_val2014_….jpg` is also looked for without its folder, and
         by the name that it has had since 2017.

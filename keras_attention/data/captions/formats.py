@@ -1,6 +1,6 @@
-"""From captioned pictures in files to arrays on disk.
+"""From captioned images in files to arrays on disk.
 
-examples = CaptionFiles("captions.csv", images="pictures")
+examples = CaptionFiles("captions.csv", images="photos")
 tokenizer = train_caption_tokenizer(examples, 8000)
 corpus = prepare_captions(examples, "prepared", tokenizer=tokenizer)
 corpus.train, corpus.valid, corpus.test
@@ -53,15 +53,15 @@ FORMATS = ("auto", "coco", "karpathy", "flickr", "csv", "table", "jsonl")
 
 
 def read_captions(path, images=None, captions_format="auto", report=None):
-    """Reads captions and the paths of their pictures, which stay unopened.
+    """Reads captions and the paths of their images, which stay unopened.
 
-    All captions of a picture come together. A bad line is counted in `report` with
-    its number and skipped. Whether a picture can be read shows later.
+    All captions of an image come together. A bad line is counted in `report` with
+    its number and skipped. Whether an image can be read shows later.
 
     Args:
         path: str or Path. A file, or a folder that holds one with a usual name, such
             as `captions.csv`.
-        images: str or Path. The folder of the pictures; by default beside the file.
+        images: str or Path. The folder of the images; by default beside the file.
         captions_format: `"coco"` (captions JSON), `"karpathy"` (his dataset JSON,
             with splits), `"flickr"` (token files), `"csv"` or `"table"` (CSV, TSV,
             Kaggle's `captions.txt` and `results.csv`), `"jsonl"`, or `"auto"`: by the
@@ -91,14 +91,14 @@ def read_captions(path, images=None, captions_format="auto", report=None):
         yield example
     if not found:
         raise ValueError(
-            f"{path}: expected captions of pictures; received not one good one. "
+            f"{path}: expected captions of images; received not one good one. "
             f"{report.summary()}\n"
             "Check the format, the columns or keys, and the encoding (UTF-8)."
         )
 
 
 class CaptionFiles:
-    """Reads the same pictures each time it is called: `read_captions`, to be repeated.
+    """Reads the same images each time it is called: `read_captions`, to be repeated.
 
     Args:
         path: as in `read_captions`, where `**options` are described too.
@@ -115,7 +115,7 @@ class CaptionFiles:
         return read_captions(self.path, report=report, **self.options)
 
     def fingerprint(self):
-        """A short name of what is read: captions, splits, and pictures by their names
+        """A short name of what is read: captions, splits, and images by their names
         and their sizes in bytes."""
         digest = hashlib.blake2b(digest_size=16)
         for example in self():

@@ -41,7 +41,7 @@ def json_format(values):
 def coco_records(values, report, split=None):
     """Yields the `Record`s of COCO's captions JSON.
 
-    A caption of an unknown picture, and a picture without captions, are skipped.
+    A caption of an unknown image, and an image without captions, are skipped.
 
     Raises:
         ValueError: no annotation is a caption.

@@ -1,4 +1,4 @@
-"""From captioned pictures to arrays on disk, in bounded memory."""
+"""From captioned images to arrays on disk, in bounded memory."""
 
 import json
 import os
@@ -27,19 +27,19 @@ MAX_TARGET_LENGTH = 40
 
 
 class NoPictures(ValueError):
-    """None of the pictures is left to train on.
+    """None of the images is left to train on.
 
     Attributes:
         problem: str. What was wrong with them, whatever they are for.
     """
 
     def __init__(self, num_read, report, problems):
-        first = f"\nThe first bad picture: {problems[0]}" if problems else ""
+        first = f"\nThe first bad image: {problems[0]}" if problems else ""
         self.problem = f"{report.summary()}{first}"
         super().__init__(
-            f"expected pictures to train on; received {num_read:,}, of which none is "
+            f"expected images to train on; received {num_read:,}, of which none is "
             f"left in the train split. {self.problem}\n"
-            "Give the right folder of pictures, more data, a greater "
+            "Give the right folder of images, more data, a greater "
             "max_target_length or smaller shares."
         )
 
@@ -52,7 +52,7 @@ def train_caption_tokenizer(
     test_share=TEST_SHARE,
     **options,
 ):
-    """Learns a tokenizer from the captions of the train split alone; no picture is
+    """Learns a tokenizer from the captions of the train split alone; no image is
     decoded.
 
     Args:
@@ -77,7 +77,7 @@ def train_caption_tokenizer(
                 yield from (" ".join(text.split()) for text in example.captions)
         if not splits["train"]:
             raise ValueError(
-                "expected pictures to train on; received "
+                "expected images to train on; received "
                 f"{splits['valid']:,} for validation, {splits['test']:,} for the test "
                 "and none for training: say another split, give more or make shares "
                 "smaller"
@@ -101,32 +101,32 @@ def prepare_captions(
     fingerprint=None,
     overwrite=False,
 ):
-    """Decodes pictures and tokenises captions into a folder of memory-mapped arrays.
+    """Decodes images and tokenises captions into a folder of memory-mapped arrays.
 
     The folder appears when it is complete; an interrupted run leaves none. A folder
     prepared with the same options from the same examples is opened and not written
     again.
 
-    A picture that cannot be read is skipped, named, and counted by reason; so is a
-    caption that is empty or too long, and a picture left without any. A caption of a
-    training picture that one of another split has too is noted in the report;
-    `SplitByCaption(examples, …)` keeps such pictures together.
+    An image that cannot be read is skipped, named, and counted by reason; so is a
+    caption that is empty or too long, and an image left without any. A caption of a
+    training image that one of another split has too is noted in the report;
+    `SplitByCaption(examples, …)` keeps such images together.
 
     Args:
         examples: iterable of `CaptionedImage`; or a function of `report` that returns
-            one, such as `CaptionFiles(path)`. Pictures that are uint8
+            one, such as `CaptionFiles(path)`. Images that are uint8
             `(image_size, image_size, 3)` are kept as they are.
         folder: str or Path. Where to write.
         tokenizer: `Tokenizer`.
         image_size: int. The side of the squares, `S`.
-        fit: `"pad"`, `"crop"` or `"stretch"`: how a picture becomes a square.
+        fit: `"pad"`, `"crop"` or `"stretch"`: how an image becomes a square.
         max_target_length: int. Most ids of a caption, END not counted; a longer one
             stays among the references, and is not trained on.
-        valid_share: float. Share of the pictures in valid, of those without a split
+        valid_share: float. Share of the images in valid, of those without a split
             of their own; a hash of the name decides, see `split_of`.
         test_share: float. The same, in test.
         report: `SkipReport` to fill in, optional. Also kept in the folder.
-        progress: function called with the number of pictures read so far, optional.
+        progress: function called with the number of images read so far, optional.
         fingerprint: str. What is read, in short; by default `examples.fingerprint()`,
             if it has that.
         overwrite: bool. Whether to replace what was prepared otherwise.
@@ -159,7 +159,7 @@ def prepare_captions(
     report.used = "caption"
     dtype = token_dtype(tokenizer.vocabulary_size)
     with (
-        locked(folder, "preparing pictures"),
+        locked(folder, "preparing images"),
         whole_folder(folder, overwrite=True) as unfinished,
         ExitStack() as stack,
     ):
@@ -169,7 +169,7 @@ def prepare_captions(
         }
         pool = stack.enter_context(ThreadPoolExecutor(os.cpu_count() or 1))
         stream = iter(examples(report=report) if callable(examples) else examples)
-        # Composed pictures say the same of different things, and that is no leak.
+        # Composed images say the same of different things, and that is no leak.
         composed = getattr(examples, "composed", False)
         shared = None if composed else SharedCaptions(report)
         num_read, problems = 0, []
@@ -197,7 +197,7 @@ def prepare_captions(
 
 
 def _append(chunk, writers, tokenizer, options, report, pool, problems, shared):
-    """Writes the good pictures of a chunk, in their order; of the bad ones, the first
+    """Writes the good images of a chunk, in their order; of the bad ones, the first
     goes to `problems`. `shared`, optional, looks at the captions."""
     captions = [_clean(example, report) for example in chunk]
     flat = tokenizer.encode([text for texts in captions for text in texts])
@@ -231,7 +231,7 @@ def _append(chunk, writers, tokenizer, options, report, pool, problems, shared):
 
 
 def _clean(example, report):
-    """The captions of a picture, each on one line, without the empty ones."""
+    """The captions of an image, each on one line, without the empty ones."""
     captions = [" ".join(text.split()) for text in example.captions]
     if not captions:
         report.skip(reasons.NO_CAPTION, example.name)

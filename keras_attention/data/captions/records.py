@@ -10,7 +10,7 @@ from keras_attention.data.report import Skip
 SPLIT_NAMES = {
     "train": "train",
     "training": "train",
-    "restval": "train",  # Karpathy's name for the rest of COCO's validation pictures.
+    "restval": "train",  # Karpathy's name for the rest of COCO's validation images.
     "valid": "valid",
     "validation": "valid",
     "val": "valid",
@@ -20,12 +20,12 @@ SPLIT_NAMES = {
 
 
 class Record(NamedTuple):
-    """One line of a file of captions: a picture, and something said of it."""
+    """One line of a file of captions: an image, and something said of it."""
 
     place: int | str
     """The number of the line, or another name for reports."""
     image: str
-    """The picture's path, as the file gives it."""
+    """The image's path, as the file gives it."""
     captions: list[str]
     split: str | None = None
     truth: dict | None = None
@@ -43,7 +43,7 @@ def named_split(name):
 
 
 def known_id(value):
-    """What data call a picture: an int, also where it is written as text; a str; or
+    """What data call an image: an int, also where it is written as text; a str; or
     None."""
     if isinstance(value, str):
         value = value.strip()
@@ -52,12 +52,12 @@ def known_id(value):
 
 
 def gather(records, folder, report):
-    """Brings the captions of each picture together.
+    """Brings the captions of each image together.
 
     Args:
         records: iterable of `Record`.
         folder: `PictureFolder` in which they are.
-        report: `SkipReport`. A picture that stands in two splits keeps the first.
+        report: `SkipReport`. An image that stands in two splits keeps the first.
 
     Yields:
         `CaptionedImage`, in the order in which they came.

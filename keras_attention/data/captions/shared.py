@@ -1,4 +1,4 @@
-"""Pictures that share a caption: found in two splits, or kept together in one.
+"""Images that share a caption: found in two splits, or kept together in one.
 
 `frog.png` and `frog-1.png` are often the same frog, and have the same caption; where
 one is trained on and the other tested with, scores are of what the model has seen.
@@ -7,7 +7,7 @@ one is trained on and the other tested with, scores are of what the model has se
 from keras_attention.data import report as reasons
 from keras_attention.data.splits import check_shares, split_of
 
-# What decides the split of a picture of which the data do not say it.
+# What decides the split of an image of which the data do not say it.
 SPLIT_BY = ("image", "caption")
 
 
@@ -18,17 +18,17 @@ def caption_key(text):
 
 
 class SplitByCaption:
-    """Examples whose split is decided by their captions, so that pictures that share
+    """Examples whose split is decided by their captions, so that images that share
     one are on the same side.
 
-    Pictures are together also where others link them: one says "a frog", one "a frog"
+    Images are together also where others link them: one says "a frog", one "a frog"
     and "a toad", one "a toad". What the data say of a split is kept, and those that
-    belong together with such a picture follow it.
+    belong together with such an image follow it.
 
     Args:
         examples: function of `report` that returns `CaptionedImage`s, such as
             `CaptionFiles(path)`.
-        valid_share: float. About the share of pictures in valid; a hash of the first
+        valid_share: float. About the share of images in valid; a hash of the first
             caption of each group decides, see `split_of`.
         test_share: float. The same, in test.
 
@@ -58,7 +58,7 @@ class SplitByCaption:
 
 
 class SharedCaptions:
-    """Notes in a report which pictures share a caption across splits, one of them being
+    """Notes in a report which images share a caption across splits, one of them being
     for training.
 
     Args:
@@ -70,7 +70,7 @@ class SharedCaptions:
         self.first: dict = {}
 
     def add(self, name, split, captions, by_hash):
-        """One picture; `by_hash` says that the data do not name its split."""
+        """One image; `by_hash` says that the data do not name its split."""
         other = None
         for key in dict.fromkeys(map(caption_key, captions)):
             first = self.first.setdefault(hash(key), (name, split, by_hash))
@@ -83,7 +83,7 @@ class SharedCaptions:
 
 
 def _groups(examples):
-    """The least caption of each picture's group."""
+    """The least caption of each image's group."""
     parent: dict = {}
 
     def root(key):

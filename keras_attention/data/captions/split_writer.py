@@ -1,4 +1,4 @@
-"""Writes captioned pictures as they come."""
+"""Writes captioned images as they come."""
 
 import hashlib
 import json
@@ -11,14 +11,14 @@ from keras_attention.data.prepared.store import OFFSET_DTYPE, flatten_ids
 
 
 class CaptionSplitWriter:
-    """Appends pictures to the files of one split. Use as a context manager.
+    """Appends images to the files of one split. Use as a context manager.
 
     Args:
         folder: Path, made here.
         dtype: the type of the ids.
 
     Attributes:
-        pixels: a hash of all pictures so far.
+        pixels: a hash of all images so far.
     """
 
     def __init__(self, folder, dtype):
@@ -37,7 +37,7 @@ class CaptionSplitWriter:
         self._offsets.write(np.zeros(1, OFFSET_DTYPE))
 
     def append(self, pixels, window, example, captions, ids, places):
-        """One picture: uint8 `(S, S, 3)` and where in it the picture is, all its
+        """One image: uint8 `(S, S, 3)` and where in it the image is, all its
         captions, and the ids of those at `places` among them, which can be trained
         on."""
         pixels = np.ascontiguousarray(pixels)

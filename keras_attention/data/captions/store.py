@@ -1,14 +1,14 @@
-"""Pictures and their captions as arrays, in memory or mapped from disk.
+"""Images and their captions as arrays, in memory or mapped from disk.
 
 A prepared folder holds
 
     meta.json                                     written last: counts, options, report
     train/ valid/ test/  images.bin               uint8, n squares of S × S × 3, RGB
-                         windows.bin              int32, where in each the picture is
+                         windows.bin              int32, where in each the image is
                          pictures.jsonl           name, captions and truth of each
                          target_tokens.bin        uint16 or int32, captions end to end
                          target_offsets.bin       int64, where each begins, and the end
-                         caption_images.bin       int32, which picture each is of
+                         caption_images.bin       int32, which image each is of
                          caption_places.bin       int32, which of its captions it is
 """
 
@@ -37,16 +37,16 @@ WRITER = "keras_attention.data.captions.formats.prepare_captions"
 
 
 class CaptionCorpus:
-    """Pictures, each with one caption or several. Its length is that of the captions.
+    """Images, each with one caption or several. Its length is that of the captions.
 
     Args:
         images: uint8 `(n, S, S, 3)`.
         target: `Sentences`, all captions that can be trained on.
-        image_of: int32 `(len(target),)`. The picture that each caption describes.
-        place_of: int32 `(len(target),)`. Which of the picture's `references` it is.
-        pictures: list of `{"name", "captions", "truth"}`, one for each picture; or a
+        image_of: int32 `(len(target),)`. The image that each caption describes.
+        place_of: int32 `(len(target),)`. Which of the image's `references` it is.
+        pictures: list of `{"name", "captions", "truth"}`, one for each image; or a
             function that returns it.
-        windows: int32 `(n, 4)`, optional: where in the square each picture is, see
+        windows: int32 `(n, 4)`, optional: where in the square each image is, see
             `placement.window`. Kept only if some do not fill their squares.
 
     Attributes:
@@ -124,38 +124,38 @@ class CaptionCorpus:
 
     @property
     def source_lengths(self):
-        """int32 zeros `(len(corpus),)`: a picture has no words."""
+        """int32 zeros `(len(corpus),)`: an image has no words."""
         return np.zeros(len(self), "int32")
 
     @functools.cached_property
     def pictures(self):
-        """List of `{"name", "captions", "truth"}`, one for each picture."""
+        """List of `{"name", "captions", "truth"}`, one for each image."""
         return self._pictures() if callable(self._pictures) else self._pictures
 
     @property
     def names(self):
-        """List of str, one for each picture."""
+        """List of str, one for each image."""
         return [picture["name"] for picture in self.pictures]
 
     @property
     def references(self):
-        """All captions of each picture, a list of lists of str; over-long ones too."""
+        """All captions of each image, a list of lists of str; over-long ones too."""
         return [picture["captions"] for picture in self.pictures]
 
     @property
     def truths(self):
-        """What is known of each picture, a list of dict or None."""
+        """What is known of each image, a list of dict or None."""
         return [picture["truth"] for picture in self.pictures]
 
     def inputs(self, rows=slice(None)):
-        """What a captioner reads of pictures, a dict of arrays.
+        """What a captioner reads of images, a dict of arrays.
 
         Args:
-            rows: a slice, or int `(B,)`: numbers of pictures. All by default.
+            rows: a slice, or int `(B,)`: numbers of images. All by default.
 
         Returns:
             `images`, uint8 `(B, S, S, 3)`, or `features` where they are attached; and
-            `windows`, int32 `(B, 4)`, if some pictures do not fill their squares.
+            `windows`, int32 `(B, 4)`, if some images do not fill their squares.
         """
         kind = "images" if self.features is None else "features"
         inputs = {kind: getattr(self, kind)[rows]}
@@ -168,15 +168,15 @@ class CaptionCorpus:
         return self.pictures[self.image_of[i]]["captions"][self.place_of[i]]
 
     def attach_features(self, folder):
-        """Maps what an image encoder made of the pictures; see `FeatureStore`.
+        """Maps what an image encoder made of the images; see `FeatureStore`.
 
         Raises:
-            ValueError: they are unfinished, or not as many as there are pictures.
+            ValueError: they are unfinished, or not as many as there are images.
         """
         features = FeatureStore.open(folder).features
         if len(features) != self.num_images:
             raise ValueError(
-                f"expected features of {self.num_images:,} pictures in {folder}; "
+                f"expected features of {self.num_images:,} images in {folder}; "
                 f"received {len(features):,}: compute them again"
             )
         self.features = features
@@ -198,9 +198,9 @@ class PreparedCaptions:
 
     Attributes:
         folder: Path.
-        meta: dict, from meta.json; `meta["pixels"]` names the pictures of each split
+        meta: dict, from meta.json; `meta["pixels"]` names the images of each split
             by a hash of their pixels.
-        image_size: int. The side of each picture.
+        image_size: int. The side of each image.
         report: `SkipReport` of what was left out.
     """
 
@@ -227,7 +227,7 @@ class PreparedCaptions:
         """Maps the features of all splits, which `compute_caption_features` wrote.
 
         Raises:
-            ValueError: they are missing, unfinished, or of other pictures.
+            ValueError: they are missing, unfinished, or of other images.
         """
         for split in SPLITS:
             corpus, path = getattr(self, split), Path(folder) / split
@@ -236,7 +236,7 @@ class PreparedCaptions:
             fingerprint = FeatureStore.open(path).fingerprint
             if fingerprint["pictures"] != self.meta["pixels"][split]:
                 raise ValueError(
-                    f"{path} holds features of other pictures than those in "
+                    f"{path} holds features of other images than those in "
                     f"{self.folder}: compute them again"
                 )
             corpus.attach_features(path)
@@ -259,7 +259,7 @@ class PreparedCaptions:
             complete = False
         if not complete:
             raise ValueError(
-                f"{folder} is incomplete: meta.json promises {count:,} pictures with "
+                f"{folder} is incomplete: meta.json promises {count:,} images with "
                 f"{num_captions:,} captions: prepare it again"
             )
         return corpus

@@ -24,7 +24,7 @@ def read_table(path, report):
 
     The separator is a comma, a tab or `|`, whatever the first line has. A header
     names columns by `IMAGE_KEYS`, `CAPTION_KEYS` and `split`; without one the first
-    column is the picture, the second the caption. Commas of a caption that comes
+    column is the image, the second the caption. Commas of a caption that comes
     last need no quotes.
     """
     lines = read_texts(path, report)
@@ -37,7 +37,7 @@ def read_table(path, report):
         if not name.lower().endswith(SUFFIXES):
             raise ValueError(
                 f"{path}: expected a header with image and caption (and perhaps "
-                f"split), or a picture in the first column; received {first[1]!r:.80}"
+                f"split), or an image in the first column; received {first[1]!r:.80}"
                 + _other_separator(first[1])
             )
         lines, header = chain([first], lines), ["image", "caption"]

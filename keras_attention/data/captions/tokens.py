@@ -1,4 +1,4 @@
-"""Captions of Flickr8k and Flickr30k: token files, with lists of pictures beside them.
+"""Captions of Flickr8k and Flickr30k: token files, with lists of images beside them.
 
 1000268201_693b08cb0e.jpg#0<TAB>A child in a pink dress is climbing up stairs .
 """
@@ -28,7 +28,7 @@ def is_token_line(line):
 def read_tokens(path, report):
     """Yields the `Record`s of a token file.
 
-    Where lists of the splits lie beside it, they decide, and a picture on none of
+    Where lists of the splits lie beside it, they decide, and an image on none of
     them is skipped: Flickr8k has 91 of those.
     """
     splits = split_lists(path)
@@ -51,7 +51,7 @@ def read_tokens(path, report):
 
 
 def split_lists(path):
-    """The split of each picture that a list beside the token file names, a dict from
+    """The split of each image that a list beside the token file names, a dict from
     its name without suffix; empty where there are no lists."""
     splits: dict[str, str] = {}
     for split, patterns in SPLIT_LISTS.items():

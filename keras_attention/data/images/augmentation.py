@@ -1,4 +1,4 @@
-"""Pictures changed a little, so that what is said of them stays true.
+"""Images changed a little, so that what is said of them stays true.
 
 Hues are kept, since captions name colours; nothing is turned or doubled, since they
 place and count things; and left becomes right only where nobody says which.
@@ -10,7 +10,7 @@ import re
 import numpy as np
 
 # Beginnings of words, and signs anywhere, that say on which side something is. One too
-# many costs a mirrored picture, one too few makes a caption false.
+# many costs a mirrored image, one too few makes a caption false.
 SIDE_STEMS = (
     *("left", "right", "clockwise", "counterclockwise", "anticlockwise"),  # English
     *("link", "recht"),  # German, Dutch
@@ -38,7 +38,7 @@ LUMINANCE = np.array([0.299, 0.587, 0.114], "float32")
 
 
 def names_a_side(caption):
-    """Whether a caption would be false, or may be, of the mirrored picture.
+    """Whether a caption would be false, or may be, of the mirrored image.
 
     Example:
 
@@ -50,10 +50,10 @@ def names_a_side(caption):
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """How much pictures are changed, anew each time that they are trained on.
+    """How much images are changed, anew each time that they are trained on.
 
     Called with a dict of `images`, uint8 `(B, S, S, 3)`, and perhaps `windows`, int32
-    `(B, 4)`, where in the squares the pictures are; a NumPy generator; and bool
+    `(B, 4)`, where in the squares the images are; a NumPy generator; and bool
     `(B,)`, which may be mirrored. Returns the same dict, changed. What comes into the
     square from outside repeats its edge, which shows no thing twice.
 
@@ -70,7 +70,7 @@ class Augmentation:
     """
 
     flip: float = 0.5
-    """Probability of mirroring a picture whose caption names no side. The words are
+    """Probability of mirroring an image whose caption names no side. The words are
     known of English, German, French, Spanish, Italian, Portuguese, Dutch, Russian,
     Chinese, Japanese and Korean: set 0 for other languages."""
     shift: float = 0.05
@@ -80,7 +80,7 @@ class Augmentation:
     brightness: float = 0.1
     """Pixels are multiplied by 1 ± up to this."""
     contrast: float = 0.1
-    """Their distance to the picture's mean, likewise."""
+    """Their distance to the image's mean, likewise."""
     saturation: float = 0.1
     """Their distance to grey, likewise."""
 

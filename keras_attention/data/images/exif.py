@@ -28,7 +28,7 @@ class ExifPart(NamedTuple):
 
 
 def orientation(content):
-    """How a picture is to be turned.
+    """How an image is to be turned.
 
     Args:
         content: bytes of a JPEG or PNG file.

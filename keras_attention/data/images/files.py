@@ -1,4 +1,4 @@
-"""Files of pictures: found, opened with Pillow, judged, and made PNGs of."""
+"""Files of images: found, opened with Pillow, judged, and made PNGs of."""
 
 import glob
 import io
@@ -15,12 +15,12 @@ from keras_attention.data.images.graph import MAX_PIXELS
 from keras_attention.data.images.tiff import tiff_work
 from keras_attention.data.images.work import MAX_WORK, picture_work
 
-MISSING = "missing picture"
-EMPTY = "empty picture file"
-NOT_AN_IMAGE = "not a picture"
-TRUNCATED = "truncated or damaged picture"
-TOO_LARGE = "picture with too many pixels"
-TOO_MUCH_WORK = "picture that takes too much work to decode"
+MISSING = "missing image"
+EMPTY = "empty image file"
+NOT_AN_IMAGE = "not an image"
+TRUNCATED = "truncated or damaged image"
+TOO_LARGE = "image with too many pixels"
+TOO_MUCH_WORK = "image that takes too much work to decode"
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 # Pillow knows more, of which some start other programs.
@@ -42,7 +42,7 @@ _warnings_lock = threading.RLock()
 
 
 class BadImage(ValueError):
-    """A picture that cannot be used.
+    """An image that cannot be used.
 
     Attributes:
         reason: str, one of the constants of this module, for counting.
@@ -60,7 +60,7 @@ def find_images(paths):
     """Files among paths, folders and patterns, in order.
 
     Args:
-        paths: list of str or Path. A folder stands for all pictures in it, at any
+        paths: list of str or Path. A folder stands for all images in it, at any
             depth, by their endings; hidden ones are left out.
 
     Returns:
@@ -76,7 +76,7 @@ def find_images(paths):
         except OSError as error:
             raise ValueError(f"{path:.200} cannot be read: {error.strerror}") from None
         if not some:
-            raise ValueError(f"{what}; expected pictures, folders of them or patterns")
+            raise ValueError(f"{what}; expected images, folders of them or patterns")
         found += some
     return found
 
@@ -86,7 +86,7 @@ def read_file(path):
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        problem = f"there is no picture {path} (from {Path.cwd()})"
+        problem = f"there is no image {path} (from {Path.cwd()})"
     except OSError as error:
         problem = f"{path} cannot be read: {error.strerror}"
     except ValueError as error:  # A name with a zero byte in it.
@@ -107,7 +107,7 @@ def opened(content, name):
         _check_amount(picture_work(content).amount, name)
         raise BadImage(
             NOT_AN_IMAGE,
-            f"{name} is not a picture that can be read; expected JPEG, PNG, WebP, GIF, "
+            f"{name} is not an image that can be read; expected JPEG, PNG, WebP, GIF, "
             f"BMP or TIFF, received bytes that begin with {content[:8]!r}",
         ) from None
     check_size(image, name)
@@ -212,7 +212,7 @@ def _check_amount(amount, name):
         raise BadImage(
             TOO_MUCH_WORK,
             f"{name} would take {amount:,} steps to decode, pixels times scans and "
-            f"texts in it counted; a picture may take {MAX_WORK:,} at most: save it "
+            f"texts in it counted; an image may take {MAX_WORK:,} at most: save it "
             "anew, or leave it out",
         )
 
@@ -227,7 +227,7 @@ def _damaged(name, why):
 def _too_large(name, what="has too many pixels"):
     return BadImage(
         TOO_LARGE,
-        f"{name} {what}; a picture may have {MAX_PIXELS:,} at most: make it smaller",
+        f"{name} {what}; an image may have {MAX_PIXELS:,} at most: make it smaller",
     )
 
 

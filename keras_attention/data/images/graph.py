@@ -1,4 +1,4 @@
-"""Pictures in TensorFlow's graph: bytes of a JPEG or PNG become a square of pixels.
+"""Images in TensorFlow's graph: bytes of a JPEG or PNG become a square of pixels.
 
 Training data, Python and the exported graph all decode with what stands here, so that
 a model sees the same pixels wherever it runs. TensorFlow Serving links all its ops.
@@ -45,12 +45,12 @@ def decode_pictures(image_bytes, size, fit="pad"):
 
 
 def decode_image(image_bytes, size, fit="pad"):
-    """Decodes one picture, outside of graphs too, where it is compiled once.
+    """Decodes one image, outside of graphs too, where it is compiled once.
 
     Args:
         image_bytes: scalar string tensor or bytes, the content of a JPEG or PNG file.
         size: int, S.
-        fit: "pad" keeps the whole picture, on grey; "crop" takes the square in its
+        fit: "pad" keeps the whole image, on grey; "crop" takes the square in its
             middle; "stretch" changes its proportions.
 
     Returns:
@@ -66,7 +66,7 @@ def decode_image(image_bytes, size, fit="pad"):
 
 
 def decode_picture(image_bytes, size, fit="pad", judged=False):
-    """`decode_image`, and where in the square the picture is.
+    """`decode_image`, and where in the square the image is.
 
     Args:
         judged: bool. Whether `picture_work` was asked before, which takes Python less
@@ -75,7 +75,7 @@ def decode_picture(image_bytes, size, fit="pad", judged=False):
 
     Returns:
         `(pixels, window)`: uint8 `(S, S, 3)`, and int32 `(4,)`, the edges
-        `(x0, y0, x1, y1)` of the picture in it, as `placement.window` gives them.
+        `(x0, y0, x1, y1)` of the image in it, as `placement.window` gives them.
     """
     import tensorflow as tf
 
@@ -190,7 +190,7 @@ def _not_too_large(height, width):
     return tf.debugging.Assert(
         tf.cast(height, tf.float64) * tf.cast(width, tf.float64) <= MAX_PIXELS,
         [
-            f"a picture may have {MAX_PIXELS:,} pixels at most; received height and "
+            f"an image may have {MAX_PIXELS:,} pixels at most; received height and "
             "width",
             height,
             width,
@@ -199,7 +199,7 @@ def _not_too_large(height, width):
 
 
 def _can_be_done(work):
-    """What is to be awaited before a picture is decoded; the first problem counts."""
+    """What is to be awaited before an image is decoded; the first problem counts."""
     import tensorflow as tf
 
     done = []
@@ -208,7 +208,7 @@ def _can_be_done(work):
         (
             work.amount <= MAX_WORK,
             [
-                f"a picture may take {MAX_WORK:,} steps to decode, pixels times scans "
+                f"an image may take {MAX_WORK:,} steps to decode, pixels times scans "
                 "and texts in it counted; received one that takes",
                 work.amount,
             ],
@@ -216,7 +216,7 @@ def _can_be_done(work):
         (
             work.is_complete,
             [
-                "a picture must be whole; received one that has no end, or fewer bytes "
+                "an image must be whole; received one that has no end, or fewer bytes "
                 "than its pixels take"
             ],
         ),

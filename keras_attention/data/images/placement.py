@@ -1,4 +1,4 @@
-"""Where a picture lies in the square that a model sees."""
+"""Where an image lies in the square that a model sees."""
 
 from typing import NamedTuple
 
@@ -17,12 +17,12 @@ class Placement(NamedTuple):
     size: int
 
     def to_square(self, boxes):
-        """From the picture to the square; outside of it where it was cropped."""
+        """From the image to the square; outside of it where it was cropped."""
         boxes = np.asarray(boxes, "float64")
         return boxes * self._scale + self._offset
 
     def to_picture(self, boxes):
-        """From the square back to the picture."""
+        """From the square back to the image."""
         return (np.asarray(boxes, "float64") - self._offset) / self._scale
 
     @property
@@ -35,7 +35,7 @@ class Placement(NamedTuple):
 
 
 def window(width, height, size, fit="pad"):
-    """Which pixels of the square a picture covers, `(x0, y0, x1, y1)`: all of them,
+    """Which pixels of the square an image covers, `(x0, y0, x1, y1)`: all of them,
     unless it was padded.
 
     Args: as of `placement`.
@@ -50,15 +50,15 @@ def window(width, height, size, fit="pad"):
 
 
 def whole_windows(count, size):
-    """int32 `(count, 4)`, of pictures that fill their squares."""
+    """int32 `(count, 4)`, of images that fill their squares."""
     return np.tile(np.array([0, 0, size, size], "int32"), (count, 1))
 
 
 def placement(width, height, size, fit="pad"):
-    """The `Placement` of a picture that `decode_image` makes a square of.
+    """The `Placement` of an image that `decode_image` makes a square of.
 
     Args:
-        width: int. Of the picture as people see it, EXIF's turn applied.
+        width: int. Of the image as people see it, EXIF's turn applied.
         height: int.
         size: int. The side of the square.
         fit: "pad", "crop" or "stretch".

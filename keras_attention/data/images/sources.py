@@ -1,4 +1,4 @@
-"""Pictures from wherever they come: files, bytes, Pillow's images, arrays."""
+"""Images from wherever they come: files, bytes, Pillow's images, arrays."""
 
 import os
 from pathlib import Path
@@ -61,7 +61,7 @@ __all__ = [
 
 
 def read_image(source):
-    """The content of a JPEG or PNG file, whatever the picture was before.
+    """The content of a JPEG or PNG file, whatever the image was before.
 
     Args:
         source: path, bytes of a file, `PIL.Image.Image`, or a uint8 array `(H, W)`,
@@ -72,15 +72,15 @@ def read_image(source):
         first frame counts, as PNG.
 
     Raises:
-        BadImage: there is no picture, or it is damaged or enormous.
+        BadImage: there is no image, or it is damaged or enormous.
     """
     content, name = _content_of(source)
     image = loaded(content, name)
     return content if image.format in DECODED_AS_THEY_ARE else as_png(image, name)
 
 
-def check_image(content, name="the picture"):
-    """Decodes a picture with Pillow, to find out what is wrong with it.
+def check_image(content, name="the image"):
+    """Decodes an image with Pillow, to find out what is wrong with it.
 
     Args:
         content: bytes of a file.
@@ -108,17 +108,17 @@ def load_pixels(sources, size, fit="pad"):
         uint8 `(n, S, S, 3)`.
 
     Raises:
-        BadImage: names the first picture that cannot be used.
+        BadImage: names the first image that cannot be used.
     """
     return load_pictures(sources, size, fit)[0]
 
 
 def load_pictures(sources, size, fit="pad"):
-    """`load_pixels`, and where in the squares the pictures are.
+    """`load_pixels`, and where in the squares the images are.
 
     Returns:
         `(pixels, windows)`: uint8 `(n, S, S, 3)`, and int32 `(n, 4)`, for each the
-        edges `(x0, y0, x1, y1)` of the picture in its square, see `window`.
+        edges `(x0, y0, x1, y1)` of the image in its square, see `window`.
     """
     pixels = np.empty((len(sources), size, size, 3), "uint8")
     windows = whole_windows(len(sources), size)
@@ -131,8 +131,8 @@ def load_pictures(sources, size, fit="pad"):
     return pixels, windows
 
 
-def picture_size(content, name="the picture"):
-    """`(width, height)` as people see the picture, EXIF's turn applied.
+def picture_size(content, name="the image"):
+    """`(width, height)` as people see the image, EXIF's turn applied.
 
     Args:
         content: bytes, as `read_image` returns them.
@@ -149,7 +149,7 @@ def _content_of(source):
     """What the file holds that a source is, or could be, and its name for errors."""
     if isinstance(source, (str, os.PathLike)):
         return read_file(Path(source)), str(source)
-    name = "the picture"
+    name = "the image"
     if isinstance(source, (bytes, bytearray, memoryview)):
         return bytes(source), name
     if isinstance(source, Image.Image):
@@ -158,7 +158,7 @@ def _content_of(source):
         return as_png(_image_of(source), name), name
     raise BadImage(
         NOT_AN_IMAGE,
-        "a picture must be a path, the bytes of a file, a PIL image or a uint8 array; "
+        "an image must be a path, the bytes of a file, a PIL image or a uint8 array; "
         f"received {type(source).__name__}",
     )
 

@@ -1,6 +1,6 @@
 """How much work a TIFF asks of Pillow, known before it is decoded.
 
-Its tiles may be larger than the picture, its parts lie over each other in the file, and
+Its tiles may be larger than the image, its parts lie over each other in the file, and
 a part that is a JPEG repeat its scans.
 
 TIFF, revision 6.0, sections 8, 15 and 22.

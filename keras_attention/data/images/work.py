@@ -1,4 +1,4 @@
-"""How much work a picture asks of its decoder, known before: in Python and in graphs.
+"""How much work an image asks of its decoder, known before: in Python and in graphs.
 
 A file of a few kilobytes can ask for minutes: a progressive JPEG may repeat a scan,
 each of which goes over all pixels, and a PNG may hold texts that unpack a thousandfold.
@@ -8,7 +8,7 @@ And what a header promises need not come.
     work of a PNG     pixels × passes (seven if interlaced) + bytes of unpacked texts
 
 Markers are those of the file itself: what looks like one inside of a segment, such as
-in a camera's thumbnail, is none, and nothing counts behind the picture's end.
+in a camera's thumbnail, is none, and nothing counts behind the image's end.
 
 ITU-T T.81, annexes B and F; PNG, third edition, sections 8.1 and 11.3.
 """
@@ -25,7 +25,7 @@ MOST_SEGMENTS = 1024  # of at most 64 KiB, save for scans
 # Not a stuffed FF, a restart within a scan, or what fills up.
 MARKER = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]", re.DOTALL)
 SCAN, END = 0xDA, 0xD9
-# Frames that Huffman codes. Arithmetic coding may say all of a picture in a few bytes,
+# Frames that Huffman codes. Arithmetic coding may say all of an image in a few bytes,
 # and no browser reads it; the rest no decoder here does.
 PROGRESSIVE = 0xC2
 KINDS = (0, 0xC0, 0xC1, PROGRESSIVE)  # 0: no frame, which the decoder will miss
@@ -43,10 +43,10 @@ PASSES = 7
 
 
 class Work(NamedTuple):
-    """What decoding a picture takes: numbers, or tensors of them."""
+    """What decoding an image takes: numbers, or tensors of them."""
 
     amount: Any
-    """A picture is refused above `MAX_WORK`."""
+    """An image is refused above `MAX_WORK`."""
     is_known: Any
     """Whether it is coded in a way of which this can be said."""
     is_complete: Any
@@ -54,7 +54,7 @@ class Work(NamedTuple):
 
     @property
     def is_allowed(self):
-        """Whether the picture may be decoded; of numbers."""
+        """Whether the image may be decoded; of numbers."""
         return self.is_known and self.is_complete and self.amount <= MAX_WORK
 
 

@@ -1,4 +1,4 @@
-"""Scenes: composed pictures of which everything is known, with captions in five
+"""Scenes: composed images of which everything is known, with captions in five
 languages; the documentation has a page on them."""
 
 from pathlib import Path

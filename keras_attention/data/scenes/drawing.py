@@ -48,7 +48,7 @@ def draw(rng, spots, artist, size):
         rng: NumPy generator. Of the background.
         spots: list of `Spot`.
         artist: "noto" or "fluent".
-        size: int. The picture's side in pixels.
+        size: int. The image's side in pixels.
 
     Returns:
         `(image, boxes)`, uint8 `(size, size, 3)` and a list of `[x0, y0, x1, y1]`.

@@ -1,4 +1,4 @@
-"""`Scenes`: as many composed pictures as wanted, always the same."""
+"""`Scenes`: as many composed images as wanted, always the same."""
 
 import dataclasses
 import hashlib
@@ -26,7 +26,7 @@ HELD_OUT = 0.1  # of the combinations of two things and a relation
 
 @dataclasses.dataclass(frozen=True)
 class Scenes:
-    """Pictures of emoji with captions that are true, and boxes of what they name.
+    """Images of emoji with captions that are true, and boxes of what they name.
 
     A combination of two things and a relation, such as a dog left of a cat, is held
     out if a hash says so: it occurs in no scene for training or validation, and in
@@ -103,7 +103,7 @@ class Scenes:
         return (self._scene(index, drawn=True) for index in range(self.count))
 
     def undrawn(self):
-        """The same without pictures and truths, quickly: to learn words from."""
+        """The same without images and truths, quickly: to learn words from."""
         return _Undrawn(self)
 
     def fingerprint(self):

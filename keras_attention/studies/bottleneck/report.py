@@ -1,4 +1,4 @@
-"""The study "why attention" on paper: a picture, its numbers, and what they say."""
+"""The study "why attention" on paper: a figure, its numbers, and what they say."""
 
 import csv
 import io

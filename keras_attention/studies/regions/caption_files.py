@@ -1,6 +1,6 @@
 """Captions on disk, with where each word is in the text and where it looked.
 
-captions.jsonl    a line for each picture: name, text, score, tokens, spans
+captions.jsonl    a line for each image: name, text, score, tokens, spans
 captions.npz      attention of all tokens, end to end, float16 `(tokens, N, N)`
 """
 

@@ -5,9 +5,9 @@ from keras_attention.studies.bootstrap import score_shares
 from keras_attention.studies.regions.measures import METRICS
 from keras_attention.studies.regions.variants import POOLED, SAMPLING, SOFT
 
-LEAST = 20  # pictures of a point
+LEAST = 20  # images of a point
 SPLITS = {False: "combinations seen in training", True: "combinations held out"}
-THINGS = "things in the picture"
+THINGS = "things in the image"
 FORCED, FREE = "the right words before", "the model's own words before"
 COMPARED = (SOFT, POOLED, SAMPLING)  # of errors by position
 

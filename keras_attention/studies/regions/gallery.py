@@ -1,4 +1,4 @@
-"""Wrong words in pictures: what was said, what is there, and where was looked."""
+"""Wrong words in images: what was said, what is there, and where the model attended."""
 
 import numpy as np
 
@@ -14,10 +14,10 @@ from keras_attention.studies.regions.mistakes import (
 
 MOST = 12  # mistakes
 NOTES = {
-    UNNAMED: "looked at {seen}, unnamed",
+    UNNAMED: "attended to {seen}, unnamed",
     SAME: "still on it",
-    NAMED: "looked at {seen}, named too",
-    NOTHING: "looked at nothing",
+    NAMED: "attended to {seen}, named too",
+    NOTHING: "attended to nothing",
 }
 
 
@@ -26,7 +26,7 @@ def draw_gallery(result, pictures, path):
 
     Args:
         result: `Result` of a model with attention.
-        pictures: `Pictures`.
+        pictures: `MeasuredImages`.
         path: path.
 
     Returns:
@@ -40,7 +40,7 @@ def draw_gallery(result, pictures, path):
 
 
 def choose(mistakes, most=MOST):
-    """Some mistakes, one of a picture, spread evenly over kinds and pictures."""
+    """Some mistakes, one of an image, spread evenly over kinds and images."""
     kinds, places = list(KINDS), list(PLACES)
     first = {mistake.picture: mistake for mistake in reversed(mistakes)}
     ordered = sorted(

@@ -1,4 +1,4 @@
-"""What is measured of a captioner of scenes, picture by picture."""
+"""What is measured of a captioner of scenes, image by image."""
 
 from typing import Any, NamedTuple
 
@@ -31,7 +31,7 @@ class MeasuredImages(NamedTuple):
     images: Any
     """uint8 `(n, S, S, 3)`."""
     references: list
-    """List of str for each picture."""
+    """List of str for each image."""
     truths: list
     """Dict for each; see `Scenes`."""
     language: str
@@ -42,12 +42,12 @@ class MeasuredImages(NamedTuple):
 
     @property
     def num_things(self):
-        """int `(n,)`: things in each picture."""
+        """int `(n,)`: things in each image."""
         return np.array([len(truth["objects"]) for truth in self.truths])
 
     @property
     def held_out(self):
-        """bool `(n,)`: pictures whose combination was never trained on."""
+        """bool `(n,)`: images whose combination was never trained on."""
         return np.array([bool(truth.get("held_out")) for truth in self.truths])
 
 
@@ -68,14 +68,14 @@ METRICS = (
 
 
 class Looks(NamedTuple):
-    """Where attention was while things were named, over all pictures."""
+    """Where attention was while things were named, over all images."""
 
     inside: Shares
     """Attention inside the box."""
     hits: Shares
     """Names with the peak inside."""
     chance: Shares
-    """The box's share of the picture."""
+    """The box's share of the image."""
 
 
 class RegionResult(NamedTuple):
@@ -87,7 +87,7 @@ class RegionResult(NamedTuple):
     made: dict[str, Any]
     """The bundle's config: how it was made."""
     captions: list
-    """`Caption` of each picture."""
+    """`Caption` of each image."""
     scores: dict[str, Shares]
     """For the name of each of `METRICS`."""
     said: Looks | None
@@ -153,7 +153,7 @@ def measure(variant, run, made, pictures, captions, forced, words, names):
 
 
 def measure_said(texts, statements, pictures):
-    """Of each of `METRICS` the `Shares`: CIDEr-D's mean over pictures, F1 and relations
+    """Of each of `METRICS` the `Shares`: CIDEr-D's mean over images, F1 and relations
     counted over all of them."""
     judged = list(map(judge, statements, pictures.truths))
     cider = cider_d_of_each(

@@ -1,13 +1,13 @@
 """Why was the wrong word said? What stood where attention was when it was said.
 
-A name is wrong if no thing of that name is in the picture, or if it has been said
+A name is wrong if no thing of that name is in the image, or if it has been said
 before: of several things of one kind a caption says how many. While it was said,
 attention had its peak
 
-    on a thing that goes unnamed     it looked at the right thing and misjudged it
+    on a thing that goes unnamed     it attended to the right thing and misjudged it
     on the thing that is called so   it had not moved on
-    on another thing that is named   it looked at what has its name already
-    on nothing                       it looked past all things
+    on another thing that is named   it attended to what has its name already
+    on nothing                       it attended to none of them
 """
 
 from collections import Counter
@@ -46,7 +46,7 @@ class Mistake(NamedTuple):
     seen: str | None
     """The identifier of what is there, if anything."""
     chances: dict
-    """For each place the share of the picture that is such: what a random peak has."""
+    """For each place the share of the image that is such: what a random peak has."""
     peak: tuple
     """Its x and y, in pixels of the model's square."""
 
@@ -56,7 +56,7 @@ def find_mistakes(captions, truths, statements, image_size):
 
     Args:
         captions: list of `Caption`, with attention.
-        truths: of each picture `{"objects": [{"name", "box"}, …]}`.
+        truths: of each image `{"objects": [{"name", "box"}, …]}`.
         statements: of each caption what it says; `mentions` are `(begin, end, name)`.
         image_size: int. The side of the square in which boxes are measured.
 
@@ -120,7 +120,7 @@ def _thing_at(point, objects):
 
 
 def _chances(objects, said, named, image_size, grid_size):
-    """Shares of the picture; where boxes overlap, as many shares as there are."""
+    """Shares of the image; where boxes overlap, as many shares as there are."""
     covered = {}
     for place in (UNNAMED, SAME, NAMED):
         boxes = [

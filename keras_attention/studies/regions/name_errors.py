@@ -1,11 +1,11 @@
 """Errors by thing: the first, second, … thing that a caption names.
 
-    right words before     the picture's first reference is given up to where it names
+    right words before     the image's first reference is given up to where it names
                            its k-th thing, and the model goes on greedily: what it
                            names next is compared
     its own words before   the k-th thing that the greedy caption names is
 
-A name is right if such a thing is in the picture and has not been named before. Unlike
+A name is right if such a thing is in the image and has not been named before. Unlike
 words, things may be said in any order, and a word more or less moves nothing.
 """
 
@@ -15,11 +15,11 @@ from keras_attention.data.scenes import read_caption
 from keras_attention.studies.bootstrap import Score
 from keras_attention.studies.by_length import exact_match
 
-LEAST = 50  # pictures of a position
+LEAST = 50  # images of a position
 
 
 class NamesSaid(NamedTuple):
-    """What one picture's captions name; as many as the reference names."""
+    """What one image's captions name; as many as the reference names."""
 
     forced: list
     """After the reference's words: a name, or None where nothing more was named."""
@@ -36,7 +36,7 @@ def say_names(captioner, inputs, references, truths, batch_size=64, progress=Non
     Args:
         captioner: `Captioner`.
         inputs: dict of one array, `images` or `features`.
-        references: str for each picture.
+        references: str for each image.
         truths: dict for each, with `objects`.
         batch_size: int.
         progress: function of the number of captions made.
@@ -135,7 +135,7 @@ def wrong_names(said, truths):
 
     Args:
         said: list of `NamesSaid`.
-        truths: dict for each picture, with `objects`.
+        truths: dict for each image, with `objects`.
 
     Returns:
         dict of `WrongNames`, "forced" and "free".

@@ -1,4 +1,4 @@
-"""The study of regions on paper: pictures, their numbers, and what they say."""
+"""The study of regions on paper: figures, their numbers, and what they say."""
 
 from pathlib import Path
 
@@ -29,47 +29,47 @@ from keras_attention.studies.regions.verdicts import (
 )
 
 ASKED = """\
-Does a captioner say more, and more truly, if it can look at parts of the picture while
-it speaks? Does it look at what it names? The models have the same pictures, captions,
+Does a captioner say more, and more truly, if it can attend to regions of the image as
+it writes? Does it attend to what it names? The models have the same images, captions,
 tokenizer, order of batches, steps and seed, and numbers of parameters within 5 % of
 each other: those without attention have wider states instead. After
 [Xu et al., 2015](https://arxiv.org/abs/1502.03044),
 [Vinyals et al., 2015](https://arxiv.org/abs/1411.4555) and, for scheduled sampling,
 [Bengio et al., 2015](https://arxiv.org/abs/1506.03099). Intervals are of 95 %, by 1,000
-resamples of the pictures.
+resamples of the images.
 """
 
 LOOKED = """\
-Of each name that a caption says of a thing in the picture: the share of attention
+Of each name that a caption says of a thing in the image: the share of attention
 inside of that thing's box (attention correctness), and whether the peak lies inside
-(pointing game). Chance is the box's share of the picture. Models say different
+(pointing game). Chance is the box's share of the image. Models say different
 captions; compared with each other, they are made to say the same references.
 """
 
 WRONG = """\
-A name is wrong if no thing of that name is in the picture, or if the caption has said
+A name is wrong if no thing of that name is in the image, or if the caption has said
 it before (of several things of one kind, captions say how many). Its attention is the
-mean over its tokens, and the peak the middle of the cell looked at most. What stood
-there?
+mean over its tokens, and the peak the middle of the cell with the most attention. What
+stood there?
 """
 
 SHOWN = """\
 Some of them, of each kind in proportion: a right caption, what was said, and the
-picture in the light of the attention of the wrong name, with all things' boxes.
+image in the light of the attention of the wrong name, with all things' boxes.
 """
 
 POSITIONS = """\
-**Words.** Of each picture's references the one is taken that agrees with the greedy
+**Words.** Of each image's references the one is taken that agrees with the greedy
 caption at most positions. At each position its word is compared twice: with what the
 model finds most probable after the *reference's* words up to there, and with the greedy
 caption's word, which follows *its own*. A scene has many true captions, so that a share
 of errors is there whatever the model knows; and a word too many or too few moves all
 that follow.
 
-**Things** may be said in any order, and nothing moves. The picture's first reference is
+**Things** may be said in any order, and nothing moves. The image's first reference is
 given up to where it names its k-th thing, and the model goes on greedily; what it names
 next is compared with the k-th thing that its greedy caption names. A name is right if
-such a thing is in the picture and has not been named before.
+such a thing is in the image and has not been named before.
 
 At the first position both are the same by definition; what lies between them later is
 what a model's own errors cost it.
@@ -77,11 +77,11 @@ what a model's own errors cost it.
 
 
 def write_report(results, pictures, folder, command=""):
-    """Writes all pictures, regions.csv and report.md.
+    """Writes all figures, regions.csv and report.md.
 
     Args:
         results: list of `Result`, that of soft attention first.
-        pictures: `Pictures`.
+        pictures: `MeasuredImages`.
         folder: path.
         command: str. What was typed.
 

@@ -5,7 +5,7 @@ it is named. The study shows what that brings, as Xu et al. (2015) found against
 Vinyals et al. (2015), and what can be seen of it.
 
 <folder>/runs/<model>/    a run of the trainer each, and what it said of the test split
-         regions.png      scores by the number of things in the picture
+         regions.png      scores by the number of things in the image
          looks.png        attention inside the box of what is being said
          positions.png    errors by position in the caption
          gallery.png      wrong words, and where was looked when they were said
@@ -85,7 +85,7 @@ def _studied(recipe, folder, resume, command, console):
 class RegionRun(StudyRun):
     """One model, and what it says of the test split."""
 
-    test_of = "picture"
+    test_of = "image"
 
     def __init__(self, folder, variant, base):
         super().__init__(folder / variant.name, variant, base)
@@ -137,7 +137,7 @@ class RegionRun(StudyRun):
         return kept_captions(self.folder / "captions.jsonl", make)
 
     def forced_captions(self, console):
-        """The first reference of each picture, with attention while it is said."""
+        """The first reference of each image, with attention while it is said."""
 
         def make():
             console.print("having it say the references")
@@ -151,7 +151,7 @@ class RegionRun(StudyRun):
         return kept_captions(self.folder / "references.jsonl", make)
 
     def words(self, console):
-        """`WordsSaid` of each picture."""
+        """`WordsSaid` of each image."""
         path = self.folder / "words.jsonl"
         if not path.exists():
             console.print("having it guess each next word")
@@ -161,7 +161,7 @@ class RegionRun(StudyRun):
         return [WordsSaid(**row) for row in _read_lines(path)]
 
     def names(self, console):
-        """`NamesSaid` of each picture."""
+        """`NamesSaid` of each image."""
         path = self.folder / "names.jsonl"
         if not path.exists():
             console.print("having it name each next thing")

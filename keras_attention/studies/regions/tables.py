@@ -15,7 +15,7 @@ from keras_attention.studies.regions.figures import (
 from keras_attention.studies.regions.measures import METRICS
 from keras_attention.studies.regions.mistakes import ABSENT, KINDS, PLACES
 
-COLUMNS = "model parameters pictures group metric count score low high".split()
+COLUMNS = "model parameters images group metric count score low high".split()
 PAIRS = 12  # of the most frequent confusions
 
 
@@ -105,7 +105,7 @@ def models_table(results):
 
 
 def score_tables(results, pictures):
-    """A table for each metric: groups of pictures, and models beside each other."""
+    """A table for each metric: groups of images, and models beside each other."""
     named = [
         (f"{name}, all", pictures.held_out == held_out)
         for held_out, name in _splits(pictures)
@@ -117,7 +117,7 @@ def score_tables(results, pictures):
     tables = []
     for metric in METRICS:
         labels = [result.variant.label for result in results]
-        rows = [[metric.label, "pictures", *labels]]
+        rows = [[metric.label, "images", *labels]]
         for name, chosen in named:
             found = [
                 score_shares(result.scores[metric.name].among(chosen), metric.scale)

@@ -1,10 +1,13 @@
-"""One captioning recipe, five models: which look at the picture, and how they learn.
+"""One captioning recipe, five models: which attend to the image, and how they learn.
 
 soft              as the recipe has it
-pooled            the mean of all regions, told once (Vinyals et al., 2015)
-pooled-every      the same, told at each step
+pooled            the mean of all regions, once, before the words (Vinyals et al., 2015)
+pooled-every      the same at each step, beside the word
 soft-stochastic   attention that is to see all regions (Xu et al., 2015)
 soft-sampling     attention, and in training also words of its own (Bengio et al., 2015)
+
+Where the vector goes in has names: pre-inject and par-inject
+([Tanti et al., 2018](https://arxiv.org/abs/1703.09137)).
 """
 
 import dataclasses
@@ -35,11 +38,11 @@ class RegionVariant(NamedTuple):
 
 SOFT = RegionVariant("soft", "soft attention", {}, {})
 POOLED = RegionVariant(
-    "pooled", "pooled vector, told once", {"attention": "none", "inject": "first"}, {}
+    "pooled", "pooled vector, pre-inject", {"attention": "none", "inject": "first"}, {}
 )
 EVERY = RegionVariant(
     "pooled-every",
-    "pooled vector, told at each word",
+    "pooled vector, par-inject",
     {"attention": "none", "inject": "every"},
     {},
 )

@@ -52,12 +52,12 @@ def against_pooled(results, pictures):
                 f"({gap.signed(metric.digits)})"
             )
         outcome = won[0] if len(set(won)) == 1 else "was not better in everything"
-        where = "on pictures with " + title
+        where = "on images with " + title
         parts.append(f"{where[0].upper()}{where[1:]}, attention {outcome}: ")
         parts[-1] += "; ".join(told) + "."
     parts.append(
         "In brackets differences with their 95 % intervals, both models resampled on "
-        "the same pictures."
+        "the same images."
     )
     return " ".join(parts)
 
@@ -185,12 +185,12 @@ def why_the_wrong_word(results):
 
 
 REASONS = {
-    (UNNAMED,): "Mostly it looked at the right thing and took it for something else: "
-    "it saw badly rather than looked badly.",
+    (UNNAMED,): "Mostly it attended to the right thing and took it for something "
+    "else: it recognised badly rather than attended badly.",
     (SAME,): "Mostly it had not moved on from what it had named.",
-    (NAMED,): "Mostly it looked at another thing, which has its name elsewhere: it "
-    "looked badly.",
-    (NOTHING,): "Mostly it looked past all things.",
+    (NAMED,): "Mostly it attended to another thing, which has its name elsewhere: it "
+    "attended badly.",
+    (NOTHING,): "Mostly it attended to none of the things.",
     None: "No single reason accounts for most of them.",
 }
 

@@ -1,6 +1,6 @@
 """Errors by position: with the right words before, and with the model's own.
 
-Of each picture there is one greedy caption, and one reference, that of the picture's
+Of each image there is one greedy caption, and one reference, that of the image's
 which agrees with it at most positions. At position t
 
     right words before     what the model finds most probable after the reference's
@@ -25,7 +25,7 @@ LEAST = 50  # references that are so long
 
 
 class WordsSaid(NamedTuple):
-    """Ids of one picture, END included; all are as long as the reference."""
+    """Ids of one image, END included; all are as long as the reference."""
 
     reference: list
     forced: list
@@ -35,14 +35,14 @@ class WordsSaid(NamedTuple):
 
 
 def say_words(captioner, inputs, references, batch_size=64, progress=None):
-    """Captions pictures greedily, and has the model guess each word of a reference.
+    """Captions images greedily, and has the model guess each word of a reference.
 
     Args:
         captioner: `Captioner`.
         inputs: dict of one array, `images` or `features`.
-        references: list of str for each picture.
+        references: list of str for each image.
         batch_size: int.
-        progress: function of the number of pictures done.
+        progress: function of the number of images done.
 
     Returns:
         list of `WordsSaid`.

@@ -1,4 +1,4 @@
-"""CaptionBatches: every caption once, with its own picture, as the step decides."""
+"""CaptionBatches: every caption once, with its own image, as the step decides."""
 
 import pickle
 from concurrent.futures import ThreadPoolExecutor

@@ -54,7 +54,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, half_written):
     folder = tmp_path / "killed"
     with pytest.raises(KeyboardInterrupt):
         compute(folder, killed_after(2))
-    with pytest.raises(ValueError, match="32 of 50 pictures"):
+    with pytest.raises(ValueError, match="32 of 50 images"):
         FeatureStore.open(folder)
     with (folder / "features.bin").open("ab") as file:
         file.write(b"x" * half_written)
@@ -120,9 +120,9 @@ def test_prepared_captions_take_features_of_their_own_pictures(tmp_path):
         assert {f"picture-{number_of(image)}" for image in images} <= set(names)
 
     other = prepare_captions(pictures(seed=1), tmp_path / "other", **options)
-    with pytest.raises(ValueError, match="features of other pictures"):
+    with pytest.raises(ValueError, match="features of other images"):
         other.attach_features(tmp_path / "features")
-    with pytest.raises(ValueError, match="expected features of 10 pictures"):
+    with pytest.raises(ValueError, match="expected features of 10 images"):
         other.test.attach_features(tmp_path / "features" / "train")
 
 

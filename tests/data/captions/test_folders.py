@@ -92,7 +92,7 @@ THREE = ("a.jpg", "b.jpg", "c.jpg")
 COCO_2017 = {"train2017": [NINE], "val2017": [TEN]}
 COCO_2014 = {"train2014": [OLD_NINE], "val2014": [OLD_TEN]}
 
-# Files, folders of pictures, what is given, and the split of each picture.
+# Files, folders of images, what is given, and the split of each image.
 LAYOUTS = {
     "COCO 2017": (
         annotations([NINE], [TEN]),

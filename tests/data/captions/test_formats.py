@@ -1,4 +1,4 @@
-"""Every format gives the same pictures; what is broken costs itself alone."""
+"""Every format gives the same images; what is broken costs itself alone."""
 
 import gzip
 import json
@@ -167,7 +167,7 @@ def test_flickrs_lists_beside_the_tokens_decide_the_splits(tmp_path):
     assert {e.name: e.split for e in examples} == {
         name: split for name, (_, split) in EXPECTED.items()
     }
-    assert report.lines == {"in no split's list of pictures": [6], "no tab": [7]}
+    assert report.lines == {"in no split's list of images": [6], "no tab": [7]}
 
 
 def test_kaggles_bad_line_costs_itself_alone(tmp_path):
@@ -260,7 +260,7 @@ def test_bad_lines_are_named(tmp_path):
         "bad UTF-8": [5],
         "empty caption": [6],
         "unknown split": [7],
-        "another split than the picture had before": [8],
+        "another split than the image had before": [8],
     }
 
 

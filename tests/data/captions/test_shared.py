@@ -1,4 +1,4 @@
-"""Pictures that share a caption are noted across splits, or kept together."""
+"""Images that share a caption are noted across splits, or kept together."""
 
 from collections import defaultdict
 
@@ -29,7 +29,7 @@ def example(name, *captions, split=None):
 
 
 def frogs(folder):
-    """Forty pictures of twenty things, two of each, in a table without splits."""
+    """Forty images of twenty things, two of each, in a table without splits."""
     lines = ["image,caption"]
     for number in range(20):
         for suffix in ("", "-1"):
@@ -56,7 +56,7 @@ def test_a_caption_on_both_sides_is_noted_and_a_split_by_caption_has_none(tmp_pa
     files = frogs(tmp_path)
     corpus, report = prepare(files, tmp_path / "by-image")
     ((remark, count),) = report.notes.items()
-    assert 'data.split_by = "caption" keeps such pictures together' in remark
+    assert 'data.split_by = "caption" keeps such images together' in remark
     in_train = set(corpus.train.names)
     apart = [
         number
@@ -130,7 +130,7 @@ def test_splits_of_the_data_are_noted_without_another_to_choose(tmp_path, said):
     report = prepare(given, tmp_path / "prepared", valid_share=0, test_share=0)[1]
     ((remark, count),) = report.notes.items()
     assert ("data.split_by" in remark) == (not said)
-    # Once for each picture, and not where neither is trained on.
+    # Once for each image, and not where neither is trained on.
     assert (count, report.lines[remark]) == (1, ["b (test) and a (train)"])
 
 

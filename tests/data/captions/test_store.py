@@ -1,4 +1,4 @@
-"""Preparing captions: every good picture lands in one split, on disk, or not at all."""
+"""Preparing captions: every good image lands in one split, on disk, or not at all."""
 
 import pickle
 import subprocess
@@ -181,11 +181,11 @@ def test_pictures_are_decoded_as_everywhere_and_the_bad_ones_named(tmp_path):
     np.testing.assert_array_equal(batch["windows"][:3], windows)
     assert report.num_good == 3
     assert report.lines == {
-        "truncated or damaged picture": ["cut.jpg", "damaged.png"],
-        "not a picture": ["text.jpg"],
-        "empty picture file": ["empty.png"],
-        "picture with too many pixels": ["bomb.png"],
-        "missing picture": ["gone.jpg", "long" * 100],
+        "truncated or damaged image": ["cut.jpg", "damaged.png"],
+        "not an image": ["text.jpg"],
+        "empty image file": ["empty.png"],
+        "image with too many pixels": ["bomb.png"],
+        "missing image": ["gone.jpg", "long" * 100],
         NUL_BYTES: [2 + names.index("zero\0byte.jpg")],
     }
 
@@ -196,12 +196,12 @@ def test_a_picture_that_pillow_reads_and_tensorflow_does_not_is_skipped(tmp_path
     examples = [*pictures(4), odd]
     report = SkipReport()
     prepare(examples, tmp_path / "prepared", report=report)
-    assert report.lines == {"truncated or damaged picture": ["odd"]}
+    assert report.lines == {"truncated or damaged image": ["odd"]}
 
 
 def test_the_wrong_folder_of_pictures_says_where_it_looked(tmp_path):
     (tmp_path / "captions.csv").write_text("image,caption\na.jpg,x\n")
-    with pytest.raises(ValueError, match="The first bad picture: .*a.jpg"):
+    with pytest.raises(ValueError, match="The first bad image: .*a.jpg"):
         prepare(CaptionFiles(tmp_path / "captions.csv"), tmp_path / "prepared")
 
 

@@ -1,4 +1,4 @@
-"""Augmented pictures are those of the seed and the step, and captions stay true."""
+"""Augmented images are those of the seed and the step, and captions stay true."""
 
 import pickle
 
@@ -101,7 +101,7 @@ def test_what_comes_in_from_outside_repeats_the_edge():
 
 @pytest.mark.parametrize("options", [{}, {"flip": 1.0}, {"shift": 0.3}, {"zoom": 0.4}])
 def test_windows_move_with_their_pictures(options):
-    """Of white pictures on black, a few lines of pixels wide."""
+    """Of white images on black, a few lines of pixels wide."""
     windows = np.array([[0, 6, 16, 9], [0, 0, 16, 16], [2, 0, 4, 16]] * 10, "int32")
     images = np.zeros((30, 16, 16, 3), "uint8")
     for image, (x0, y0, x1, y1) in zip(images, windows, strict=True):

@@ -1,4 +1,4 @@
-"""Pictures are turned as their cameras say, by the same rules in Python and graphs."""
+"""Images are turned as their cameras say, by the same rules in Python and graphs."""
 
 import functools
 import itertools

@@ -1,4 +1,4 @@
-"""Files of pictures are found, opened quietly, and made PNGs of as people see them."""
+"""Files of images are found, opened quietly, and made PNGs of as people see them."""
 
 import io
 import pickle

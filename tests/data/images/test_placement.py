@@ -1,4 +1,4 @@
-"""A placement says where in the square the picture is that was decoded."""
+"""A placement says where in the square the image is that was decoded."""
 
 import numpy as np
 import pytest

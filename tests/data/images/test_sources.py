@@ -1,4 +1,4 @@
-"""Pictures of every kind become the pixels of a model; bad ones say what is wrong."""
+"""Images of every kind become the pixels of a model; bad ones say what is wrong."""
 
 import numpy as np
 import pytest
@@ -82,7 +82,7 @@ def test_bad_pictures_are_refused_with_their_reason(name, tmp_path):
         with pytest.raises(BadImage, match=message) as caught:
             function(source)
         assert caught.value.reason == reason
-        named = "a picture.jpg" if source == path else "the picture"
+        named = "a picture.jpg" if source == path else "the image"
         assert named in str(caught.value)
     if reason != sources.TRUNCATED:
         with pytest.raises(BadImage, match=message):
@@ -98,8 +98,8 @@ def test_what_only_pillow_can_read_is_refused():
 
 def test_a_missing_picture_is_named(tmp_path):
     for source, message in (
-        (tmp_path / "gone.jpg", "there is no picture .*gone.jpg"),
-        ("gone.jpg", r"there is no picture gone.jpg \(from /"),
+        (tmp_path / "gone.jpg", "there is no image .*gone.jpg"),
+        ("gone.jpg", r"there is no image gone.jpg \(from /"),
         (tmp_path, "cannot be read"),
         ("a\0b.jpg", r"'a\\x00b.jpg' cannot be read"),
     ):

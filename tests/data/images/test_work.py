@@ -1,4 +1,4 @@
-"""The work that a picture asks for is counted before it is decoded, in all places."""
+"""The work that an image asks for is counted before it is decoded, in all places."""
 
 import functools
 import io

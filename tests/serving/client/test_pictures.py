@@ -42,9 +42,9 @@ def test_images_and_arrays_are_taken_alone_and_in_lists():
 def test_what_is_no_picture_is_named_and_not_sent(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("no picture")
-    with pytest.raises(ValueError, match="notes.txt is not a picture .*expected JPEG"):
+    with pytest.raises(ValueError, match="notes.txt is not an image .*expected JPEG"):
         pictures_of([path])
-    with pytest.raises(ValueError, match="the picture is empty"):
+    with pytest.raises(ValueError, match="the image is empty"):
         pictures_of(b"")
     with pytest.raises(FileNotFoundError, match="none.png"):
         pictures_of(tmp_path / "none.png")

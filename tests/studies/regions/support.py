@@ -83,7 +83,7 @@ def blind(caption):
 
 def measured(pictures, variant, right, look=at_the_thing, words=None, names=None):
     """The `Result` of a model of whose captions so large a share is right; the rest
-    are of other pictures."""
+    are of other images."""
     rng = np.random.default_rng(3)
     captions, forced = [], []
     for i, (texts, truth) in enumerate(

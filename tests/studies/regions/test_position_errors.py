@@ -77,7 +77,7 @@ def test_errors_are_counted_at_each_position():
 
 
 class Parrot:
-    """Goes on with a fixed text for each picture, whatever stands before."""
+    """Goes on with a fixed text for each image, whatever stands before."""
 
     language = "en"
 

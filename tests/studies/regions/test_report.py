@@ -71,9 +71,9 @@ def test_the_scores_are_those_of_evaluation(pictures, results):
 
 def test_a_victory_is_told_with_its_size(pictures, results):
     text = against_pooled(results, pictures)
-    assert "On pictures with combinations seen in training, attention won: CIDE" in text
-    assert "On pictures with combinations held out, attention won" in text
-    assert "of the pooled vector, told once (+" in text
+    assert "On images with combinations seen in training, attention won: CIDE" in text
+    assert "On images with combinations held out, attention won" in text
+    assert "of the pooled vector, pre-inject (+" in text
 
 
 def test_a_defeat_is_told_as_plainly(pictures, results):
@@ -103,10 +103,10 @@ def test_looks_are_told_beside_chance(pictures, results):
 def test_the_reason_of_wrong_words_is_told(pictures):
     many = measured(pictures, SOFT, 0.3)
     text = why_the_wrong_word([many])
-    assert "Mostly it looked at the right thing and took it for something els" in text
+    assert "Mostly it attended to the right thing and took it for something" in text
     assert "0 (0.0 %) had been said before" in text
     past = measured(pictures, SOFT, 0.3, look=lambda *_: [[0, 0, 2, 2]])
-    assert "Mostly it looked past all things" in why_the_wrong_word([past])
+    assert "Mostly it attended to none of the things" in why_the_wrong_word([past])
     few = measured(pictures, SOFT, 0.97)
     assert "named what is not there is too rare to say why" in why_the_wrong_word([few])
     none = measured(pictures, SOFT, 1.1)
