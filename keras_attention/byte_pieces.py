@@ -5,7 +5,7 @@ A character without a piece of its own becomes the bytes of its UTF-8, as `<0xE7
 and in JSON. Bytes that make no whole character stay as they are.
 
 Attention to a character is the sum over its bytes, attention from it the mean over its
-own, as of words and their pieces
+own, as of words and their subwords
 ([Clark et al., 2019](https://arxiv.org/abs/1906.04341), section 4.1).
 """
 

@@ -43,7 +43,7 @@ def bottleneck(
         False, "--resume", help="Go on with a study that was stopped, or draw it anew."
     ),
 ):
-    """Why attention: scores by source length, with it and without, at equal budgets."""
+    """The bottleneck: quality by source length, with attention and without."""
     from keras_attention.training.recipe import load_recipe
 
     recipes = recipes or DEFAULT_RECIPES
@@ -84,7 +84,7 @@ def regions(
         False, "--resume", help="Go on with a study that was stopped, or draw it anew."
     ),
 ):
-    """Look where you speak: captions with attention to regions, and from one vector."""
+    """Visual grounding: captions with attention to regions, and from one vector."""
     from keras_attention.training.recipe import load_recipe
 
     steps_change = [] if steps is None else [f"training.max_steps={steps}"]
@@ -107,5 +107,5 @@ def _boundaries(text):
     except ValueError:
         raise ValueError(
             "--buckets takes a data set and the last length of each bucket but the "
-            f"last, as bible-en-es=15,25,35; got {text!r}"
+            f"last, as bible-en-es=15,25,35; received {text!r}"
         ) from None

@@ -1,7 +1,7 @@
 """Words that a vocabulary lacks: which they are, and how they come into a text.
 
 A model that writes `<unk>` looks somewhere in the source as it does. The word that it
-looks at most stands for it (Luong et al., 2015, section 5; Jean et al., 2015):
+attends to most stands for it (Luong et al., 2015, section 5; Jean et al., 2015):
 
     ▁Öffnen ▁ <unk> .   looking at   ▁Open ▁ <unk> ▁ now      →   Öffnen 狐狸.
 
@@ -80,7 +80,7 @@ def attended_copies(ids, attention_scores, source):
         source: `SourceWords`.
 
     Returns:
-        dict of a position in `ids` to the word that it looks at most, "" where the
+        dict of a position in `ids` to the word that it attends to most, "" where the
         source has none.
     """
     positions = [position for position, i in enumerate(ids) if i == UNKNOWN_ID]

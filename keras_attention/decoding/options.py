@@ -103,7 +103,7 @@ class DecodingOptions:
 
     unknown: str = "forbid"
     """Words that the vocabulary lacks: "forbid" has a model say others, "allow" writes
-    ` ⁇ `, "copy" writes the source word that the model looks at most."""
+    ` ⁇ `, "copy" writes the source word that the model attends to most."""
 
     def __post_init__(self):
         for name in (*NUMBERS, "unknown"):
@@ -154,7 +154,7 @@ class DecodingOptions:
         """
         if not isinstance(table, dict):
             raise ValueError(
-                f"[{where}] must be a table of keys and values; got {table!r:.60}"
+                f"[{where}] must be a table of keys and values; received {table!r:.60}"
             )
         try:
             return cls().replace(**table)

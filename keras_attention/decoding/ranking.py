@@ -71,6 +71,6 @@ def coverage_score(coverage, source_mask, beta):
         source_mask: bool `(B, S)`.
         beta: float.
     """
-    # A position never looked at costs β log 1e-6 rather than everything.
+    # A position never attended to costs β log 1e-6 rather than everything.
     received = ops.log(ops.clip(coverage, 1e-6, 1.0))
     return beta * ops.sum(ops.where(source_mask[:, None], received, 0.0), axis=-1)

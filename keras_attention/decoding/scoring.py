@@ -1,4 +1,4 @@
-"""Forced decoding: how probable a model finds a given output, and where it looks."""
+"""Forced decoding: how probable a model finds a given output, and its attention."""
 
 import functools
 

@@ -32,7 +32,7 @@ class AttentionMeasures:
     entropy: float
     """Mean over target tokens, in nats: `exp` of it is how many places they look at."""
     uncovered: float
-    """The share of source tokens that were looked at less than `threshold` in all."""
+    """The share of source tokens that were attended to less than `threshold` in all."""
     coverage_deviation: float
     """Mean over source tokens of |1 - coverage|."""
     threshold: float
@@ -74,7 +74,7 @@ def measure_attention(
     """Measures attention between sentences and given translations of them.
 
     Each target word is linked to the source word that it attends to most: attention
-    to a word is summed over its pieces, attention from a word is the mean over its
+    to a word is summed over its subwords, attention from a word is the mean over its
     own.
 
     Args:
@@ -130,7 +130,7 @@ def measure_attention(
 
 
 def without_attention(model: Any) -> ValueError:
-    """What is wrong with asking `model` where it looks."""
+    """What is wrong with asking `model` where it attends."""
     return ValueError(
         f"a {type(model).__name__} with attention=None has no attention to measure or "
         "to draw: it knows the source by one vector alone. Train one with attention"

@@ -35,7 +35,7 @@ def entropy(attention_scores: ArrayLike) -> NDArray:
 
     Returns:
         float `(..., T)`, in nats: 0 for a look at one position, `ln S` for one at all
-        alike. `exp` of it is the number of positions looked at.
+        alike. `exp` of it is the number of positions attended to.
 
     Example:
 
@@ -48,7 +48,7 @@ def entropy(attention_scores: ArrayLike) -> NDArray:
 
 
 def coverage(attention_scores: ArrayLike) -> NDArray:
-    """How much each source position was looked at in all, `c_s = Σ_t a_ts`.
+    """How much each source position was attended to in all, `c_s = Σ_t a_ts`.
 
     Near 0 a word was left out; far above 1 it may be said again and again
     ([Tu et al., 2016](https://arxiv.org/abs/1601.04811), section 3).

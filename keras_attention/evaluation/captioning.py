@@ -1,4 +1,4 @@
-"""How good a captioner is: words, things, relations, and where it looks."""
+"""How good a captioner is: words, things, relations, and attention."""
 
 from keras_attention.data.splits import sample
 from keras_attention.evaluation.captions import score_captions

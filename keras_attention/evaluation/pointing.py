@@ -17,7 +17,7 @@ class NameAttention(NamedTuple):
     inside: float
     """Share of attention inside of the thing's boxes."""
     hit: bool
-    """Whether the centre of the cell looked at most lies inside; of what is image in
+    """Whether the centre of the most attended cell lies inside; of what is image in
     it, where the image does not fill its square."""
     area: float
     """Share of the image's cells that the boxes cover: `inside` by chance."""
@@ -117,7 +117,7 @@ def caption_looks(caption, truth, mentions, image_size):
     """
     if caption.attention is None:
         raise ValueError(
-            "measuring where a caption looks takes its attention; received one "
+            "measuring where a caption attends takes its attention; received one "
             "without: ask for return_attention=True, of a model that attends"
         )
     looks: list[NameAttention | None] = []

@@ -74,7 +74,7 @@ def source_words(text, tokens, starts, ends):
 
 
 def attended_copies(attention_scores, source):
-    """The word that each step looks at most: string `(B, n, T)`.
+    """The word that each step attends to most: string `(B, n, T)`.
 
     Args:
         attention_scores: float `(B, n, T, S)`.

@@ -115,7 +115,7 @@ def served_translator(translator, options):
             one = options.replace(n_best=1)
             source_ids, is_empty, hypotheses, texts = self.run(text, one, True)
             token_ids, scores = best_with_attention(hypotheses)
-            # Of an empty text nothing is said, and nothing looked at.
+            # Of an empty text nothing is said, and nothing attended to.
             source_ids = tf.where(is_empty[:, None], PAD_ID, source_ids)
             token_ids = tf.where(is_empty[:, None], PAD_ID, token_ids)
             return {

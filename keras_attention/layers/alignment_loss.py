@@ -1,4 +1,4 @@
-"""The loss that shows attention where people, or aligners, would look."""
+"""The loss that shows attention what people, or aligners, would attend to."""
 
 from keras import ops
 

@@ -116,7 +116,7 @@ class MultiHeadAttention(KeepsQuantization, keras.layers.Layer):
         )
         if mask is None:
             return heads
-        # Kernels spread a fully masked row evenly; here it looks at nothing.
+        # Kernels spread a fully masked row evenly; here it attends to nothing.
         some = ops.any(mask, axis=-1)  # (B, 1, T)
         some = ops.transpose(some, (0, 2, 1))[..., None]
         return heads * ops.cast(some, heads.dtype)

@@ -20,7 +20,7 @@ from keras_attention.layers.masking import (
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class MultiHeadSelfAttention(MultiHeadAttention):
-    """Each position of a sequence looks at the others (or at the earlier ones).
+    """Each position of a sequence attends to the others (or at the earlier ones).
 
     Shapes: `B` batch, `T` positions, `H` heads.
 
@@ -37,7 +37,7 @@ class MultiHeadSelfAttention(MultiHeadAttention):
 
     Call arguments:
         value: float `(B, T, dim)`.
-        value_mask: bool `(B, T)`. False at padding, which nobody looks at.
+        value_mask: bool `(B, T)`. False at padding, which nothing attends to.
         mask: the same, filled in by Keras where `value` carries a mask.
         attention_mask: bool `(B, T, T)` or `(T, T)`. True where row may see column.
         use_causal_mask: bool. Hide from each position those after it.
@@ -154,7 +154,7 @@ class MultiHeadSelfAttention(MultiHeadAttention):
 
 @keras.saving.register_keras_serializable(package="keras_attention")
 class MultiHeadCrossAttention(MultiHeadAttention):
-    """Each position of one sequence looks at all positions of another.
+    """Each position of one sequence attends to all positions of another.
 
     Shapes: `B` batch, `T` target steps, `S` source positions, `H` heads.
 

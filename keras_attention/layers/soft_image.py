@@ -150,7 +150,7 @@ def as_grid(attention_scores, height=None, width=None):
 
 
 def doubly_stochastic_penalty(attention_scores, target_mask=None, value_mask=None):
-    """How unevenly a caption has looked at its image: Σ_i (1 − Σ_t α_ti)².
+    """How unevenly a caption has attended to its image: Σ_i (1 − Σ_t α_ti)².
 
     To be multiplied by λ and added to the loss.
 

@@ -50,7 +50,7 @@ class EncoderDecoder(KeepsQuantization, TokenWeighted):
             much label `t` belongs to each source position. For training only, and
             no part of the configuration.
         doubly_stochastic: float, λ. Weight of the loss that wants each source
-            position looked at as much as all others, over a whole target. As above.
+            position attended to as much as all others, over a whole target. As above.
         attends: bool. Whether there is attention; scores are all zero where not.
     """
 

@@ -32,7 +32,7 @@ class DropoutMasks(NamedTuple):
 
 
 class BlindDecoder(keras.layers.Layer):
-    """Knows of the source what its initial state holds, and never looks at it.
+    """Knows of the source what its initial state holds, and never attends to it.
 
         h = RNN(token, h)          logits = W_o readout([h; token])
 
@@ -179,7 +179,7 @@ class BlindDecoder(keras.layers.Layer):
 
 
 class BahdanauDecoder(BlindDecoder):
-    """Looks, then moves: the state before says where to look.
+    """Attends, then moves: the state before is the query.
 
         c = attention(h, source)    h = RNN([token; c], h)
         logits = W_o readout([h; token; c])

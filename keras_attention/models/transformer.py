@@ -150,7 +150,7 @@ class Transformer(TransformerWriter):
         return self.encoder_norm(features), mask
 
     def encoder_attention_scores(self, source_ids):
-        """Where each source token looks within its own sentence.
+        """What each source token attends to in its own sentence.
 
         Args:
             source_ids: int `(B, S)`.

@@ -64,7 +64,7 @@ class TransformerCaptioner(TransformerWriter):
         inputs: dict of `images`, `(B, image_size, image_size, 3)` from 0 to 255, or
             `features`, `(B, N, N, D)`; `target_ids`, int `(B, T)`; and where images
             do not fill their squares `windows`, `(B, 4)`, see `region_mask`: nobody
-            looks at cells without image.
+            attends to cells without image.
         return_attention_scores: bool.
 
     Returns:

@@ -1,6 +1,6 @@
 """One panel a word: the image, lit where attention was when the word was said.
 
-The panels are those of figures 2 and 3 of Xu et al. (2015); what is not looked at is
+The panels are those of figures 2 and 3 of Xu et al. (2015); what is not attended to is
 dark here and keeps some of its colour, so that it can be told what it is.
 """
 
@@ -60,14 +60,14 @@ def plot_caption(
     join_words=True,
     path=None,
 ):
-    """Draws where each word of a caption was looked up.
+    """Draws what each word of a caption attended to.
 
-    Below each panel stands the weight of the cell that was looked at most; below all,
+    Below each panel stands the weight of the cell with the most attention; below all,
     what that and the boxes mean. Photographs get larger panels than small images.
 
     Args:
         picture: uint8 `(H, W, 3)`.
-        tokens: `T` str, pieces of SentencePiece or words; a last "</s>" is left out.
+        tokens: `T` str, subwords or words; a last "</s>" is left out.
         attention: float `(T, N, N)`, over the square that the model sees.
         window: `(x0, y0, x1, y1)`: where the image lies in that square, whose sides
             are from 0 to 1. The whole of it by default.
@@ -75,7 +75,7 @@ def plot_caption(
             the thing that it names; or None. Drawn green where the peak of attention is
             inside of one, else red.
         title: str, optional.
-        join_words: bool. Whether the pieces of a word share a panel; see `words_of`.
+        join_words: bool. Whether the subwords of a word share a panel; see `words_of`.
         path: str or path, optional. Where to save the figure.
 
     Returns:
@@ -164,11 +164,10 @@ def plot_caption(
 def words_of(tokens, maps, boxes=None, join_words=True):
     """`(word, map, boxes)` of each panel; a last END is no word.
 
-    Pieces that begin no word belong to the one before, signs of Chinese and other
-    scripts without spaces excepted, which are left in their pieces. The bytes of a
-    character are one piece. A word's map is the
-    mean of its pieces', save of those that are no more than marks: the stop after a
-    word was not looked up where the word was.
+    Subwords that begin no word belong to the one before, signs of Chinese and other
+    scripts without spaces excepted, which are left in their subwords. The bytes of a
+    character are one. A word's map is the mean of its subwords', save of those that are
+    no more than marks: the stop after a word did not attend where the word did.
     """
     if tokens and tokens[-1] == END:
         tokens, maps = tokens[:-1], maps[:-1]
@@ -207,7 +206,7 @@ def _in_characters(tokens, maps, boxes):
 
 
 def _continues(token, before):
-    """Whether a piece belongs to the word of the piece before."""
+    """Whether a subword belongs to the word of the one before."""
     if token.startswith(WORD_START):
         return False
     return before == WORD_START or not _UNSPACED.match(token)

@@ -56,7 +56,7 @@ class Saying(NamedTuple):
 
 
 def plot_gallery(sayings, *, columns=3, path=None):
-    """Draws captions with a wrong word, and where was looked when it was said.
+    """Draws captions with a wrong word, and where attention was when it was said.
 
     The wrong word is red. Boxes are yellow where the peak of attention is inside of
     them, else grey.

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-DIMMEST = 0.42  # of what is not looked at: dark, and still to be seen
+DIMMEST = 0.42  # of what is not attended to: dark, and still to be seen
 PALEST = 0.25  # of its colours: things as bright as what is behind them are seen too
 LUMA = np.array([0.299, 0.587, 0.114], "float32")
 SIDE = 192  # pixels of a panel's longer side: enough on paper, small on disk
@@ -21,7 +21,7 @@ def smooth_map(attention, size, window=(0.0, 0.0, 1.0, 1.0)):
         size: `(width, height)` of the image.
         window: `(x0, y0, x1, y1)`: where the image lies in the square, whose sides
             are from 0 to 1. It may go beyond the square, where it was cropped; there,
-            nothing is looked at.
+            nothing is attended to.
 
     Returns:
         float32 `(height, width)`.
@@ -55,7 +55,7 @@ def _spline(cells, pixels, start, end, window=None):
 
 
 def overlay(picture, attention, window=(0.0, 0.0, 1.0, 1.0), side=SIDE):
-    """The image where it was looked at, dark and pale elsewhere.
+    """The image where attention was, dark and pale elsewhere.
 
     Args:
         picture: uint8 `(H, W, 3)`.
@@ -84,7 +84,7 @@ def fit_panel(picture, side=SIDE):
 
 
 def peak_place(attention, window=(0.0, 0.0, 1.0, 1.0)):
-    """The centre of the cell looked at most, `(x, y)` from 0 to 1 in the square; where
+    """The centre of the most attended cell, `(x, y)` from 0 to 1 in the square; where
     the image does not fill that, of what is image in the cell."""
     attention = np.asarray(attention)
     row, column = np.unravel_index(attention.argmax(), attention.shape)

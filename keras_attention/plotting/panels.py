@@ -51,7 +51,7 @@ def legend(inside, right, wrong):
     Returns:
         list of `(text, color)`; the first letter of the text has the colour.
     """
-    lines = [("% of attention in the region that is looked at most", None)]
+    lines = [("% of attention in the most attended region", None)]
     if True in inside:
         lines.append(("□ what is named, with that region inside", right))
     if False in inside:

@@ -70,7 +70,9 @@ def buckets_between(lengths, boundaries):
     """
     boundaries = list(boundaries)
     if boundaries != sorted(set(boundaries)) or min(boundaries, default=1) < 1:
-        raise ValueError(f"boundaries of buckets must rise from 1; got {boundaries}")
+        raise ValueError(
+            f"boundaries of buckets must rise from 1; received {boundaries}"
+        )
     longest = max(lengths)
     ends = [0, *(b for b in boundaries if b < longest), longest]
     buckets = [(low + 1, high) for low, high in zip(ends, ends[1:], strict=False)]

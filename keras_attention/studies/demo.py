@@ -56,7 +56,7 @@ def _run(folder, minutes, console):
         console.print(f"  en  {translation.source}")
         console.print(f"  de  {translation.text}")
 
-    say("Where it looks")
+    say("Visualising its attention")
     picture = folder / "attention.png"
     _draw(translations[0], picture)
     console.print(f"heat map of the first sentence: {picture}")
@@ -65,7 +65,7 @@ def _run(folder, minutes, console):
     version = _export(translator, folder / "saved_models")
     console.print(f"{version}")
 
-    say("Serving it on free ports, and asking over REST and gRPC")
+    say("Serving it on free ports, and sending requests over REST and gRPC")
     answers = _serve_and_ask(version.parent, console)
     _compare(translations, answers, console)
 
@@ -207,7 +207,7 @@ def _farewell(folder, console):
     if shutil.which(command) is None and Path(sys.argv[0]).name == command:
         command = sys.argv[0]
     console.print(
-        f"""  {folder / "attention.png"}    open it: each row is a German piece
+        f"""  {folder / "attention.png"}    open it: each row is a German subword
   {bundle}    the model; README.md in it is its card
   {folder / "run" / "history.csv"}    scores as training went
   {folder / "run" / "logs"}    for tensorboard --logdir

@@ -13,7 +13,7 @@ def made_by(results, command=""):
     Returns:
         str.
     """
-    lines = ["## What made it\n"]
+    lines = ["## Provenance\n"]
     if command:
         lines += [f"    {command}\n"]
     lines += ["Each model can be made alone:\n"]

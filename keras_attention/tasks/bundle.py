@@ -229,7 +229,7 @@ def _check_vocabularies(sizes, tokenizers):
         if type(size) is int and not fits(size, tokenizer.vocabulary_size):
             raise ValueError(
                 f"model.config.{name} is {size}, and the tokenizer has "
-                f"{tokenizer.vocabulary_size} pieces: is one of another bundle?"
+                f"{tokenizer.vocabulary_size} tokens: is one of another bundle?"
             )
 
 

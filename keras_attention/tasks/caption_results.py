@@ -20,11 +20,11 @@ class CaptionHypothesis:
     log_prob: float
     """Natural logarithm of the probability that the model gives it."""
     tokens: list
-    """Pieces, "</s>" included: the first axis of `attention`."""
+    """Tokens (subwords), "</s>" included: the first axis of `attention`."""
     spans: list
-    """`(begin, end)` of each piece in `text`; "</s>" is empty, at its end."""
+    """`(begin, end)` of each token in `text`; "</s>" is empty, at its end."""
     attention: np.ndarray | None = None
-    """`(tokens, N, N)`: where on the image each piece was looked up, row by row from
+    """`(tokens, N, N)`: what each token attended to in the image, row by row from
     the top. None if not asked for, or if the model has none."""
 
     def in_characters(self):
@@ -66,7 +66,7 @@ class Caption(BestFirst):
     """Best first; as many as `n_best` asked for and the search found."""
     window: tuple | None = None
     """`(x0, y0, x1, y1)`, in pixels: where the image lies in the square that the
-    model sees; None for all over it. Elsewhere nothing is looked at."""
+    model sees; None for all over it. Elsewhere nothing is attended to."""
 
     @property
     def spans(self):

@@ -144,7 +144,7 @@ class Captioner(Task):
             inputs: dict of arrays: `images`, uint8 `(n, image_size, image_size, 3)`,
                 or `features`, `(n, N, N, D)`; and where images do not fill their
                 squares, `windows`, int `(n, 4)`, the edges `(x0, y0, x1, y1)` of each
-                in pixels. Cells without image are not looked at.
+                in pixels. Cells without image are not attended to.
             names: list of str, optional; numbers by default.
             others: as of `caption`.
 

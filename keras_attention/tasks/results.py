@@ -29,11 +29,11 @@ class Hypothesis:
     log_prob: float
     """Natural logarithm of the probability that the model gives it."""
     tokens: list
-    """Pieces, "</s>" included: the rows of `attention`."""
+    """Tokens (subwords), "</s>" included: the rows of `attention`."""
     attention: np.ndarray | None = None
     """`(tokens, source tokens)`; None if not asked for, or if the model has none."""
     alignment: set | None = None
-    """The source word at which each word looks most: `(source word, word)`, counted
+    """The source word that each word attends to most: `(source word, word)`, counted
     from 0 as `str.split` cuts both texts. None as `attention`."""
 
     def in_characters(self, source_starts):
@@ -92,7 +92,7 @@ class Translation(BestFirst):
 
     source: str
     source_tokens: list
-    """Pieces, "</s>" included: the columns of every `attention`."""
+    """Tokens (subwords), "</s>" included: the columns of every `attention`."""
     hypotheses: list
     """Best first; as many as `n_best` asked for and the search found."""
     truncated: bool = False

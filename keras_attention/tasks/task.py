@@ -99,6 +99,6 @@ class Task:
             )
         if not self.model.attends:
             raise ValueError(
-                'unknown="copy" takes the word that a model looks at, and this '
+                'unknown="copy" takes the word that a model attends to, and this '
                 f"{type(self.model).__name__} has no attention: {others}"
             )

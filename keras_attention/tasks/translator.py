@@ -212,14 +212,14 @@ class Translator(Task):
         return results
 
     def self_attention(self, text):
-        """Where each source token looks within its own sentence (encoder).
+        """What each source token attends to in its own sentence (encoder).
 
         Args:
             text: str.
 
         Returns:
-            `(tokens, attention_scores)`, the `S` source pieces, "</s>" included, and
-            float `(layers, heads, S, S)`, rows looking at columns.
+            `(tokens, attention_scores)`, the `S` source tokens, "</s>" included, and
+            float `(layers, heads, S, S)`, rows attending to columns.
 
         Raises:
             ValueError: if the model has no self attention, or the text is empty.

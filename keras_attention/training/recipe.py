@@ -293,7 +293,8 @@ def _apply(tables, override):
     place, equals, text = override.partition("=")
     if not equals or not place.strip():
         raise ValueError(
-            f"--set takes table.key=value, as training.max_steps=100; got {override!r}"
+            "--set takes table.key=value, as training.max_steps=100; received "
+            f"{override!r}"
         )
     try:
         value = tomllib.loads(f"value = {text}")["value"]

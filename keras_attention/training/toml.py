@@ -30,7 +30,9 @@ def from_table(config_class, table, where):
 def checked_table(table, where):
     """The table as it is; ValueError if TOML holds something else in its place."""
     if not isinstance(table, dict):
-        raise ValueError(f"[{where}] must be a table of keys and values; got {table!r}")
+        raise ValueError(
+            f"[{where}] must be a table of keys and values; received {table!r}"
+        )
     return table
 
 

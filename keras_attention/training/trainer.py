@@ -157,7 +157,7 @@ class Trainer:
         """Refuses what only attention can do, where there is none."""
         if self.recipe.decoding.unknown == "copy":
             raise ValueError(
-                "decoding.unknown copies the source word that is looked at, and this "
+                "decoding.unknown copies the source word with the most attention; this "
                 'model has no attention: take another model.attention than "none", or '
                 'set decoding.unknown to "forbid"'
             )

@@ -106,7 +106,7 @@ def written(figure):
 
 
 HIT, MISS = [(0, 0, 15, 10)], [(20, 20, 60, 40)]
-PERCENT = "% of attention in the region that is looked at most"
+PERCENT = "% of attention in the most attended region"
 INSIDE, OUTSIDE = (
     ["□", f" what is named, with that region {where}"]
     for where in ("inside", "outside")

@@ -115,8 +115,11 @@ def test_the_last_set_wins(path):
         ("decoding.n_best=9", "n_best=9 hypotheses cannot come out of beam=4"),
         ("name=a b", "name must be a folder name without spaces or slashes"),
         ("name=..", "name must be a folder name"),
-        ("model=small", r"\[model\] must be a table of keys and values; got 'small'"),
-        ("training=5", r"\[training\] must be a table of keys and values; got 5"),
+        (
+            "model=small",
+            r"\[model\] must be a table of keys and values; received 'small'",
+        ),
+        ("training=5", r"\[training\] must be a table of keys and values; received 5"),
         ("name.x=1", r"--set name.x=1: name is not a table"),
         (
             "training.seed",

@@ -52,7 +52,7 @@ def test_words_that_toml_reads_as_bool_stay_words():
         ({"heat": "hot"}, r"oven.heat must be of type float; received 'hot'"),
         ({"light": 1}, r"oven.light must be of type bool; received 1 \(int\)"),
         ({"name": ["a"]}, r"oven.name must be of type str; received \['a'\]"),
-        ("hot", r"\[oven\] must be a table of keys and values; got 'hot'"),
+        ("hot", r"\[oven\] must be a table of keys and values; received 'hot'"),
     ],
 )
 def test_what_is_wrong_is_said_with_what_would_be_right(table, message):

@@ -65,8 +65,8 @@ class FeatureStore:
         meta = _read_meta(Path(folder))
         if meta is None:
             raise ValueError(
-                f"expected features in {Path(folder).absolute()}; found no "
-                f"{FEATURES_META}: compute them first"
+                f"expected features in {Path(folder).absolute()}; received a "
+                f"folder without {FEATURES_META}: compute them first"
             )
         with opening(Path(folder), FEATURES_META):
             count, done, size = meta["shape"][0], meta["done"], _size(meta["shape"])

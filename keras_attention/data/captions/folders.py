@@ -104,15 +104,15 @@ def caption_file(folder):
         files = _matching(place, pattern)
         if len(files) > 1:
             raise ValueError(
-                f"expected one file of captions in {place}; found "
+                f"expected one file of captions in {place}; received "
                 f"{', '.join(file.name for file in files)}: give the path of one"
             )
         if files:
             return files[0]
     raise ValueError(
         f"expected a file of captions in {folder}, called {', '.join(CAPTION_FILES)}; "
-        f"or a folder {', '.join(CAPTION_FOLDERS)} that has one; found none of them: "
-        "give the path of the file"
+        f"or a folder {', '.join(CAPTION_FOLDERS)} that has one; received none of "
+        "them: give the path of the file"
     )
 
 

@@ -224,7 +224,7 @@ class _TextFiles:
             raise ValueError(f"{path} is damaged: {error}") from None
         if len(texts) != self.count:
             raise ValueError(
-                f"{path} is damaged: expected {self.count:,} lines, found "
+                f"{path} is damaged: expected {self.count:,} lines; received "
                 f"{len(texts):,}: prepare the corpus again"
             )
         return texts
@@ -245,7 +245,7 @@ def read_meta(folder, format, writer):
         meta = read_json(folder / META)
     except (FileNotFoundError, NotADirectoryError):
         raise ValueError(
-            f"expected a prepared corpus in {folder}; found no {META}: "
+            f"expected a prepared corpus in {folder}; received none, it has no {META}: "
             f"write one with {writer}"
         ) from None
     if meta.get("format") != format:

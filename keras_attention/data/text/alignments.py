@@ -194,7 +194,7 @@ def word_attention(attention_scores, source_words, target_words):
     if scores.ndim != 2 or scores.shape[0] < lengths[0] or scores.shape[1] < lengths[1]:
         raise ValueError(
             "expected attention scores (T, S) of one sentence pair with at least "
-            f"{lengths} pieces; received the shape {scores.shape}"
+            f"{lengths} tokens; received the shape {scores.shape}"
         )
     source, target = _membership(source_words), _membership(target_words)
     source = source / np.maximum(source.sum(axis=0), 1)  # Words share a piece evenly.
@@ -232,7 +232,7 @@ def attended_words(attention_scores, source_words, target_words):
 
 
 def hard_alignment(attention_scores):
-    """Where each target step looks most.
+    """What each target step attends to most.
 
     Args:
         attention_scores: float `(T, S)`, without the steps and positions that are not

@@ -124,7 +124,8 @@ def _bucket(score):
 
 def report_text(results, command=""):
     """The report, in Markdown."""
-    parts = ["# Why attention\n", ASKED, "![Scores by source length](bottleneck.png)\n"]
+    parts = ["# Bottleneck: quality by source length\n", ASKED]
+    parts += ["![Scores by source length](bottleneck.png)\n"]
     for dataset, found in results.items():
         parts += [f"## {dataset}\n", verdict(dataset, found) + "\n"]
         parts += [_models(found), _buckets(found)]

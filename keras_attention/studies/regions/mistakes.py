@@ -1,4 +1,4 @@
-"""Why was the wrong word said? What stood where attention was when it was said.
+"""Error analysis: what stood where attention was when the wrong word was said.
 
 A name is wrong if no thing of that name is in the image, or if it has been said
 before: of several things of one kind a caption says how many. While it was said,
@@ -147,7 +147,7 @@ class MistakeCounts(NamedTuple):
     chances: dict[str, float]
     """For each the share that random peaks would have."""
     pairs: list[tuple[tuple[str, str], int]]
-    """What was said, what unnamed thing was looked at, how often; often ones first."""
+    """What was said, what unnamed thing was attended to, how often; often first."""
 
     def share(self, place):
         """Of the wrong names."""

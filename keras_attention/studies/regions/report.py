@@ -114,18 +114,18 @@ def verdicts(results, pictures):
 
 def report_text(results, pictures, command="", gallery=False):
     """The report, in Markdown."""
-    parts = ["# Look where you speak\n", ASKED]
-    parts += ["## A pooled vector against attention\n"]
+    parts = ["# Visual grounding of captions\n", ASKED]
+    parts += ["## Results: attention against a pooled vector\n"]
     parts += [against_pooled(results, pictures) + "\n"]
     parts += [by_number_of_things(results, pictures) + "\n"]
     parts += ["![Scores by number of things](regions.png)\n"]
     parts += [models_table(results), score_tables(results, pictures)]
-    parts += ["## Where it looks\n", LOOKED, where_it_looks(results) + "\n"]
+    parts += ["## Where the model attends\n", LOOKED, where_it_looks(results) + "\n"]
     parts += ["![Attention inside of boxes](looks.png)\n", looks_table(results)]
-    parts += ["## Why was the wrong word said?\n", WRONG]
+    parts += ["## Error analysis: why the wrong word\n", WRONG]
     parts += [why_the_wrong_word(results) + "\n"]
     if gallery:
-        parts += ["![Wrong words and where was looked](gallery.png)\n", SHOWN]
+        parts += ["![Wrong words and where attention was](gallery.png)\n", SHOWN]
     parts += [places_table(results), pairs_text(results)]
     parts += ["## Errors by position\n", POSITIONS, how_errors_grow(results) + "\n"]
     parts += ["![Errors by position](positions.png)\n"]

@@ -1,4 +1,4 @@
-"""Look where you speak: captions from a pooled vector, and from attention to regions.
+"""Visual grounding: captions from a pooled vector, and from attention to regions.
 
 One vector has the same size for one thing and for four; attention looks at each while
 it is named. The study shows what that brings, as Xu et al. (2015) found against
@@ -8,7 +8,7 @@ Vinyals et al. (2015), and what can be seen of it.
          regions.png      scores by the number of things in the image
          looks.png        attention inside the box of what is being said
          positions.png    errors by position in the caption
-         gallery.png      wrong words, and where was looked when they were said
+         gallery.png      wrong words, and where attention was when they were said
          regions.csv      all numbers
          report.md        what was asked, what came out, what made it
 """

@@ -118,7 +118,7 @@ def test_a_folder_is_searched_for_usual_names(tmp_path):
     write(tmp_path, {"captions.csv": FILES["captions.csv"], "notes.txt": "hello"})
     assert [example.name for example in read(tmp_path)[0]] == list(EXPECTED)
     (tmp_path / "captions.csv").unlink()
-    with pytest.raises(ValueError, match=r"found none of them: give the path"):
+    with pytest.raises(ValueError, match=r"received none of them: give the path"):
         read(tmp_path)
 
 

@@ -129,7 +129,7 @@ def test_attention_to_a_word_is_a_sum_and_from_a_word_a_mean():
     to_words = np.stack([scores[:, :2].sum(1), scores[:, 2], scores[:, 3]], axis=1)
     expected = [to_words[0], (to_words[1] + to_words[2]) / 2]
     np.testing.assert_allclose(found, expected)
-    with pytest.raises(ValueError, match=r"at least \(3, 4\) pieces.*\(2, 5\)"):
+    with pytest.raises(ValueError, match=r"at least \(3, 4\) tokens.*\(2, 5\)"):
         word_attention(scores[:2], source, target)
 
 

@@ -88,7 +88,10 @@ def test_mistakes_are_found_before_anything_is_trained(
     [
         (["--recipe", "reverse-bahdanua"], "did you mean 'reverse-bahdanau'"),
         (["--set", "training.max_step=1"], "did you mean 'max_steps'"),
-        (["--buckets", "reverse=5,x"], "as bible-en-es=15,25,35; got 'reverse=5,x'"),
+        (
+            ["--buckets", "reverse=5,x"],
+            "as bible-en-es=15,25,35; received 'reverse=5,x'",
+        ),
     ],
 )
 def test_the_command_line_is_checked_first(argv, message, tmp_path, capsys):
