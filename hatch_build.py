@@ -57,10 +57,10 @@ def with_whole_links(text, repository, tag):
     """Markdown whose links from file to file lead to the repository, or are gone."""
 
     def whole(match):
-        picture, words, target = match.groups()
+        image, words, target = match.groups()
         if not repository:
             return words
-        kind = "raw" if picture else "blob"
-        return f"{picture}[{words}]({repository}/{kind}/{tag}/{target})"
+        kind = "raw" if image else "blob"
+        return f"{image}[{words}]({repository}/{kind}/{tag}/{target})"
 
     return RELATIVE_LINK.sub(whole, text)

@@ -39,7 +39,7 @@ Written by `make docs` from the recipes and their definition. How to use them is
 """
 
 KEYS = """
-## Reference of keys
+## Key reference
 
 Each can be given in the file or by `--set TABLE.KEY=VALUE`. Outside of the tables a
 recipe may have a `name`, which names the run's folder and the exported model.

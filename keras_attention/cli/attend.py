@@ -6,10 +6,10 @@ from pathlib import Path
 import typer
 
 from keras_attention.cli import bundles
-from keras_attention.cli.pictures import (
-    read_picture,
+from keras_attention.cli.images import (
+    read_inputs,
     square_in,
-    whole_picture,
+    whole_image,
     window_of,
 )
 
@@ -63,7 +63,7 @@ def attend(
                 "--encoder shows how words attend to each other; of an image, which "
                 "has none, leave it out"
             )
-        found = _picture(task, source, target, options, output)
+        found = _image(task, source, target, options, output)
     elif encoder is not None:
         found = _encoder(task, source, encoder, output)
     else:
@@ -130,13 +130,13 @@ def _encoder(translator, text, layer, output):
     }
 
 
-def _picture(captioner, image, target, options, output):
+def _image(captioner, image, target, options, output):
     from keras_attention.evaluation.attention import coverage, entropy
     from keras_attention.plotting.captions import plot_caption
 
     _check_attends(captioner.model)
     size, fit = captioner.model.image_size, captioner.fit
-    image_bytes, inputs = read_picture(Path(image), size, fit)
+    image_bytes, inputs = read_inputs(Path(image), size, fit)
     names = [image]
     if target is not None:
         (caption,) = captioner.force_inputs(inputs, [target], names=names)
@@ -148,8 +148,8 @@ def _picture(captioner, image, target, options, output):
     attention = caption.attention  # (T, N, N)
     if output is not None:
         window = window_of(image_bytes, size, fit)
-        picture = whole_picture(image_bytes)
-        plot_caption(picture, caption.tokens, attention, window=window, path=output)
+        pixels = whole_image(image_bytes)
+        plot_caption(pixels, caption.tokens, attention, window=window, path=output)
     regions = attention.reshape(len(attention), -1)
     seen = coverage(regions).reshape(attention.shape[1:])
     return {

@@ -7,14 +7,14 @@ from pathlib import Path
 import typer
 
 from keras_attention.cli import bundles
-from keras_attention.cli.pictures import PICTURES_HELP, good_pictures, picture_sources
+from keras_attention.cli.images import IMAGES_HELP, good_images, image_sources
 
 
 def caption(
     bundle: Path = bundles.Bundle,
     images: list[str] = typer.Argument(
         None,
-        help=f"{PICTURES_HELP} Standard input by default: one image, or paths, one "
+        help=f"{IMAGES_HELP} Standard input by default: one image, or paths, one "
         "a line.",
     ),
     beam: int = bundles.Beam,
@@ -53,11 +53,11 @@ def caption(
         top_p=top_p,
         unknown=unknown,
     )
-    sources = picture_sources(images)
+    sources = image_sources(images)
     captioner = bundles.load(bundle, "captioning")
     at_once = batch_size == 1 or (not images and sys.stdin.isatty())
     num_bad = 0
-    for batch in good_pictures(captioner, sources, 1 if at_once else batch_size):
+    for batch in good_images(captioner, sources, 1 if at_once else batch_size):
         num_bad += len(batch.bad)
         captions = batch.names and captioner.caption_inputs(
             batch.inputs,

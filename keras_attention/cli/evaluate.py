@@ -77,19 +77,19 @@ def evaluate(
     options = bundles.decoding(
         beam=beam, length_penalty=length_penalty, unknown=unknown
     )
-    of_pictures = bundles.given(
+    of_images = bundles.given(
         images=images, split=split, artist=artist, count=count, results=results
     )
     if meteor:
-        of_pictures["meteor"] = True
+        of_images["meteor"] = True
     of_texts = bundles.given(target=target, alignments=alignments)
     if attention:
         of_texts["attention"] = True
     if bundles.task_of(bundle) == "captioning":
         _refuse(of_texts, "captions")
-        evaluate_captioner(bundle, corpus, options, as_json, output, **of_pictures)
+        evaluate_captioner(bundle, corpus, options, as_json, output, **of_images)
     else:
-        _refuse(of_pictures, "translations")
+        _refuse(of_images, "translations")
         _evaluate_translator(bundle, corpus, options, as_json, output, **of_texts)
 
 

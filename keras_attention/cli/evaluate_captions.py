@@ -51,20 +51,20 @@ def evaluate_captioner(
             found = _scenes(captioner, split or "test", artist, count or 0)
         else:
             found = _files(captioner, corpus, images, split, count, folder, console)
-        pictures, ids = found
+        scored, ids = found
         if results is not None:
-            ids = result_ids(pictures.names, ids)
+            ids = result_ids(scored.names, ids)
         captions = caption_split(
             captioner,
-            pictures,
+            scored,
             console=console,
             return_attention=of_scenes and captioner.model.attends,
             **options,
         )
         scores = score_said(
             captions,
-            pictures.references,
-            pictures.truths,
+            scored.references,
+            scored.truths,
             captioner.language,
             captioner.model.image_size,
             meteor,
@@ -74,7 +74,7 @@ def evaluate_captioner(
         write_whole(output, "".join(lines))
     if results is not None:
         texts = [each.text for each in captions]
-        write_results(results, pictures.names, ids, texts)
+        write_results(results, scored.names, ids, texts)
     if as_json:
         print(json.dumps(scores, indent=2, ensure_ascii=False))
     else:
@@ -142,7 +142,7 @@ def _files(captioner, corpus, images, split, count, folder, console):
     """Somebody's images, decoded into a folder, and the id of each, if it has one;
     bad ones are named and left out."""
     from keras_attention.data.captions.formats import (
-        NoPictures,
+        NoImages,
         SkipReport,
         prepare_captions,
         read_captions,
@@ -176,7 +176,7 @@ def _files(captioner, corpus, images, split, count, folder, console):
                 report=report,
                 progress=lambda done: progress.update(task, done=done),
             )
-        except NoPictures as error:
+        except NoImages as error:
             raise ValueError(
                 f"{corpus}: expected images to score; received {len(chosen):,}, of "
                 f"which none can be. {error.problem}\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from keras_attention.cli import bundles
-from keras_attention.cli.pictures import PICTURES_HELP, named, picture_sources
+from keras_attention.cli.images import IMAGES_HELP, image_sources, named
 from keras_attention.data.images.fit import FITS, check_fit
 
 NAMES = "names.txt"
@@ -18,7 +18,7 @@ def features(
         ...,
         help="A captioner's bundle, or the name of an encoder, as efficientnet-lite0.",
     ),
-    images: list[str] = typer.Argument(..., help=PICTURES_HELP),
+    images: list[str] = typer.Argument(..., help=IMAGES_HELP),
     folder: Path = typer.Option(
         ..., "--out", help="Where they are kept; what was killed goes on there."
     ),
@@ -58,31 +58,31 @@ def features(
     from keras_attention.training.console import plain_console
 
     network, fit = _encoder(encoder, **sizes)
-    pictures = _Pictures(network.image_size, fit)
-    num_bad = pictures.add(picture_sources(images))
-    if not len(pictures):
+    decoded = _Images(network.image_size, fit)
+    num_bad = decoded.add(image_sources(images))
+    if not len(decoded):
         raise ValueError("there is no image left to encode; see the lines above")
     run = compiled(network, network)
     console = plain_console()
-    names = "".join(f"{name}\n" for name in pictures.names)
-    fingerprint = {"encoder": _weights(network), "pictures": pictures.fingerprint()}
+    names = "".join(f"{name}\n" for name in decoded.names)
+    fingerprint = {"encoder": _weights(network), "pictures": decoded.fingerprint()}
     with (
         locked(folder, "computing features"),
         Progress(
             console=console, transient=True, disable=not console.is_terminal
         ) as bar,
     ):
-        task = bar.add_task("encoding", total=len(pictures))
+        task = bar.add_task("encoding", total=len(decoded))
         try:
             store = compute_features(
                 lambda batch: np.asarray(run(batch)),
-                pictures,
+                decoded,
                 folder,
                 fingerprint,
                 batch_size,
                 lambda done: bar.update(task, completed=done),
                 force,
-                pictures.windows,
+                decoded.windows,
             )
         except ValueError as error:
             message = str(error).replace("pass overwrite=True", "say --force")
@@ -95,7 +95,7 @@ def features(
         raise typer.Exit(1)
 
 
-class _Pictures:
+class _Images:
     """Files that are decoded as they are asked for, like an array of squares."""
 
     def __init__(self, size, fit):
@@ -108,7 +108,11 @@ class _Pictures:
 
     def add(self, sources):
         """Takes up what can be decoded; returns how many can not."""
-        from keras_attention.data.images.sources import picture_size, read_image, window
+        from keras_attention.data.images.sources import (
+            oriented_size,
+            read_image,
+            window,
+        )
 
         num_bad = 0
         for name, source in sources:
@@ -116,7 +120,7 @@ class _Pictures:
                 if isinstance(source, Exception):
                     raise source
                 image_bytes = read_image(source)
-                width, height = picture_size(image_bytes)
+                width, height = oriented_size(image_bytes)
             except (ValueError, OSError) as error:
                 print(f"error: {named(error, name)}", file=sys.stderr)
                 num_bad += 1

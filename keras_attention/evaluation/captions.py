@@ -177,8 +177,8 @@ def cider_d_of_each(
     frequency: Counter = Counter()
     for right in references:
         frequency.update({gram for one in right for gram in _all_ngrams(one)})
-    log_pictures = math.log(len(references))
-    weigh = _Weigher(frequency, log_pictures)
+    log_images = math.log(len(references))
+    weigh = _Weigher(frequency, log_images)
     return [
         10 * _mean(_likeness(weigh(said), weigh(one)) for one in right)
         for said, right in zip(hypotheses, references, strict=True)
@@ -188,16 +188,15 @@ def cider_d_of_each(
 class _Weigher:
     """Makes tf-idf vectors: for each n, n-grams with weights and their norm."""
 
-    def __init__(self, frequency: Counter, log_pictures: float):
+    def __init__(self, frequency: Counter, log_images: float):
         self.frequency = frequency
-        self.log_pictures = log_pictures
+        self.log_images = log_images
 
     def __call__(self, words: list[str]):
         vectors = []
         for n in range(1, MOST + 1):
             weights = {
-                gram: count
-                * (self.log_pictures - math.log(max(1, self.frequency[gram])))
+                gram: count * (self.log_images - math.log(max(1, self.frequency[gram])))
                 for gram, count in _ngrams(words, n).items()
             }
             norm = math.sqrt(sum(weight**2 for weight in weights.values()))

@@ -133,17 +133,17 @@ def caption_looks(caption, truth, mentions, image_size):
             continue
         attention = caption.attention[steps].mean(axis=0)  # (N, N)
         window = getattr(caption, "window", None) or (0, 0, image_size, image_size)
-        covered, picture = covered_shares(boxes, window, image_size, len(attention))
+        covered, visible = covered_shares(boxes, window, image_size, len(attention))
         place = peak_place(attention, [edge / image_size for edge in window])
         x, y = (image_size * share for share in place)
         hit = any(x0 <= x <= x1 and y0 <= y <= y1 for x0, y0, x1, y1 in boxes)
         inside = float((attention * covered).sum())
-        looks.append(NameAttention(name, inside, hit, float(covered[picture].mean())))
+        looks.append(NameAttention(name, inside, hit, float(covered[visible].mean())))
     return looks
 
 
 def covered_shares(boxes, window, image_size, grid_size):
-    """`(shares, picture)`: how much of the image in each cell boxes cover, and bool
+    """`(shares, visible)`: how much of the image in each cell boxes cover, and bool
     `(N, N)`, which cells show any; others are `covered_cells`.
 
     Args:

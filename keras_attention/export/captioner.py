@@ -27,7 +27,7 @@ def served_captioner(captioner, options):
     """
     import tensorflow as tf
 
-    from keras_attention.data.images.graph import decode_pictures
+    from keras_attention.data.images.graph import decode_images
     from keras_attention.decoding.search import search
 
     model = captioner.model
@@ -40,7 +40,7 @@ def served_captioner(captioner, options):
             self.target = graph_tokenizer(captioner.tokenizer)
 
         def run(self, image_bytes, options, return_attention_scores=False):
-            images, windows = decode_pictures(
+            images, windows = decode_images(
                 image_bytes, model.image_size, captioner.fit
             )
             # oneDNN's convolutions take no batch of none: it gets a row, and loses it.
@@ -91,13 +91,13 @@ def served_captioner(captioner, options):
             }
 
     warmup = [
-        {"image_bytes": np.array([small_picture(kind)], object)}
+        {"image_bytes": np.array([small_image(kind)], object)}
         for kind in ("PNG", "JPEG")
     ]
     return ServedCaptioner(), warmup
 
 
-def small_picture(kind):
+def small_image(kind):
     """The bytes of a "PNG" or "JPEG", of 64 by 48 pixels that go from hue to hue."""
     from PIL import Image
 

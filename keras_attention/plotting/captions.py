@@ -15,8 +15,8 @@ from keras_attention.plotting.heat_map import WORD_START
 from keras_attention.plotting.overlay import (
     check_boxes,
     check_maps,
-    check_picture,
     check_window,
+    checked_pixels,
     fit_panel,
     overlay,
     peak_place,
@@ -50,7 +50,7 @@ _UNSPACED = re.compile(
 
 
 def plot_caption(
-    picture,
+    image,
     tokens,
     attention,
     *,
@@ -66,7 +66,7 @@ def plot_caption(
     what that and the boxes mean. Photographs get larger panels than small images.
 
     Args:
-        picture: uint8 `(H, W, 3)`.
+        image: uint8 `(H, W, 3)`.
         tokens: `T` str, subwords or words; a last "</s>" is left out.
         attention: float `(T, N, N)`, over the square that the model sees.
         window: `(x0, y0, x1, y1)`: where the image lies in that square, whose sides
@@ -86,22 +86,22 @@ def plot_caption(
 
     Example:
 
-    >>> picture = np.zeros((20, 30, 3), "uint8")
-    >>> figure = plot_caption(picture, ["▁a", "▁dog", "</s>"], np.ones((3, 4, 4)))
+    >>> image = np.zeros((20, 30, 3), "uint8")
+    >>> figure = plot_caption(image, ["▁a", "▁dog", "</s>"], np.ones((3, 4, 4)))
     >>> [axes.get_title() for axes in figure.axes]
     ['', 'a', 'dog']
 
     References:
         [Xu et al., 2015](https://arxiv.org/abs/1502.03044), section 5.4.
     """
-    picture = check_picture(picture)
+    image = checked_pixels(image)
     window = check_window(window)
     maps = check_maps(attention, len(tokens))
     boxes = _check_boxes_of_tokens(boxes, len(tokens))
     words = words_of(tokens, maps, boxes, join_words)
     # Of each panel: whether the peak is in a box; None where there is none.
     inside = [
-        any(holds(box, peak_in(weights, picture, window)) for box in things)
+        any(holds(box, peak_in(weights, image, window)) for box in things)
         if len(things)
         else None
         for _, weights, things in words
@@ -110,9 +110,9 @@ def plot_caption(
     texts = [*(word for word, _, _ in words), title or "", *(t for t, _ in explained)]
     families = font_families("".join(texts))
 
-    inches = panel_inches(picture.shape, 1 + len(words))
+    inches = panel_inches(image.shape, 1 + len(words))
     side = round(inches * DOTS)
-    height, width = (inches * s / max(picture.shape[:2]) for s in picture.shape[:2])
+    height, width = (inches * s / max(image.shape[:2]) for s in image.shape[:2])
     width, height = max(width, 0.02), max(height, 0.02)  # a line of pixels is seen too
     column = max(width, NARROWEST_INCHES) + GAP_INCHES
     rows, columns = rows_and_columns(column - GAP_INCHES, 1 + len(words))
@@ -140,9 +140,9 @@ def plot_caption(
         y = top + sum(above[: row + 1]) + row * (height + below)
         return across * column + (column - width) / 2, y, width, height
 
-    sheet.show(fit_panel(picture, side), *place(0))
+    sheet.show(fit_panel(image, side), *place(0))
     for number, (_, weights, things) in enumerate(words):
-        panel = overlay(picture, weights, window, side)
+        panel = overlay(image, weights, window, side)
         axes = sheet.show(panel, *place(number + 1))
         points, lines = titles[number]
         sheet.title(axes, lines, points)
@@ -150,7 +150,7 @@ def plot_caption(
             f"{100 * weights.max():.0f} %", fontsize=WEIGHT_POINTS, labelpad=2
         )
         for box in things:
-            draw_box(axes, box, picture, RIGHT if inside[number] else WRONG)
+            draw_box(axes, box, image, RIGHT if inside[number] else WRONG)
     for number, (text, span, color) in enumerate(notes):
         y, marked = bottom + 0.06 + number * line, (0, 1 if color else 0)
         sheet.write_marked(
@@ -212,9 +212,9 @@ def _continues(token, before):
     return before == WORD_START or not _UNSPACED.match(token)
 
 
-def peak_in(weights, picture, window=WHOLE):
+def peak_in(weights, image, window=WHOLE):
     """Where attention has its peak, `(x, y)` in pixels of the image."""
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     x, y = peak_place(weights, window)
     x0, y0, x1, y1 = window
     return (x - x0) / (x1 - x0) * width, (y - y0) / (y1 - y0) * height
@@ -226,10 +226,10 @@ def holds(box, point):
     return x0 <= point[0] <= x1 and y0 <= point[1] <= y1
 
 
-def draw_box(axes, box, picture, color, linewidth=1.2):
+def draw_box(axes, box, image, color, linewidth=1.2):
     """Draws a box, in pixels of an image, on the panel that shows it."""
     height, width = axes.images[0].get_array().shape[:2]
-    scale = np.array([width / picture.shape[1], height / picture.shape[0]] * 2)
+    scale = np.array([width / image.shape[1], height / image.shape[0]] * 2)
     x0, y0, x1, y1 = np.asarray(box) * scale - 0.5
     rectangle = Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False)
     rectangle.set(edgecolor=color, linewidth=linewidth)

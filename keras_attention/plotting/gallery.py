@@ -13,8 +13,8 @@ from keras_attention.plotting.fonts import font_families
 from keras_attention.plotting.overlay import (
     check_boxes,
     check_maps,
-    check_picture,
     check_window,
+    checked_pixels,
     fit_panel,
     overlay,
 )
@@ -22,7 +22,7 @@ from keras_attention.plotting.page import Sheet, line_height, wrap, wrap_spans
 from keras_attention.plotting.panels import GAP_INCHES
 from keras_attention.plotting.saving import save_figure
 
-PICTURE_INCHES = 1.5  # the longer side, of two beside each other
+IMAGE_INCHES = 1.5  # the longer side, of two beside each other
 TILE_INCHES = 2.0  # the longer side, in a grid
 BELOW_INCHES = 0.04  # between an image and what is written below it
 INDENT_INCHES = 0.16  # of captions, after their marks
@@ -34,7 +34,7 @@ GREY, SEEN, UNSEEN = "#555555", "#ffd92f", "#a8a8a8"
 class Saying(NamedTuple):
     """An image, what is true of it, and what was said, of which one word is wrong."""
 
-    picture: Any
+    image: Any
     """uint8 `(H, W, 3)`."""
     truth: str
     """A right caption."""
@@ -74,8 +74,8 @@ def plot_gallery(sayings, *, columns=3, path=None):
 
     Example:
 
-    >>> picture = np.zeros((20, 30, 3), "uint8")
-    >>> saying = Saying(picture, "a dog", "a cat", "cat", np.ones((4, 4)))
+    >>> image = np.zeros((20, 30, 3), "uint8")
+    >>> saying = Saying(image, "a dog", "a cat", "cat", np.ones((4, 4)))
     >>> [axes.get_title() for axes in plot_gallery([saying]).axes]
     ['', '“cat”']
     """
@@ -106,11 +106,11 @@ def plot_gallery(sayings, *, columns=3, path=None):
 class _Block:
     """One saying: its captions above, the image and the map, a note below."""
 
-    width = 2 * PICTURE_INCHES + GAP_INCHES
+    width = 2 * IMAGE_INCHES + GAP_INCHES
 
     def __init__(self, saying, families):
         self.saying = saying
-        self.picture = check_picture(saying.picture)
+        self.image = checked_pixels(saying.image)
         self.window = check_window(saying.window)
         self.boxes = check_boxes(saying.boxes)
         self.weights = None
@@ -120,8 +120,8 @@ class _Block:
         self.truth = wrap_spans(saying.truth, room, families, TEXT_POINTS)
         self.said = wrap_spans(saying.said, room, families, TEXT_POINTS)
         # Beside the image, so that notes of neighbours never meet.
-        self.title = wrap(f"“{saying.word}”", PICTURE_INCHES, families, TEXT_POINTS + 1)
-        self.note = wrap(saying.note, PICTURE_INCHES, families, NOTE_POINTS)
+        self.title = wrap(f"“{saying.word}”", IMAGE_INCHES, families, TEXT_POINTS + 1)
+        self.note = wrap(saying.note, IMAGE_INCHES, families, NOTE_POINTS)
 
     @property
     def heights(self):
@@ -129,7 +129,7 @@ class _Block:
         return (
             line_height(TEXT_POINTS) * (len(self.truth) + len(self.said)) + 0.05,
             line_height(TEXT_POINTS + 1) * len(self.title) + 0.02,
-            _shape(self.picture, PICTURE_INCHES)[1],
+            _shape(self.image, IMAGE_INCHES)[1],
             0.25 + line_height(NOTE_POINTS) * len(self.note),
         )
 
@@ -137,21 +137,21 @@ class _Block:
         """Draws it from `(x, y)` on, in the heights that its row has."""
         self._write(sheet, x, y)
         y += heights[0] + heights[1]
-        place = _centred(self.picture, x, y, PICTURE_INCHES)
-        sheet.show(fit_panel(self.picture), *place)
+        place = _centred(self.image, x, y, IMAGE_INCHES)
+        sheet.show(fit_panel(self.image), *place)
         if self.weights is None:
             return
-        x += PICTURE_INCHES + GAP_INCHES
-        place = _centred(self.picture, x, y, PICTURE_INCHES)
-        axes = sheet.show(overlay(self.picture, self.weights, self.window), *place)
-        peak = peak_in(self.weights, self.picture, self.window)
+        x += IMAGE_INCHES + GAP_INCHES
+        place = _centred(self.image, x, y, IMAGE_INCHES)
+        axes = sheet.show(overlay(self.image, self.weights, self.window), *place)
+        peak = peak_in(self.weights, self.image, self.window)
         for box in self.boxes:
             color, linewidth = (SEEN, 1.2) if holds(box, peak) else (UNSEEN, 0.7)
-            draw_box(axes, box, self.picture, color, linewidth)
+            draw_box(axes, box, self.image, color, linewidth)
         if self.saying.word:
             sheet.title(axes, self.title, TEXT_POINTS + 1, WRONG)
         y += place[3] + BELOW_INCHES
-        x += PICTURE_INCHES / 2
+        x += IMAGE_INCHES / 2
         sheet.write(self.note, x, y, NOTE_POINTS, align="center", color=GREY)
 
     def _write(self, sheet, x, y):
@@ -169,11 +169,11 @@ class _Block:
             y += len(spans) * line_height(TEXT_POINTS)
 
 
-def plot_pictures(pictures, captions, *, columns=4, path=None):
+def plot_images(images, captions, *, columns=4, path=None):
     """Draws images in a grid, each with its caption below.
 
     Args:
-        pictures: list of uint8 `(H, W, 3)`.
+        images: list of uint8 `(H, W, 3)`.
         captions: list of str, as many.
         columns: int.
         path: str or path, optional. Where to save the figure.
@@ -186,24 +186,22 @@ def plot_pictures(pictures, captions, *, columns=4, path=None):
 
     Example:
 
-    >>> figure = plot_pictures([np.zeros((20, 30, 3), "uint8")], ["a night"])
+    >>> figure = plot_images([np.zeros((20, 30, 3), "uint8")], ["a night"])
     >>> figure.texts[0].get_text()
     'a night'
     """
-    if not len(pictures) or len(pictures) != len(captions):
+    if not len(images) or len(images) != len(captions):
         raise ValueError(
             "expected as many images as captions, at least one; received "
-            f"{len(pictures)} and {len(captions)}"
+            f"{len(images)} and {len(captions)}"
         )
     _check_columns(columns)
-    columns = min(columns, len(pictures))
+    columns = min(columns, len(images))
     families = font_families("".join(captions))
-    pictures = [check_picture(picture) for picture in pictures]
+    images = [checked_pixels(image) for image in images]
     lines = [wrap(text, TILE_INCHES, families, TEXT_POINTS) for text in captions]
-    rows = [
-        range(i, min(i + columns, len(pictures))) for i in _starts(pictures, columns)
-    ]
-    tall = [max(_shape(pictures[i], TILE_INCHES)[1] for i in row) for row in rows]
+    rows = [range(i, min(i + columns, len(images))) for i in _starts(images, columns)]
+    tall = [max(_shape(images[i], TILE_INCHES)[1] for i in row) for row in rows]
     below = [
         0.15 + line_height(TEXT_POINTS) * max(len(lines[i]) for i in row)
         for row in rows
@@ -217,8 +215,8 @@ def plot_pictures(pictures, captions, *, columns=4, path=None):
     for row, height, room in zip(rows, tall, below, strict=True):
         for number, i in enumerate(row):
             x = number * (TILE_INCHES + GAP_INCHES)
-            place = _centred(pictures[i], x, y, TILE_INCHES)
-            sheet.show(fit_panel(pictures[i]), *place)
+            place = _centred(images[i], x, y, TILE_INCHES)
+            sheet.show(fit_panel(images[i]), *place)
             middle, end = x + TILE_INCHES / 2, y + place[3] + BELOW_INCHES
             sheet.write(lines[i], middle, end, TEXT_POINTS, align="center")
         y += height + room
@@ -227,15 +225,15 @@ def plot_pictures(pictures, captions, *, columns=4, path=None):
     return sheet.figure
 
 
-def _shape(picture, inches):
+def _shape(image, inches):
     """Width and height of an image whose longer side has so many inches."""
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     return inches * width / max(width, height), inches * height / max(width, height)
 
 
-def _centred(picture, x, y, inches):
+def _centred(image, x, y, inches):
     """`(x, y, width, height)` in the middle of a column."""
-    width, height = _shape(picture, inches)
+    width, height = _shape(image, inches)
     return x + (inches - width) / 2, y, width, height
 
 

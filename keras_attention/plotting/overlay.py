@@ -54,11 +54,11 @@ def _spline(cells, pixels, start, end, window=None):
     return (shares * inside[:, None]).astype("float32")
 
 
-def overlay(picture, attention, window=(0.0, 0.0, 1.0, 1.0), side=SIDE):
+def overlay(image, attention, window=(0.0, 0.0, 1.0, 1.0), side=SIDE):
     """The image where attention was, dark and pale elsewhere.
 
     Args:
-        picture: uint8 `(H, W, 3)`.
+        image: uint8 `(H, W, 3)`.
         attention: float `(N, N)`.
         window: see `smooth_map`.
         side: int. Pixels of the longer side.
@@ -66,20 +66,20 @@ def overlay(picture, attention, window=(0.0, 0.0, 1.0, 1.0), side=SIDE):
     Returns:
         uint8 `(h, w, 3)`, made smaller or larger to `side` pixels.
     """
-    picture = fit_panel(picture, side)
-    light = smooth_map(attention, picture.shape[1::-1], window)[..., None]
-    pixels = picture.astype("float32")
+    image = fit_panel(image, side)
+    light = smooth_map(attention, image.shape[1::-1], window)[..., None]
+    pixels = image.astype("float32")
     grey = (pixels @ LUMA)[..., None]
     dark = (grey + (pixels - grey) * PALEST) * DIMMEST
     return np.round(dark + (pixels - dark) * light).astype("uint8")
 
 
-def fit_panel(picture, side=SIDE):
+def fit_panel(image, side=SIDE):
     """uint8 `(H, W, 3)`, its longer side `side` pixels."""
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     scale = side / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    image = Image.fromarray(np.ascontiguousarray(picture))
+    image = Image.fromarray(np.ascontiguousarray(image))
     return np.asarray(image.resize(size, Image.Resampling.LANCZOS))
 
 
@@ -95,9 +95,9 @@ def peak_place(attention, window=(0.0, 0.0, 1.0, 1.0)):
     return float(across.mean()), float(down.mean())
 
 
-def check_picture(picture, name="picture"):
+def checked_pixels(image, name="image"):
     """A uint8 array `(H, W, 3)`; ValueError for anything else."""
-    array = np.asarray(picture)
+    array = np.asarray(image)
     if array.ndim != 3 or array.shape[-1] != 3 or array.dtype != np.uint8:
         raise ValueError(
             f"{name} must be uint8 (H, W, 3), from 0 to 255; received {array.dtype} "

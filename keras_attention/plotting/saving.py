@@ -17,12 +17,12 @@ def save_figure(figure, path):
         path: str or path. Its ending chooses the format; folders are made.
     """
     path = Path(path)
-    picture = io.BytesIO()
+    content = io.BytesIO()
     with warnings.catch_warnings():
         # `font_families` has said it already, once.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure.savefig(
-            picture,
+            content,
             format=path.suffix[1:] or "png",
             dpi=DOTS_PER_INCH,
             # The layout leaves too little room for long tokens in a grid.
@@ -30,4 +30,4 @@ def save_figure(figure, path):
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as temporary:
-        temporary.write_bytes(picture.getvalue())
+        temporary.write_bytes(content.getvalue())

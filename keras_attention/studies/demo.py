@@ -57,9 +57,9 @@ def _run(folder, minutes, console):
         console.print(f"  de  {translation.text}")
 
     say("Visualising its attention")
-    picture = folder / "attention.png"
-    _draw(translations[0], picture)
-    console.print(f"heat map of the first sentence: {picture}")
+    figure = folder / "attention.png"
+    _draw(translations[0], figure)
+    console.print(f"heat map of the first sentence: {figure}")
 
     say("Exporting a SavedModel: tokenizer and beam search inside")
     version = _export(translator, folder / "saved_models")

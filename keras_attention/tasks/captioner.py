@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_attention.checks import whole_number
 from keras_attention.data.images.fit import check_fit
-from keras_attention.data.images.sources import load_pictures
+from keras_attention.data.images.sources import load_images
 from keras_attention.special_tokens import PAD_ID
 from keras_attention.tasks.batches import num_rows, pad_rows, pad_to_bucket, strings
 from keras_attention.tasks.caption_results import (
@@ -105,7 +105,7 @@ class Captioner(Task):
         Raises:
             BadImage: a ValueError that names the first image that is none, and why.
         """
-        images = _pictures(images)
+        images = _images(images)
         batch_size = whole_number("batch_size", batch_size, 1)
         captions = []
         for start in range(0, len(images), batch_size):
@@ -193,7 +193,7 @@ class Captioner(Task):
             list of `Caption`, each with one hypothesis, the given caption, with its
             attention if the model has any.
         """
-        images, captions = _pictures(images), strings(captions, "captions")
+        images, captions = _images(images), strings(captions, "captions")
         batch_size = whole_number("batch_size", batch_size, 1)
         if len(images) != len(captions):
             raise ValueError(
@@ -226,8 +226,8 @@ class Captioner(Task):
             found += self._captions(hypotheses, size, start, names, batch, texts)
         return found
 
-    def _inputs(self, pictures):
-        pixels, windows = load_pictures(pictures, self.model.image_size, self.fit)
+    def _inputs(self, images):
+        pixels, windows = load_images(images, self.model.image_size, self.fit)
         return {"images": pixels, "windows": windows}
 
     def _captions(
@@ -249,7 +249,7 @@ class Captioner(Task):
         return captions
 
 
-def _pictures(images):
+def _images(images):
     """A list of images, of which one alone may be given as it is."""
     return list(images) if isinstance(images, (list, tuple)) else [images]
 

@@ -283,14 +283,12 @@ class CaptioningTraining:
         """Scores of the test split, for `metrics.json`."""
         split = "test" if len(corpus.test) else "valid"
         count = self.recipe.training.test_sentences
-        pictures = getattr(corpus, split)
+        images = getattr(corpus, split)
         return {
             "split": split,
-            "pictures": min(count or pictures.num_images, pictures.num_images),
-            "pictures_in_split": pictures.num_images,
-            "model": evaluate_captions(
-                captioner, pictures, count, console=self.console
-            ),
+            "pictures": min(count or images.num_images, images.num_images),
+            "pictures_in_split": images.num_images,
+            "model": evaluate_captions(captioner, images, count, console=self.console),
         }
 
     @staticmethod
@@ -301,13 +299,13 @@ class CaptioningTraining:
             for name, scores in metrics.items()
             if isinstance(scores, dict)
         ]
-        pictures = metrics["model"]["pictures"]
+        count = metrics["model"]["pictures"]
         counts = metrics["pictures"], metrics["pictures_in_split"]
         some = counts[0] < counts[1]
         hint = f" ({say_sample(*counts, 'images')})" if some else ""
         return [
             *lines,
-            f"{pictures} images of {metrics['split']}{hint}",
+            f"{count} images of {metrics['split']}{hint}",
         ]
 
     @staticmethod

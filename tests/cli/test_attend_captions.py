@@ -39,7 +39,7 @@ def test_attend_draws_a_panel_for_each_word(
         ("stretch", (0, 0, 1, 1), [0, 0, 40, 64]),
     ],
 )
-def test_the_map_lies_where_the_model_saw_the_picture(
+def test_the_map_lies_where_the_model_saw_the_image(
     load, captioner, picture, tmp_path, monkeypatch, capsys, fit, window, square
 ):
     drawn = {}

@@ -26,7 +26,7 @@ def captions(captioner, *paths, **options):
     return captioner.caption([str(path) for path in paths], **options)
 
 
-def test_a_line_for_each_picture(captioner_bundle, captioner, folder, capsys):
+def test_a_line_for_each_image(captioner_bundle, captioner, folder, capsys):
     """The whole way, with a bundle from disk."""
     paths = [str(folder / "a.png"), str(folder / "b.jpg")]
     code, out, err = run(["caption", str(captioner_bundle), *paths], capsys)
@@ -72,7 +72,7 @@ def test_n_best_gives_scored_lines(loaded_captioner, folder, capsys):
     assert float(rows[0][1]) >= float(rows[1][1])
 
 
-def test_bad_pictures_are_named_and_the_others_captioned(
+def test_bad_images_are_named_and_the_others_captioned(
     loaded_captioner, folder, capsys
 ):
     (folder / "half.jpg").write_bytes(picture_bytes("JPEG")[:-300])
@@ -92,7 +92,7 @@ def test_bad_pictures_are_named_and_the_others_captioned(
         assert name in line
 
 
-def test_json_says_why_a_picture_has_no_caption(loaded_captioner, folder, capsys):
+def test_json_says_why_an_image_has_no_caption(loaded_captioner, folder, capsys):
     names = ["none.jpg", "a.png", "notes.txt", "b.jpg"]
     argv = ["caption", "bundle", *[str(folder / name) for name in names], "--json"]
     for batch_size in ("1", "3", "4"):
@@ -105,9 +105,7 @@ def test_json_says_why_a_picture_has_no_caption(loaded_captioner, folder, capsys
         assert err == f"error: {why[0]}\nerror: {why[2]}\n"
 
 
-def test_standard_input_is_one_picture(
-    loaded_captioner, captioner, monkeypatch, capsys
-):
+def test_standard_input_is_one_image(loaded_captioner, captioner, monkeypatch, capsys):
     for image in pictures():
         type_in(monkeypatch, image)
         code, out, err = run(["caption", "bundle"], capsys)

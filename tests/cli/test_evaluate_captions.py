@@ -147,7 +147,7 @@ def test_the_toolkit_reads_the_results(loaded_captioner, folder, monkeypatch, ca
     assert json.loads(out)["cider"] == pytest.approx(expected, abs=1e-6)
 
 
-def test_two_pictures_of_one_id_are_refused(loaded_captioner, folder, capsys):
+def test_two_images_of_one_id_are_refused(loaded_captioner, folder, capsys):
     path = folder / "captions.csv"
     path.write_text("image,caption,image_id\na.png,x,7\nb.png,y,07\n")
     argv = ["evaluate", "bundle", str(path), "--images", str(folder / "pictures")]
@@ -156,7 +156,7 @@ def test_two_pictures_of_one_id_are_refused(loaded_captioner, folder, capsys):
     assert not (folder / "results.json").exists()
 
 
-def test_without_a_picture_it_is_said_that_there_is_none_to_score(
+def test_without_an_image_it_is_said_that_there_is_none_to_score(
     loaded_captioner, folder, capsys
 ):
     path = folder / "captions.csv"
@@ -239,7 +239,7 @@ def test_meteor_is_asked_for_before_anything_slow(
     assert "keras-attention-models[coco]" in err
 
 
-def test_translations_have_no_pictures(loaded, tmp_path, capsys):
+def test_translations_have_no_images(loaded, tmp_path, capsys):
     argv = ["evaluate", "bundle", "pairs.tsv", "--images", str(tmp_path)]
     code, out, err = run(argv, capsys)
     assert (code, out) == (1, "")

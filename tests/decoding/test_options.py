@@ -145,7 +145,7 @@ def test_steps_suffice_for_every_row(lengths, ratio, offset, longest):
     np.testing.assert_array_equal(np.concatenate(alone), limits)
 
 
-def test_pictures_have_no_length_of_their_own():
+def test_images_have_no_length_of_their_own():
     options = DecodingOptions(max_length=17)
     inputs = {"images": np.zeros((3, 8, 8, 3), "float32")}
     assert options.num_steps(inputs) == 17

@@ -59,7 +59,7 @@ class Pictures(Chain):
 
 
 @pytest.mark.parametrize("beam", [1, 3])
-def test_pictures_are_described_too(beam):
+def test_images_are_described_too(beam):
     images = np.random.default_rng(0).random((3, 4, 4, 3)).astype("float32")
     options = DecodingOptions(beam=beam, max_length=6)
     decoder = Decoder(Pictures())

@@ -69,7 +69,7 @@ def test_full_scenes_are_scored_apart():
     assert "attention" not in scores and "attention" not in captions_line(scores)
 
 
-def test_pictures_of_which_nothing_is_known_have_their_words_scored():
+def test_images_of_which_nothing_is_known_have_their_words_scored():
     truths = [None, {"boxes": []}, None, None]
     scores = score_said(captions(True), [["a cat"]] * 4, truths, "en", 8)
     assert list(scores) == ["pictures", *score_captions(TEXTS, [["a"]] * 4).as_dict()]

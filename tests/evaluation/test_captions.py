@@ -113,7 +113,7 @@ def test_cider_forgives_a_repeated_word_no_more_than_a_missing_one():
     assert repeated < once / 2
 
 
-def test_cider_of_pictures_is_that_of_all_taken_apart():
+def test_cider_of_images_is_that_of_all_taken_apart():
     hypotheses, references = random_captions(7, 20)
     hypotheses = words(*hypotheses)
     references = [words(*texts) for texts in references]

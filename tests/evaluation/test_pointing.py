@@ -57,7 +57,7 @@ def test_spread_attention_is_at_chance():
     assert found.chance == pytest.approx((1 + 3) / 32)
 
 
-def test_padding_around_a_picture_is_no_chance_to_be_right():
+def test_padding_around_an_image_is_no_chance_to_be_right():
     """The image lies in the middle: two rows of cells, half of each image."""
     padded = caption(*[(1, 3)] * len(SPANS))
     padded.window = (0, 30, 80, 50)

@@ -83,7 +83,7 @@ def in_process(captioners):
     }
 
 
-def test_signatures_take_pictures_and_give_what_is_promised(modules):
+def test_signatures_take_images_and_give_what_is_promised(modules):
     loaded = modules["soft"]
     assert support.signature_shapes(loaded) == OUTPUTS
     for signature in loaded.signatures.values():
@@ -203,7 +203,7 @@ BAD = {
 
 @pytest.mark.parametrize("kind", BAD)
 @pytest.mark.parametrize("transport", BOTH)
-def test_what_is_no_picture_is_refused(client, transport, kind):
+def test_what_is_no_image_is_refused(client, transport, kind):
     image_bytes, message = BAD[kind]
     inputs = {"image_bytes": [pictures()[0], image_bytes]}
     with pytest.raises(ServingError, match=message) as caught:

@@ -64,7 +64,7 @@ def test_a_grid_is_its_regions_row_by_row():
     np.testing.assert_array_equal(to_numpy(maps)[1, 2, 1], attention_scores[1, 2, 3:])
 
 
-def test_beams_look_at_the_picture_of_their_row():
+def test_beams_look_at_the_image_of_their_row():
     _, value = example()
     attention = SoftImageAttention(units=8)
     query = np.random.default_rng(1).normal(size=(6, 1, 5)).astype("float32")

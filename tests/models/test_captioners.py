@@ -78,7 +78,7 @@ def test_the_transformer_keeps_the_model_contract():
 
 
 @pytest.mark.parametrize("model_class", [RecurrentCaptioner, TransformerCaptioner])
-def test_kept_features_are_as_good_as_pictures(model_class):
+def test_kept_features_are_as_good_as_images(model_class):
     model = make(model_class)
     inputs = pictures()
     features = to_numpy(model.image_encoder(inputs["images"]))
@@ -207,7 +207,7 @@ WINDOWS = np.array([[0, 8, 16, 16], [0, 3, 16, 16]], "int32")
     ],
     ids=["soft", "pooled first", "pooled every", "transformer"],
 )
-def test_cells_without_picture_are_neither_known_nor_looked_at(model_class, changes):
+def test_cells_without_image_are_neither_known_nor_looked_at(model_class, changes):
     model = make(model_class, **changes)
     inputs = {"features": features_of(model), "target_ids": TARGET_IDS}
     inputs["windows"] = WINDOWS
@@ -228,7 +228,7 @@ def test_cells_without_picture_are_neither_known_nor_looked_at(model_class, chan
 
 
 @pytest.mark.parametrize("model_class", [RecurrentCaptioner, TransformerCaptioner])
-def test_a_picture_that_fills_its_square_is_known_as_before(model_class):
+def test_an_image_that_fills_its_square_is_known_as_before(model_class):
     model = make(model_class)
     inputs = {"features": features_of(model), "target_ids": TARGET_IDS}
     whole = np.array([[0, 0, 16, 16]] * 2, "int32")

@@ -106,7 +106,7 @@ def test_uint8_and_float_pixels_are_the_same():
     np.testing.assert_array_equal(one, other)
 
 
-def test_a_picture_is_encoded_alike_alone_and_among_others():
+def test_an_image_is_encoded_alike_alone_and_among_others():
     encoder = image_encoder("small-cnn", 32, 4)
     images = noise(32, 4)
     many = to_numpy(encoder(images))
@@ -114,7 +114,7 @@ def test_a_picture_is_encoded_alike_alone_and_among_others():
     np.testing.assert_allclose(many[2:3], one, atol=1e-5)
 
 
-def test_pictures_of_another_size_are_refused():
+def test_images_of_another_size_are_refused():
     with pytest.raises(ValueError, match=r"expected shape=\(None, 32, 32, 3\)"):
         image_encoder("small-cnn", 32, 4)(noise(48))
 

@@ -150,7 +150,7 @@ def test_photographs_have_panels_that_are_large_enough_to_see(shape, words, inch
     assert figure.get_figwidth() < 15
 
 
-def test_boxes_and_maps_of_a_letterboxed_picture_meet():
+def test_boxes_and_maps_of_a_letterboxed_image_meet():
     """The image is the middle half of the square: row 1 of 4 is its upper half."""
     weights = np.zeros((1, 4, 4))
     weights[0, 1, 3] = 1
@@ -198,7 +198,7 @@ def test_shapes_that_do_not_fit_are_refused():
         plot_caption(PICTURE, TOKENS, maps(3))
     with pytest.raises(ValueError, match="boxes must be a list for each of 4 tokens"):
         plot_caption(PICTURE, TOKENS, maps(), boxes=[[]])
-    with pytest.raises(ValueError, match="picture must be uint8"):
+    with pytest.raises(ValueError, match="image must be uint8"):
         plot_caption(PICTURE / 255, TOKENS, maps())
     with pytest.raises(ValueError, match=r"\(x0, y0, x1, y1\) in pixels.*\(1, 3\)"):
         plot_caption(PICTURE, TOKENS, maps(), boxes=[[(1, 2, 3)], [], [], None])

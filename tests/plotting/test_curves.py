@@ -27,7 +27,7 @@ def test_intervals_are_drawn_and_scores_begin_at_zero():
     assert axes.get_ylim()[0] == 0
 
 
-def test_a_picture_is_written_whole(tmp_path):
+def test_an_image_is_written_whole(tmp_path):
     path = tmp_path / "new" / "curves.png"
     plot_curves([panel("$1 and $2", "价")], path=path)
     assert path.read_bytes().startswith(b"\x89PNG")

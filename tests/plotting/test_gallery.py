@@ -11,7 +11,7 @@ from keras_attention.plotting.gallery import (
     UNSEEN,
     Saying,
     plot_gallery,
-    plot_pictures,
+    plot_images,
 )
 
 # Where no font has Chinese, boxes stand for it.
@@ -79,7 +79,7 @@ def test_boxes_say_what_was_looked_at():
     assert drawn == [SEEN, UNSEEN]
 
 
-def test_without_attention_the_picture_stands_alone():
+def test_without_attention_the_image_stands_alone():
     figure = plot_gallery([WRONG_NAME._replace(attention=None)])
     assert len(figure.axes) == 1
 
@@ -99,7 +99,7 @@ def test_parts_of_a_line_follow_each_other():
             id="gallery",
         ),
         pytest.param(
-            lambda: plot_pictures(
+            lambda: plot_images(
                 [PICTURE, PICTURE[:, :20], PICTURE[:10], PICTURE, PICTURE],
                 ["a dog " * 20, "两只狗" * 20, "a" * 99, "", "a cat costs $5 or $6"],
                 columns=3,
@@ -121,13 +121,13 @@ def test_nothing_overlaps(figure):
             assert min(across, down) <= 1.5
 
 
-def test_pictures_of_a_row_stand_on_one_line():
+def test_images_of_a_row_stand_on_one_line():
     figure = plot_gallery([LONG, WRONG_NAME], columns=2)
     assert len({round(axes.get_position().y1, 6) for axes in figure.axes}) == 1
 
 
-def test_pictures_stand_in_a_grid_with_their_captions():
-    figure = plot_pictures([PICTURE] * 5, ["a dog " * 8] * 5, columns=3)
+def test_images_stand_in_a_grid_with_their_captions():
+    figure = plot_images([PICTURE] * 5, ["a dog " * 8] * 5, columns=3)
     assert len(figure.axes) == 5
     assert len({round(axes.get_position().y0, 6) for axes in figure.axes}) == 2
     assert len(figure.texts) > 5
@@ -141,4 +141,4 @@ def test_what_cannot_be_drawn_is_refused():
     with pytest.raises(ValueError, match=r"\(1, N, N\).*received the shape \(1, 4\)"):
         plot_gallery([WRONG_NAME._replace(attention=np.ones(4))])
     with pytest.raises(ValueError, match="received 1 and 2"):
-        plot_pictures([PICTURE], ["a", "b"])
+        plot_images([PICTURE], ["a", "b"])

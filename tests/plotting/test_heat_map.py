@@ -86,7 +86,7 @@ def test_the_ending_chooses_the_format(tmp_path, ending, start):
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-def test_a_picture_is_bright_where_the_score_is(tmp_path):
+def test_an_image_is_bright_where_the_score_is(tmp_path):
     path = tmp_path / "picture.png"
     plot_attention(np.eye(2), ["a", "b"], ["a", "b"], path=path)
     colors = Image.open(path).convert("RGB").getcolors(maxcolors=1 << 20)

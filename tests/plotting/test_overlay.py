@@ -6,7 +6,7 @@ import pytest
 from keras_attention.plotting.overlay import (
     SIDE,
     check_maps,
-    check_picture,
+    checked_pixels,
     fit_panel,
     overlay,
     peak_place,
@@ -93,7 +93,7 @@ def test_things_as_bright_as_their_background_can_be_told_where_it_is_dark():
     assert np.abs(dark[-1, 20] - dark[-1, -20]).max() > 15
 
 
-def test_panels_keep_the_proportions_of_pictures():
+def test_panels_keep_the_proportions_of_images():
     assert fit_panel(np.zeros((30, 60, 3), "uint8")).shape == (SIDE // 2, SIDE, 3)
     assert fit_panel(np.zeros((900, 3, 3), "uint8")).shape == (SIDE, 1, 3)
 
@@ -104,7 +104,7 @@ def test_the_peak_is_the_middle_of_its_cell():
     assert peak_place(one_cell(1, 3), (0, 0.375, 1, 0.625)) == (0.875, 0.4375)
 
 
-def test_even_attention_is_even_up_to_the_edge_of_a_padded_picture():
+def test_even_attention_is_even_up_to_the_edge_of_a_padded_image():
     attention = np.zeros((4, 4))
     attention[1:3] = 0.1  # As padding is not looked at.
     even = smooth_map(attention, (50, 20), (0, 0.3, 1, 0.7))
@@ -112,9 +112,9 @@ def test_even_attention_is_even_up_to_the_edge_of_a_padded_picture():
 
 
 @pytest.mark.parametrize("shape", [(3, 4), (4, 4, 4)])
-def test_other_shapes_are_no_pictures(shape):
+def test_other_shapes_are_no_images(shape):
     with pytest.raises(ValueError, match=r"must be uint8 \(H, W, 3\)"):
-        check_picture(np.zeros(shape, "uint8"))
+        checked_pixels(np.zeros(shape, "uint8"))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def test_a_score_is_one_sum_over_another():
     assert found.high - found.low == pytest.approx(expected, rel=0.15)
 
 
-def test_pictures_without_a_say_have_no_score():
+def test_images_without_a_say_have_no_score():
     nothing = Shares.of([0, 0], [0, 0])
     assert score_shares(nothing) is None
     assert score_difference(nothing, Shares.of([1, 0])) is None

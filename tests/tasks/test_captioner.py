@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_attention.data.images.sources import BadImage, load_pictures
+from keras_attention.data.images.sources import BadImage, load_images
 from keras_attention.models.recurrent_captioner import RecurrentCaptioner
 from keras_attention.models.transformer_captioner import TransformerCaptioner
 from keras_attention.tasks.captioner import Caption, CaptionHypothesis
@@ -41,7 +41,7 @@ def test_a_caption_holds_what_was_said_and_where_it_looked(captioner):
 
 
 @slow_on_jax
-def test_pictures_come_in_many_forms(captioner, tmp_path):
+def test_images_come_in_many_forms(captioner, tmp_path):
     content = picture_bytes("PNG", seed=2)
     path = tmp_path / "a.png"
     path.write_bytes(content)
@@ -57,7 +57,7 @@ def test_pictures_come_in_many_forms(captioner, tmp_path):
 
 
 @slow_on_jax
-def test_a_batch_gives_what_its_pictures_give_one_by_one(captioner):
+def test_a_batch_gives_what_its_images_give_one_by_one(captioner):
     together = captioner.caption(pictures(), return_attention=True)
     apart = captioner.caption(pictures(), return_attention=True, batch_size=2)
     for one, other in zip(together, apart, strict=True):
@@ -67,15 +67,15 @@ def test_a_batch_gives_what_its_pictures_give_one_by_one(captioner):
 
 
 @slow_on_jax
-def test_progress_counts_pictures(captioner):
+def test_progress_counts_images(captioner):
     seen = []
     captioner.caption(pictures(), batch_size=2, progress=seen.append)
     assert seen == [2, 4, 5]
 
 
 @slow_on_jax
-def test_kept_features_are_as_good_as_pictures(captioner):
-    squares, windows = load_pictures(pictures(), 32)
+def test_kept_features_are_as_good_as_images(captioner):
+    squares, windows = load_images(pictures(), 32)
     expected = captioner.caption(pictures())
     features = np.asarray(captioner.model.image_encoder(squares))
     for kept, tolerance in ((features, 1e-4), (features.astype("float16"), 0.05)):
@@ -121,7 +121,7 @@ def test_padding_is_not_looked_at(family):
 
 
 @slow_on_jax
-def test_the_coverage_penalty_is_of_cells_with_picture():
+def test_the_coverage_penalty_is_of_cells_with_image():
     captioner = make_captioner()
     scores = []
     for coverage_penalty in (0.0, 0.5):
@@ -134,7 +134,7 @@ def test_the_coverage_penalty_is_of_cells_with_picture():
 
 
 def test_inputs_that_do_not_belong_together_are_refused(captioner):
-    images, windows = load_pictures(PANORAMAS, 32)
+    images, windows = load_images(PANORAMAS, 32)
     features = np.zeros((3, 4, 4, 96), "float16")
     for wrong, message in [
         ({"features": features, "images": images}, '"images" or "features"'),
@@ -211,7 +211,7 @@ def test_a_transformer_captions_too():
 
 
 @slow_on_jax
-def test_how_a_picture_becomes_a_square_is_kept(captioner):
+def test_how_an_image_becomes_a_square_is_kept(captioner):
     wide = picture_bytes("PNG", 20, 90, seed=4)
     cropped = make_captioner(fit="crop")
     assert cropped.caption([wide])[0].score != pytest.approx(
@@ -255,7 +255,7 @@ def test_bytes_are_shown_as_the_characters_that_they_spell():
         (np.zeros((4, 4), "float32"), "an array must be uint8"),
     ],
 )
-def test_what_is_no_picture_is_named(captioner, image, message):
+def test_what_is_no_image_is_named(captioner, image, message):
     with pytest.raises(BadImage, match=message):
         captioner.caption([pictures()[0], image])
 
@@ -288,7 +288,7 @@ def test_unknown_words_are_not_written_unless_allowed(captioner):
                 assert "<unk>" not in hypothesis.tokens and "⁇" not in hypothesis.text
 
 
-def test_a_picture_has_no_words_to_copy(captioner):
+def test_an_image_has_no_words_to_copy(captioner):
     with pytest.raises(ValueError, match='unknown="copy" takes words of a source text'):
         captioner.caption(pictures()[:1], unknown="copy")
 
@@ -300,7 +300,7 @@ def test_a_prefix_with_unknown_words_is_said_as_it_was_given(captioner):
     assert caption.text[begin:end] == "狐狸"
 
 
-def test_no_pictures_are_no_work(captioner):
+def test_no_images_are_no_work(captioner):
     done = []
     assert captioner.caption([], progress=done.append) == []
     assert captioner.force_decode([], []) == []

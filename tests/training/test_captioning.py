@@ -135,7 +135,7 @@ def test_an_encoder_that_is_not_trained_runs_once(tmp_path, monkeypatch):
     ],
     ids=["pooled, of kept features", "soft, augmented"],
 )
-def test_pictures_of_ones_own(tmp_path, model, data, training):
+def test_images_of_ones_own(tmp_path, model, data, training):
     """A table of captions and a folder of files, of which one is no image, and half
     are panoramas, of which training knows where they are."""
     scenes = Scenes(60, num_things=5, image_size=48)
@@ -251,7 +251,7 @@ def test_things_are_known_of_scenes_alone(tmp_path):
         caption_recipe(data={"corpus": "captions.csv"}, validation_metric="object_f1")
 
 
-def test_a_picture_has_no_words_to_copy():
+def test_an_image_has_no_words_to_copy():
     with pytest.raises(ValueError, match="copy.* takes words of a source text"):
         load_recipe("scenes-soft", ["decoding.unknown=copy"])
 

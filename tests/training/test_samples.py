@@ -83,7 +83,7 @@ def pictures():
     )
 
 
-def test_pictures_are_chosen_alike_and_keep_their_captions():
+def test_images_are_chosen_alike_and_keep_their_captions():
     split = pictures()
     places = sample(split.names, 20)
     captions = caption_split(Echo(), split, places, batch_size=8)

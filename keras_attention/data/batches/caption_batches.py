@@ -61,14 +61,14 @@ class CaptionBatches(TokenBatches):
         return lengths, lengths
 
     def _source(self, rows, shape, step):
-        pictures = self.corpus.image_of[np.resize(rows, shape.batch_size)]
+        numbers = self.corpus.image_of[np.resize(rows, shape.batch_size)]
         inputs = {}
         if self.corpus.windows is not None:
-            inputs["windows"] = np.asarray(self.corpus.windows[pictures])
+            inputs["windows"] = np.asarray(self.corpus.windows[numbers])
         if self.features:
-            features = np.asarray(self.corpus.features[pictures])
+            features = np.asarray(self.corpus.features[numbers])
             return {"features": features.astype("float32"), **inputs}
-        inputs["images"] = np.asarray(self.corpus.images[pictures])
+        inputs["images"] = np.asarray(self.corpus.images[numbers])
         if self.augment is None:
             return inputs
         rng = np.random.default_rng([self.seed, step, 1])

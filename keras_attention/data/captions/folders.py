@@ -37,7 +37,7 @@ COCO_FILES = {"train": "captions_train*.json", "valid": "captions_val*.json"}
 COCO_YEARS = ("2017", "2014")
 
 # Images are in such folders, beside the captions or one folder up.
-PICTURE_FOLDERS = (
+IMAGE_FOLDERS = (
     "images",
     "Images",
     "imgs",
@@ -77,8 +77,8 @@ def coco_halves(folder):
         return None
     years = {_year(file) for files in found.values() for file in files}
     if len(years) > 1:
-        pictures = PictureFolder(folder)
-        there = [year for year in years if pictures.has(f"val{year}")]
+        images = ImageFolder(folder)
+        there = [year for year in years if images.has(f"val{year}")]
         if len(there) != 1:
             raise ValueError(
                 f"{folder} holds COCO's captions of {' and '.join(sorted(years))}, "
@@ -116,7 +116,7 @@ def caption_file(folder):
     )
 
 
-class PictureFolder:
+class ImageFolder:
     """Finds images by the names that a file of captions gives them.
 
     Args:
@@ -141,7 +141,7 @@ class PictureFolder:
             path = Path(captions_path).absolute()
             here = path if path.is_dir() else path.parent
             places = [here, here.parent]
-        inner = [place / name for place, name in product(places, PICTURE_FOLDERS)]
+        inner = [place / name for place, name in product(places, IMAGE_FOLDERS)]
         self.folders = [places[0], *(place for place in inner if place.is_dir())]
 
     def has(self, name):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from keras_attention.data.captions.captioned_image import CaptionedImage
 from keras_attention.data.captions.folders import (
-    PictureFolder,
+    ImageFolder,
     caption_file,
     coco_halves,
     file_size,
@@ -25,7 +25,7 @@ from keras_attention.data.captions.json import (
     read_json,
 )
 from keras_attention.data.captions.prepare import (
-    NoPictures,
+    NoImages,
     prepare_captions,
     train_caption_tokenizer,
 )
@@ -40,7 +40,7 @@ __all__ = [
     "CaptionCorpus",
     "CaptionFiles",
     "CaptionedImage",
-    "NoPictures",
+    "NoImages",
     "PreparedCaptions",
     "SkipReport",
     "prepare_captions",
@@ -83,10 +83,10 @@ def read_captions(path, images=None, captions_format="auto", report=None):
     report = SkipReport("caption") if report is None else report
     report.used = "caption"
     path = Path(path)
-    pictures = PictureFolder(path, images)
+    folder = ImageFolder(path, images)
     records = _records(path, captions_format, report)
     found = False
-    for example in gather(records, pictures, report):
+    for example in gather(records, folder, report):
         found = True
         yield example
     if not found:

@@ -26,7 +26,7 @@ CHUNK = 128
 MAX_TARGET_LENGTH = 40
 
 
-class NoPictures(ValueError):
+class NoImages(ValueError):
     """None of the images is left to train on.
 
     Attributes:
@@ -135,7 +135,7 @@ def prepare_captions(
         `PreparedCaptions`.
 
     Raises:
-        NoPictures: nothing is left for training.
+        NoImages: nothing is left for training.
         ValueError: shares out of range, an unknown split, or `folder` holds something
             else.
     """
@@ -180,7 +180,7 @@ def prepare_captions(
                 progress(num_read)
         report.num_good = sum(writer.num_captions for writer in writers.values())
         if not writers["train"].num_captions:
-            raise NoPictures(num_read, report, problems)
+            raise NoImages(num_read, report, problems)
         stack.close()  # All is on disk before meta.json says so.
         meta = {
             "format": FORMAT,
@@ -242,16 +242,16 @@ def _clean(example, report):
 
 
 def _decoded(image, size, fit):
-    """`(pixels, window)` as of `load_pictures`, or the `BadImage` that says why there
+    """`(pixels, window)` as of `load_images`, or the `BadImage` that says why there
     is none."""
     if isinstance(image, np.ndarray):
         if image.dtype == np.uint8 and image.shape == (size, size, 3):
             return image, (0, 0, size, size)
     # Not before it is needed: scenes are prepared without TensorFlow.
-    from keras_attention.data.images.sources import BadImage, load_pictures
+    from keras_attention.data.images.sources import BadImage, load_images
 
     try:
-        ((pixels,), (window,)) = load_pictures([image], size, fit)
+        ((pixels,), (window,)) = load_images([image], size, fit)
     except BadImage as error:
         return error
     return pixels, window

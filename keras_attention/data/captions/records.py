@@ -56,7 +56,7 @@ def gather(records, folder, report):
 
     Args:
         records: iterable of `Record`.
-        folder: `PictureFolder` in which they are.
+        folder: `ImageFolder` in which they are.
         report: `SkipReport`. An image that stands in two splits keeps the first.
 
     Yields:

@@ -29,7 +29,7 @@ class CaptionSplitWriter:
         self._files = ExitStack()
         self._images = self._open(folder / "images.bin")
         self._windows = self._open(folder / "windows.bin")
-        self._pictures = self._open(folder / "pictures.jsonl")
+        self._annotations = self._open(folder / "pictures.jsonl")
         self._tokens = self._open(folder / "target_tokens.bin")
         self._offsets = self._open(folder / "target_offsets.bin")
         self._image_of = self._open(folder / "caption_images.bin")
@@ -44,9 +44,13 @@ class CaptionSplitWriter:
         self._images.write(pixels)
         self._windows.write(np.asarray(window, WINDOW_DTYPE))
         self.pixels.update(pixels)
-        picture = {"name": example.name, "captions": captions, "truth": example.truth}
-        line = json.dumps(picture, ensure_ascii=False) + "\n"
-        self._pictures.write(line.encode("utf-8", "replace"))
+        annotation = {
+            "name": example.name,
+            "captions": captions,
+            "truth": example.truth,
+        }
+        line = json.dumps(annotation, ensure_ascii=False) + "\n"
+        self._annotations.write(line.encode("utf-8", "replace"))
         tokens, lengths = flatten_ids(ids, self._dtype)
         self._tokens.write(tokens)
         self._offsets.write(np.cumsum(lengths) + self.num_tokens)

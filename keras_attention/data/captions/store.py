@@ -44,7 +44,7 @@ class CaptionCorpus:
         target: `Sentences`, all captions that can be trained on.
         image_of: int32 `(len(target),)`. The image that each caption describes.
         place_of: int32 `(len(target),)`. Which of the image's `references` it is.
-        pictures: list of `{"name", "captions", "truth"}`, one for each image; or a
+        annotations: list of `{"name", "captions", "truth"}`, one for each image; or a
             function that returns it.
         windows: int32 `(n, 4)`, optional: where in the square each image is, see
             `placement.window`. Kept only if some do not fill their squares.
@@ -54,7 +54,7 @@ class CaptionCorpus:
             `attach_features`.
     """
 
-    def __init__(self, images, target, image_of, place_of, pictures, windows=None):
+    def __init__(self, images, target, image_of, place_of, annotations, windows=None):
         self.images = images
         if windows is not None:
             whole = whole_windows(len(images), images.shape[1])
@@ -64,7 +64,7 @@ class CaptionCorpus:
         self.image_of = image_of
         self.place_of = place_of
         self.features = None
-        self._pictures = pictures
+        self._annotations = annotations
         self._opened = None
         self._features_folder = None
 
@@ -102,7 +102,7 @@ class CaptionCorpus:
             Sentences.open(folder / "target", token_dtype(vocabulary_size)),
             _mapped(folder / "caption_images.bin", PLACE_DTYPE),
             _mapped(folder / "caption_places.bin", PLACE_DTYPE),
-            functools.partial(_read_pictures, folder / "pictures.jsonl"),
+            functools.partial(_read_annotations, folder / "pictures.jsonl"),
             _mapped(folder / "windows.bin", WINDOW_DTYPE).reshape(-1, 4),
         )
         corpus._opened = folder, shape, vocabulary_size
@@ -128,24 +128,24 @@ class CaptionCorpus:
         return np.zeros(len(self), "int32")
 
     @functools.cached_property
-    def pictures(self):
+    def annotations(self):
         """List of `{"name", "captions", "truth"}`, one for each image."""
-        return self._pictures() if callable(self._pictures) else self._pictures
+        return self._annotations() if callable(self._annotations) else self._annotations
 
     @property
     def names(self):
         """List of str, one for each image."""
-        return [picture["name"] for picture in self.pictures]
+        return [annotation["name"] for annotation in self.annotations]
 
     @property
     def references(self):
         """All captions of each image, a list of lists of str; over-long ones too."""
-        return [picture["captions"] for picture in self.pictures]
+        return [annotation["captions"] for annotation in self.annotations]
 
     @property
     def truths(self):
         """What is known of each image, a list of dict or None."""
-        return [picture["truth"] for picture in self.pictures]
+        return [annotation["truth"] for annotation in self.annotations]
 
     def inputs(self, rows=slice(None)):
         """What a captioner reads of images, a dict of arrays.
@@ -165,7 +165,7 @@ class CaptionCorpus:
 
     def text(self, i):
         """The caption `i`, as it was before tokenising."""
-        return self.pictures[self.image_of[i]]["captions"][self.place_of[i]]
+        return self.annotations[self.image_of[i]]["captions"][self.place_of[i]]
 
     def attach_features(self, folder):
         """Maps what an image encoder made of the images; see `FeatureStore`.
@@ -188,7 +188,7 @@ class CaptionCorpus:
         if self._opened is not None:
             return CaptionCorpus.open, (*self._opened, self._features_folder), at_hand
         arrays = self.images, self.target, self.image_of, self.place_of
-        return CaptionCorpus, (*arrays, self._pictures, self.windows), at_hand
+        return CaptionCorpus, (*arrays, self._annotations, self.windows), at_hand
 
 
 class PreparedCaptions:
@@ -271,7 +271,7 @@ def _mapped(path, dtype):
     return np.memmap(path, dtype, mode="r")
 
 
-def _read_pictures(path):
+def _read_annotations(path):
     try:
         with path.open(encoding="utf-8") as lines:
             return [json.loads(line) for line in lines]

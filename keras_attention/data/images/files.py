@@ -13,7 +13,7 @@ from PIL import Image
 from keras_attention.data.images.exif import tiff_orientation
 from keras_attention.data.images.graph import MAX_PIXELS
 from keras_attention.data.images.tiff import tiff_work
-from keras_attention.data.images.work import MAX_WORK, picture_work
+from keras_attention.data.images.work import MAX_WORK, decoding_work
 
 MISSING = "missing image"
 EMPTY = "empty image file"
@@ -104,7 +104,7 @@ def opened(content, name):
     except Image.DecompressionBombError:
         raise _too_large(name) from None
     except Exception:  # Pillow's readers do not agree on what a damaged header raises.
-        _check_amount(picture_work(content).amount, name)
+        _check_amount(decoding_work(content).amount, name)
         raise BadImage(
             NOT_AN_IMAGE,
             f"{name} is not an image that can be read; expected JPEG, PNG, WebP, GIF, "
@@ -185,7 +185,7 @@ def check_size(image, name):
 
 def _check_work(image, content, name):
     """Refuses what the graph refuses before it decodes, and the like of TIFFs."""
-    work = picture_work(content)
+    work = decoding_work(content)
     if image.format == "TIFF":
         try:
             work = work._replace(amount=tiff_work(image, content))

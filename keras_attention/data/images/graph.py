@@ -20,7 +20,7 @@ MAX_PIXELS = 50_000_000
 GREY = 127  # of what is added to make a square
 
 
-def decode_pictures(image_bytes, size, fit="pad"):
+def decode_images(image_bytes, size, fit="pad"):
     """Decodes a batch, for graphs.
 
     Args:
@@ -30,7 +30,7 @@ def decode_pictures(image_bytes, size, fit="pad"):
 
     Returns:
         `(images, windows)`: uint8 `(B, S, S, 3)`, RGB, and int32 `(B, 4)`, see
-        `decode_picture`. `B` may be zero.
+        `decode_image_and_window`. `B` may be zero.
     """
     import tensorflow as tf
 
@@ -62,14 +62,14 @@ def decode_image(image_bytes, size, fit="pad"):
             50 million pixels, too much work (see `image_work`), or too few bytes for
             its pixels, all of which is known before it is decoded.
     """
-    return decode_picture(image_bytes, size, fit)[0]
+    return decode_image_and_window(image_bytes, size, fit)[0]
 
 
-def decode_picture(image_bytes, size, fit="pad", judged=False):
+def decode_image_and_window(image_bytes, size, fit="pad", judged=False):
     """`decode_image`, and where in the square the image is.
 
     Args:
-        judged: bool. Whether `picture_work` was asked before, which takes Python less
+        judged: bool. Whether `decoding_work` was asked before, which takes Python less
             time than a graph.
         others: of `decode_image`.
 
@@ -97,7 +97,7 @@ def _compiled(size, fit, judged):
 
 
 def graph_decode(image_bytes, size, fit, judged=False):
-    """`decode_picture` inside a graph."""
+    """`decode_image_and_window` inside a graph."""
     import tensorflow as tf
 
     # What a GPU could do of it, it would do with other roundings.

@@ -21,7 +21,7 @@ class Placement(NamedTuple):
         boxes = np.asarray(boxes, "float64")
         return boxes * self._scale + self._offset
 
-    def to_picture(self, boxes):
+    def to_image(self, boxes):
         """From the square back to the image."""
         return (np.asarray(boxes, "float64") - self._offset) / self._scale
 

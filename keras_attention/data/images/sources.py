@@ -26,7 +26,7 @@ from keras_attention.data.images.files import (
 from keras_attention.data.images.graph import (
     MAX_PIXELS,
     decode_image,
-    decode_picture,
+    decode_image_and_window,
 )
 from keras_attention.data.images.placement import (
     Placement,
@@ -34,7 +34,7 @@ from keras_attention.data.images.placement import (
     whole_windows,
     window,
 )
-from keras_attention.data.images.work import picture_work
+from keras_attention.data.images.work import decoding_work
 from keras_attention.graph_errors import plain_message
 
 __all__ = [
@@ -51,9 +51,9 @@ __all__ = [
     "check_image",
     "decode_image",
     "find_images",
-    "load_pictures",
+    "load_images",
     "load_pixels",
-    "picture_size",
+    "oriented_size",
     "placement",
     "read_image",
     "window",
@@ -110,10 +110,10 @@ def load_pixels(sources, size, fit="pad"):
     Raises:
         BadImage: names the first image that cannot be used.
     """
-    return load_pictures(sources, size, fit)[0]
+    return load_images(sources, size, fit)[0]
 
 
-def load_pictures(sources, size, fit="pad"):
+def load_images(sources, size, fit="pad"):
     """`load_pixels`, and where in the squares the images are.
 
     Returns:
@@ -131,7 +131,7 @@ def load_pictures(sources, size, fit="pad"):
     return pixels, windows
 
 
-def picture_size(content, name="the image"):
+def oriented_size(content, name="the image"):
     """`(width, height)` as people see the image, EXIF's turn applied.
 
     Args:
@@ -175,16 +175,16 @@ def _image_of(array):
 
 
 def _decoded(source, size, fit):
-    """`decode_picture`; what that refuses, Pillow explains."""
+    """`decode_image_and_window`; what that refuses, Pillow explains."""
     import tensorflow as tf
 
     content, name = _content_of(source)
     if not content.startswith((JPEG, PNG)):
         content = as_png(loaded(content, name), name)
-    if not picture_work(content).is_allowed:
+    if not decoding_work(content).is_allowed:
         check_image(content, name)  # Which knows why.
     try:
-        return map(np.asarray, decode_picture(content, size, fit, judged=True))
+        return map(np.asarray, decode_image_and_window(content, size, fit, judged=True))
     except tf.errors.InvalidArgumentError as error:
         check_image(content, name)
         why = plain_message(error.message)

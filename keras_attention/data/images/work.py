@@ -58,7 +58,7 @@ class Work(NamedTuple):
         return self.is_known and self.is_complete and self.amount <= MAX_WORK
 
 
-def picture_work(content):
+def decoding_work(content):
     """The `Work` of bytes that are a JPEG or PNG; none of others."""
     if content.startswith(JPEG):
         return _jpeg_work(content)
@@ -110,7 +110,7 @@ def _png_work(content):
 
 
 def graph_jpeg_work(image_bytes):
-    """`picture_work` of a scalar string tensor that is a JPEG."""
+    """`decoding_work` of a scalar string tensor that is a JPEG."""
     import tensorflow as tf
 
     length = tf.cast(tf.strings.length(image_bytes), tf.int64)
@@ -170,7 +170,7 @@ def graph_jpeg_work(image_bytes):
 
 
 def graph_png_work(image_bytes):
-    """`picture_work` of a scalar string tensor that is a PNG."""
+    """`decoding_work` of a scalar string tensor that is a PNG."""
     import tensorflow as tf
 
     length = tf.cast(tf.strings.length(image_bytes), tf.int64)

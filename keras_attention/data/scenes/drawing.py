@@ -28,16 +28,16 @@ def sprite(artist, name, size, turn):
     """
     place = thing_named(name).place
     left, top = place % COLUMNS * SIDE, place // COLUMNS * SIDE
-    picture = _sheet(artist).crop((left, top, left + SIDE, top + SIDE))
+    sprite = _sheet(artist).crop((left, top, left + SIDE, top + SIDE))
     # Transparent pixels have some colour too, which must not bleed into the rim.
-    picture = picture.convert("RGBa")
-    picture = picture.rotate(turn, Image.Resampling.BICUBIC, expand=True)
-    alpha = picture.getchannel("a")
-    picture = picture.crop(alpha.point(lambda a: 255 * (a > OPAQUE)).getbbox())
-    scale = size / max(picture.size)
-    new_size = [max(1, round(length * scale)) for length in picture.size]
-    picture = picture.resize(new_size, Image.Resampling.LANCZOS)
-    pixels = np.asarray(picture, "float32")
+    sprite = sprite.convert("RGBa")
+    sprite = sprite.rotate(turn, Image.Resampling.BICUBIC, expand=True)
+    alpha = sprite.getchannel("a")
+    sprite = sprite.crop(alpha.point(lambda a: 255 * (a > OPAQUE)).getbbox())
+    scale = size / max(sprite.size)
+    new_size = [max(1, round(length * scale)) for length in sprite.size]
+    sprite = sprite.resize(new_size, Image.Resampling.LANCZOS)
+    pixels = np.asarray(sprite, "float32")
     return pixels[..., :3], pixels[..., 3:] / 255
 
 

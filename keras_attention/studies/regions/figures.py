@@ -12,20 +12,20 @@ FORCED, FREE = "the right words before", "the model's own words before"
 COMPARED = (SOFT, POOLED, SAMPLING)  # of errors by position
 
 
-def groups_of(pictures):
-    """`(held out, number of things, which pictures)` of all groups large enough."""
+def groups_of(images):
+    """`(held out, number of things, which images)` of all groups large enough."""
     groups = []
     for held_out in SPLITS:
-        for number in sorted(set(pictures.num_things)):
-            chosen = (pictures.held_out == held_out) & (pictures.num_things == number)
+        for number in sorted(set(images.num_things)):
+            chosen = (images.held_out == held_out) & (images.num_things == number)
             if chosen.sum() >= min(LEAST, len(chosen) / 8):
                 groups.append((held_out, int(number), chosen))
     return groups
 
 
-def draw_scores(results, pictures, path):
+def draw_scores(results, images, path):
     """A row for each metric; held-out combinations on the right."""
-    groups = groups_of(pictures)
+    groups = groups_of(images)
     panels = []
     for metric in METRICS:
         for held_out, title in SPLITS.items():
@@ -51,7 +51,7 @@ def draw_scores(results, pictures, path):
     return plot_curves(_same_tops(panels), path=path)
 
 
-def draw_looks(results, pictures, path):
+def draw_looks(results, images, path):
     """Attention inside of boxes, and its peak; chance beside them."""
     attending = [result for result in results if result.said is not None]
     panels = []
@@ -72,10 +72,10 @@ def draw_looks(results, pictures, path):
                         (
                             number,
                             score_shares(
-                                shares.among(pictures.num_things == number), 100
+                                shares.among(images.num_things == number), 100
                             ),
                         )
-                        for number in sorted(map(int, set(pictures.num_things)))
+                        for number in sorted(map(int, set(images.num_things)))
                     ],
                 )
                 for name, shares in rows

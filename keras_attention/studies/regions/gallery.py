@@ -21,12 +21,12 @@ NOTES = {
 }
 
 
-def draw_gallery(result, pictures, path):
+def draw_gallery(result, images, path):
     """Draws some of a model's mistakes, of each kind in proportion.
 
     Args:
         result: `Result` of a model with attention.
-        pictures: `MeasuredImages`.
+        images: `MeasuredImages`.
         path: path.
 
     Returns:
@@ -35,38 +35,36 @@ def draw_gallery(result, pictures, path):
     chosen = choose(result.mistakes)
     if not chosen:
         return False
-    plot_gallery([_saying(each, result, pictures) for each in chosen], path=path)
+    plot_gallery([_saying(each, result, images) for each in chosen], path=path)
     return True
 
 
 def choose(mistakes, most=MOST):
     """Some mistakes, one of an image, spread evenly over kinds and images."""
     kinds, places = list(KINDS), list(PLACES)
-    first = {mistake.picture: mistake for mistake in reversed(mistakes)}
+    first = {mistake.image: mistake for mistake in reversed(mistakes)}
     ordered = sorted(
         first.values(),
         key=lambda each: (
             kinds.index(each.kind),
             places.index(each.place),
-            each.picture,
+            each.image,
         ),
     )
     numbers = np.linspace(0, len(ordered) - 1, min(most, len(ordered)))
     return [ordered[round(number)] for number in numbers]
 
 
-def _saying(mistake, result, pictures):
-    caption = result.captions[mistake.picture]
+def _saying(mistake, result, images):
+    caption = result.captions[mistake.image]
     note = NOTES[mistake.place].format(seen=mistake.seen)
     return Saying(
-        pictures.images[mistake.picture],
-        _likest(caption.text, pictures.references[mistake.picture]),
+        images.pixels[mistake.image],
+        _likest(caption.text, images.references[mistake.image]),
         caption.text,
         mistake.word,
         caption.attention[mistake.steps].mean(axis=0),
-        tuple(
-            tuple(each["box"]) for each in pictures.truths[mistake.picture]["objects"]
-        ),
+        tuple(tuple(each["box"]) for each in images.truths[mistake.image]["objects"]),
         note,
         # The same word may have been right before.
         start=caption.spans[mistake.steps[0]][0],

@@ -28,7 +28,7 @@ from keras_attention.studies.regions.word_errors import errors_by_position
 class MeasuredImages(NamedTuple):
     """The test split."""
 
-    images: Any
+    pixels: Any
     """uint8 `(n, S, S, 3)`."""
     references: list
     """List of str for each image."""
@@ -38,7 +38,7 @@ class MeasuredImages(NamedTuple):
 
     @property
     def image_size(self):
-        return self.images.shape[1]
+        return self.pixels.shape[1]
 
     @property
     def num_things(self):
@@ -108,14 +108,14 @@ class RegionResult(NamedTuple):
         return self.made["training"]
 
 
-def measure(variant, run, made, pictures, captions, forced, words, names):
+def measure(variant, run, made, images, captions, forced, words, names):
     """Measures one model.
 
     Args:
         variant: `RegionVariant`.
         run: str.
         made: dict. The bundle's config.
-        pictures: `MeasuredImages`.
+        images: `MeasuredImages`.
         captions: `Caption` of each.
         forced: `Caption` of each, its first reference; None without attention.
         words: `WordsSaid` of each.
@@ -125,39 +125,37 @@ def measure(variant, run, made, pictures, captions, forced, words, names):
         `RegionResult`.
     """
     texts = [caption.text for caption in captions]
-    statements = read_statements(texts, pictures.language)
+    statements = read_statements(texts, images.language)
     said = looks = counts = None
     mistakes = []
     if variant.attends:
-        said = measure_looks(captions, statements, pictures)
-        references = read_statements([each.text for each in forced], pictures.language)
-        looks = measure_looks(forced, references, pictures)
-        mistakes = find_mistakes(
-            captions, pictures.truths, statements, pictures.image_size
-        )
+        said = measure_looks(captions, statements, images)
+        references = read_statements([each.text for each in forced], images.language)
+        looks = measure_looks(forced, references, images)
+        mistakes = find_mistakes(captions, images.truths, statements, images.image_size)
         counts = count_mistakes(mistakes, statements)
     return RegionResult(
         variant,
         run,
         made,
         captions,
-        measure_said(texts, statements, pictures),
+        measure_said(texts, statements, images),
         said,
         looks,
         mistakes,
         counts,
         errors_by_position(words),
         errors_by_name(names),
-        wrong_names(names, pictures.truths),
+        wrong_names(names, images.truths),
     )
 
 
-def measure_said(texts, statements, pictures):
+def measure_said(texts, statements, images):
     """Of each of `METRICS` the `Shares`: CIDEr-D's mean over images, F1 and relations
     counted over all of them."""
-    judged = list(map(judge, statements, pictures.truths))
+    judged = list(map(judge, statements, images.truths))
     cider = cider_d_of_each(
-        tokenize_captions(texts), tokenize_references(pictures.references)
+        tokenize_captions(texts), tokenize_references(images.references)
     )
     return {
         "cider": Shares.of(cider),
@@ -172,13 +170,13 @@ def measure_said(texts, statements, pictures):
     }
 
 
-def measure_looks(captions, statements, pictures):
+def measure_looks(captions, statements, images):
     """`Looks` of captions; names of what is not there have no say."""
     sums = []
     for caption, truth, statement in zip(
-        captions, pictures.truths, statements, strict=True
+        captions, images.truths, statements, strict=True
     ):
-        found = caption_looks(caption, truth, statement.mentions, pictures.image_size)
+        found = caption_looks(caption, truth, statement.mentions, images.image_size)
         looks = [look for look in found if look is not None]
         sums.append(
             (

@@ -31,7 +31,7 @@ PLACES = {
 class Mistake(NamedTuple):
     """One wrong name."""
 
-    picture: int
+    image: int
     """Its number in the split."""
     kind: str
     """A key of `KINDS`."""

@@ -76,12 +76,12 @@ what a model's own errors cost it.
 """
 
 
-def write_report(results, pictures, folder, command=""):
+def write_report(results, images, folder, command=""):
     """Writes all figures, regions.csv and report.md.
 
     Args:
         results: list of `Result`, that of soft attention first.
-        pictures: `MeasuredImages`.
+        images: `MeasuredImages`.
         folder: path.
         command: str. What was typed.
 
@@ -90,21 +90,21 @@ def write_report(results, pictures, folder, command=""):
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    draw_scores(results, pictures, folder / "regions.png")
-    draw_looks(results, pictures, folder / "looks.png")
+    draw_scores(results, images, folder / "regions.png")
+    draw_looks(results, images, folder / "looks.png")
     draw_positions(results, folder / "positions.png")
-    write_whole(folder / "regions.csv", csv_text(results, pictures))
-    gallery = draw_gallery(results[0], pictures, folder / "gallery.png")
-    text = report_text(results, pictures, command, gallery)
+    write_whole(folder / "regions.csv", csv_text(results, images))
+    gallery = draw_gallery(results[0], images, folder / "gallery.png")
+    text = report_text(results, images, command, gallery)
     write_whole(folder / "report.md", text)
     return folder / "report.md"
 
 
-def verdicts(results, pictures):
+def verdicts(results, images):
     """Paragraphs that say what came out."""
     found = [
-        against_pooled(results, pictures),
-        by_number_of_things(results, pictures),
+        against_pooled(results, images),
+        by_number_of_things(results, images),
         where_it_looks(results),
         why_the_wrong_word(results),
         how_errors_grow(results),
@@ -112,14 +112,14 @@ def verdicts(results, pictures):
     return [paragraph for paragraph in found if paragraph]
 
 
-def report_text(results, pictures, command="", gallery=False):
+def report_text(results, images, command="", gallery=False):
     """The report, in Markdown."""
     parts = ["# Visual grounding of captions\n", ASKED]
     parts += ["## Results: attention against a pooled vector\n"]
-    parts += [against_pooled(results, pictures) + "\n"]
-    parts += [by_number_of_things(results, pictures) + "\n"]
+    parts += [against_pooled(results, images) + "\n"]
+    parts += [by_number_of_things(results, images) + "\n"]
     parts += ["![Scores by number of things](regions.png)\n"]
-    parts += [models_table(results), score_tables(results, pictures)]
+    parts += [models_table(results), score_tables(results, images)]
     parts += ["## Where the model attends\n", LOOKED, where_it_looks(results) + "\n"]
     parts += ["![Attention inside of boxes](looks.png)\n", looks_table(results)]
     parts += ["## Error analysis: why the wrong word\n", WRONG]

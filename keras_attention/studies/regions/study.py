@@ -71,13 +71,13 @@ def _studied(recipe, folder, resume, command, console):
     match_runs(runs, console)
     for run in train_runs(runs, console):
         run.speak(console)
-    pictures = runs[0].pictures(console)
+    images = runs[0].images(console)
     results = []
     for run in runs:
         console.print(f"measuring: {run.describe()}")
-        results.append(run.result(pictures, console))
-    report = write_report(results, pictures, folder, command)
-    for paragraph in verdicts(results, pictures):
+        results.append(run.result(images, console))
+    report = write_report(results, images, folder, command)
+    for paragraph in verdicts(results, images):
         console.print(paragraph)
     return report
 
@@ -97,7 +97,7 @@ class RegionRun(StudyRun):
     def with_units(self, units):
         return region_recipe(self.base, self.variant, units)
 
-    def pictures(self, console):
+    def images(self, console):
         """`MeasuredImages` of the test split."""
         test = self.corpus(console).test
         return MeasuredImages(
@@ -172,14 +172,14 @@ class RegionRun(StudyRun):
             _write_lines(path, said)
         return [NamesSaid(**row) for row in _read_lines(path)]
 
-    def result(self, pictures, console):
+    def result(self, images, console):
         """All that was measured of it."""
         config = self.folder / "bundle" / "config.json"
         return measure(
             self.variant,
             self.folder.name,
             json.loads(config.read_text(encoding="utf-8")),
-            pictures,
+            images,
             self.captions(console),
             self.forced_captions(console) if self.variant.attends else None,
             self.words(console),

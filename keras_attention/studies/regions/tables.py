@@ -19,14 +19,14 @@ COLUMNS = "model parameters images group metric count score low high".split()
 PAIRS = 12  # of the most frequent confusions
 
 
-def csv_text(results, pictures):
+def csv_text(results, images):
     """All numbers, a line each."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for result in results:
         parameters = result.training["parameters"]
-        for which, group, metric, score in _numbers(result, pictures):
+        for which, group, metric, score in _numbers(result, images):
             if score is not None:
                 ends = [f"{value:.4f}" for value in score[:3]]
                 row = [which, group, metric, score.count, *ends]
@@ -34,15 +34,15 @@ def csv_text(results, pictures):
     return text.getvalue()
 
 
-def _numbers(result, pictures):
-    """`(pictures, group, metric, score)` of one model."""
+def _numbers(result, images):
+    """`(images, group, metric, score)` of one model."""
     for metric in METRICS:
         shares = result.scores[metric.name]
-        for held_out, name in _splits(pictures):
-            chosen = pictures.held_out == held_out
+        for held_out, name in _splits(images):
+            chosen = images.held_out == held_out
             score = score_shares(shares.among(chosen), metric.scale)
             yield name, "all", metric.name, score
-        for held_out, number, chosen in groups_of(pictures):
+        for held_out, number, chosen in groups_of(images):
             name = "held out" if held_out else "seen"
             score = score_shares(shares.among(chosen), metric.scale)
             yield name, f"things {number}", metric.name, score
@@ -52,8 +52,8 @@ def _numbers(result, pictures):
         for field in looks._fields:
             shares = getattr(looks, field)
             yield "all", which, f"attention {field}", score_shares(shares, 100)
-            for number in sorted(map(int, set(pictures.num_things))):
-                chosen = pictures.num_things == number
+            for number in sorted(map(int, set(images.num_things))):
+                chosen = images.num_things == number
                 score = score_shares(shares.among(chosen), 100)
                 yield "all", f"{which}, things {number}", f"attention {field}", score
     for which, errors in zip((FORCED, FREE), result.errors, strict=True):
@@ -76,11 +76,11 @@ def _share(part, whole):
     return Score(*exact_match(right, ["1"] * whole)[:3], whole)
 
 
-def _splits(pictures):
+def _splits(images):
     return [
         (held_out, "held out" if held_out else "seen")
         for held_out in SPLITS
-        if (pictures.held_out == held_out).any()
+        if (images.held_out == held_out).any()
     ]
 
 
@@ -104,15 +104,15 @@ def models_table(results):
     return _table(rows)
 
 
-def score_tables(results, pictures):
+def score_tables(results, images):
     """A table for each metric: groups of images, and models beside each other."""
     named = [
-        (f"{name}, all", pictures.held_out == held_out)
-        for held_out, name in _splits(pictures)
+        (f"{name}, all", images.held_out == held_out)
+        for held_out, name in _splits(images)
     ]
     named += [
         (f"{'held out' if held_out else 'seen'}, things: {number}", chosen)
-        for held_out, number, chosen in groups_of(pictures)
+        for held_out, number, chosen in groups_of(images)
     ]
     tables = []
     for metric in METRICS:

@@ -24,13 +24,13 @@ def find(results, variant):
     return next(result for result in results if result.variant == variant)
 
 
-def against_pooled(results, pictures):
+def against_pooled(results, images):
     """Soft attention against the better pooled model: a sentence for each metric."""
     ours = find(results, SOFT)
     rivals = [result for result in results if not result.variant.attends]
     parts = []
     for held_out, title in SPLITS.items():
-        chosen = pictures.held_out == held_out
+        chosen = images.held_out == held_out
         if not chosen.any():
             continue
         told, won = [], []
@@ -83,18 +83,18 @@ def _outcome(gap):
     return "did not win clearly" if gap.score > 0 else "did not win"
 
 
-def by_number_of_things(results, pictures):
+def by_number_of_things(results, images):
     """Whether attention brings more where there is more to see."""
     ours = find(results, SOFT)
     parts = []
     for held_out, title in SPLITS.items():
-        groups = [each for each in groups_of(pictures) if each[0] == held_out]
+        groups = [each for each in groups_of(images) if each[0] == held_out]
         if len(groups) < 2:
             continue
         (_, fewest, few), (_, most, many) = groups[0], groups[-1]
         (name,) = (metric for metric in METRICS if metric.name == "object_f1")
         rivals = [result for result in results if not result.variant.attends]
-        compared = _best(name, rivals, pictures.held_out == held_out)
+        compared = _best(name, rivals, images.held_out == held_out)
         if compared is None:
             continue
         best, _ = compared

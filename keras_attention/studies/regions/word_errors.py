@@ -54,11 +54,11 @@ def say_words(captioner, inputs, references, batch_size=64, progress=None):
     for start in range(0, len(array), batch_size):
         batch = np.asarray(array[start : start + batch_size])
         rows = num_rows(batch)
-        pictures = {kind: pad_rows(batch, rows)}
+        padded = {kind: pad_rows(batch, rows)}
         if batch.dtype != np.uint8:
-            pictures[kind] = pictures[kind].astype("float32")
+            padded[kind] = padded[kind].astype("float32")
         greedy = captioner.decode(
-            pictures, captioner.decoding_options(1, 1, {}), None, False, 0
+            padded, captioner.decoding_options(1, 1, {}), None, False, 0
         )
         free = [
             greedy.token_ids[row, 0, : greedy.lengths[row, 0]].tolist()
@@ -71,7 +71,7 @@ def say_words(captioner, inputs, references, batch_size=64, progress=None):
             )
         ]
         before = pad_to_bucket([[START_ID, *ids[:-1]] for ids in right], rows)
-        forced = np.asarray(most_probable({**pictures, "target_ids": before}))
+        forced = np.asarray(most_probable({**padded, "target_ids": before}))
         for row, ids in enumerate(right):
             own = [*free[row], *[PAD_ID] * len(ids)][: len(ids)]
             found.append(WordsSaid(ids, forced[row, : len(ids)].tolist(), own))

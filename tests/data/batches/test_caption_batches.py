@@ -34,7 +34,7 @@ def captions_of(batch):
 
 @pytest.mark.parametrize("shuffle", [True, False])
 @pytest.mark.parametrize("tokens", [1, 60, 10**6])
-def test_every_caption_comes_once_with_its_own_picture(tokens, shuffle):
+def test_every_caption_comes_once_with_its_own_image(tokens, shuffle):
     corpus = make_corpus()
     batches = CaptionBatches(corpus, tokens, shuffle=shuffle)
     expected = [
@@ -71,7 +71,7 @@ def test_shapes_are_few_and_within_the_budget(max_shapes):
     )
 
 
-def test_rows_that_fill_a_batch_show_real_pictures():
+def test_rows_that_fill_a_batch_show_real_images():
     batches = CaptionBatches(make_corpus(), 64)
     batch = next(batch for batch in batches if not batch[1][-1, 0])
     shown = [number_of(image) for image in batch[0]["images"]]

@@ -92,7 +92,7 @@ def test_what_cannot_be_kept_is_refused(tmp_path):
         compute(tmp_path, images=IMAGES[:0])
 
 
-def test_prepared_captions_take_features_of_their_own_pictures(tmp_path):
+def test_prepared_captions_take_features_of_their_own_images(tmp_path):
     tokenizer = word_tokenizer()
     options = {"tokenizer": tokenizer, "image_size": 8}
     prepared = prepare_captions(pictures(), tmp_path / "prepared", **options)

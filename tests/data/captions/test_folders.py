@@ -237,7 +237,7 @@ def test_a_data_set_is_read_as_it_is_published(tmp_path, name):
         assert not any("dog ." in text for each in examples for text in each.captions)
 
 
-def test_the_folder_of_pictures_may_be_the_one_above_the_usual(tmp_path):
+def test_the_folder_of_images_may_be_the_one_above_the_usual(tmp_path):
     lay_out(tmp_path, {"x.json": coco(NINE, TEN)}, {"elsewhere/images/val2017": [TEN]})
     lay_out(tmp_path, {}, {"elsewhere/images/train2017": [NINE]})
     examples = read_captions(tmp_path / "x.json", images=tmp_path / "elsewhere")

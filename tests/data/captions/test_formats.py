@@ -138,7 +138,7 @@ def test_cocos_folder_of_annotations_gives_splits(tmp_path):
     assert {example.split for example in alone} == {None}
 
 
-def test_karpathys_pictures_are_found_with_their_folder_and_without(tmp_path):
+def test_karpathys_images_are_found_with_their_folder_and_without(tmp_path):
     values = karpathy()
     for image in values["images"]:
         image["filepath"] = "val2014"
@@ -213,7 +213,7 @@ def test_a_table_without_any_separator_is_not_said_to_have_one(tmp_path):
         read(tmp_path / "x.csv")
 
 
-def test_pictures_are_called_what_the_data_call_them(tmp_path):
+def test_images_are_called_what_the_data_call_them(tmp_path):
     write(tmp_path, {"x.csv": "image,image_id,caption\na.jpg, 012 ,x\nb.jpg,m-1,y\n"})
     examples, _ = read(tmp_path / "x.csv")
     assert [each.image_id for each in examples] == [12, "m-1"]
@@ -310,7 +310,7 @@ def test_files_know_their_name(tmp_path):
     assert len({first, second, files.fingerprint()}) == 3
 
 
-def test_a_name_that_no_file_can_have_is_a_missing_picture(tmp_path):
+def test_a_name_that_no_file_can_have_is_a_missing_image(tmp_path):
     names = ["a\0b.jpg", "x" * 5000 + ".jpg"]
     lines = [json.dumps({"image": name, "caption": "x"}) for name in names]
     write(tmp_path, {"x.jsonl": "\n".join(lines)})

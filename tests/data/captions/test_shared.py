@@ -83,7 +83,7 @@ def test_a_caption_on_both_sides_is_noted_and_a_split_by_caption_has_none(tmp_pa
     assert SplitByCaption(files, 0.1, 0.2).fingerprint() != by_caption.fingerprint()
 
 
-def test_pictures_stay_together_through_others_in_any_order():
+def test_images_stay_together_through_others_in_any_order():
     chain = [
         example("a", "a frog", "green"),
         example("b", "A toad."),

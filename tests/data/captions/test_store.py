@@ -50,7 +50,7 @@ def check_same(corpus, other):
     np.testing.assert_array_equal(corpus.image_of, other.image_of)
     np.testing.assert_array_equal(corpus.place_of, other.place_of)
     np.testing.assert_array_equal(corpus.target.tokens, other.target.tokens)
-    assert corpus.pictures == other.pictures
+    assert corpus.annotations == other.annotations
 
 
 def test_the_files_hold_what_was_given(tmp_path):
@@ -85,7 +85,7 @@ def test_in_memory_it_is_the_same(tmp_path):
 def test_arrays_are_mapped_and_travel_by_name(tmp_path):
     corpus = prepare(pictures(), tmp_path / "prepared").train
     assert isinstance(corpus.images, np.memmap)
-    assert len(corpus.pictures) == 20  # Read before it travels.
+    assert len(corpus.annotations) == 20  # Read before it travels.
     assert len(pickle.dumps(corpus)) < 2000
     check_same(pickle.loads(pickle.dumps(corpus)), corpus)
     small = CaptionCorpus.from_examples(pictures(3), TOKENIZER)
@@ -146,8 +146,8 @@ def test_what_cannot_be_used_is_named(tmp_path):
     assert prepared.train.text(len(prepared.train) - 1) == "the cat"
 
 
-def test_pictures_are_decoded_as_everywhere_and_the_bad_ones_named(tmp_path):
-    from keras_attention.data.images.sources import load_pictures
+def test_images_are_decoded_as_everywhere_and_the_bad_ones_named(tmp_path):
+    from keras_attention.data.images.sources import load_images
 
     rng = np.random.default_rng(0)
     for number in range(3):
@@ -173,7 +173,7 @@ def test_pictures_are_decoded_as_everywhere_and_the_bad_ones_named(tmp_path):
     corpus = prepare(examples, tmp_path / "prepared", **options).train
     assert corpus.names == ["good-0.jpg", "good-1.png", "good-2.webp"]
     paths = [tmp_path / name for name in corpus.names]
-    expected, windows = load_pictures(paths, 16)
+    expected, windows = load_images(paths, 16)
     np.testing.assert_array_equal(corpus.images, expected)
     np.testing.assert_array_equal(corpus.windows, windows)
     assert windows[:, 1].tolist() == [2, 3, 3]  # They are wider than high.
@@ -190,7 +190,7 @@ def test_pictures_are_decoded_as_everywhere_and_the_bad_ones_named(tmp_path):
     }
 
 
-def test_a_picture_that_pillow_reads_and_tensorflow_does_not_is_skipped(tmp_path):
+def test_an_image_that_pillow_reads_and_tensorflow_does_not_is_skipped(tmp_path):
     Image.new("1", (1, 1_500_000)).save(tmp_path / "odd.png")
     odd = pictures(1)[0]._replace(name="odd", image=tmp_path / "odd.png")
     examples = [*pictures(4), odd]
@@ -199,7 +199,7 @@ def test_a_picture_that_pillow_reads_and_tensorflow_does_not_is_skipped(tmp_path
     assert report.lines == {"truncated or damaged image": ["odd"]}
 
 
-def test_the_wrong_folder_of_pictures_says_where_it_looked(tmp_path):
+def test_the_wrong_folder_of_images_says_where_it_looked(tmp_path):
     (tmp_path / "captions.csv").write_text("image,caption\na.jpg,x\n")
     with pytest.raises(ValueError, match="The first bad image: .*a.jpg"):
         prepare(CaptionFiles(tmp_path / "captions.csv"), tmp_path / "prepared")

@@ -79,7 +79,7 @@ def test_a_flip_mirrors_what_is_moved_too():
     np.testing.assert_array_equal(mirrored, straight[:, :, ::-1])
 
 
-def test_a_shift_moves_a_picture_no_farther_than_said():
+def test_a_shift_moves_an_image_no_farther_than_said():
     images = np.zeros((50, 20, 20, 3), "uint8")
     images[:, 10, 10] = 255
     moved = changed(images, shift=0.2).astype(float)[..., 0]
@@ -100,7 +100,7 @@ def test_what_comes_in_from_outside_repeats_the_edge():
 
 
 @pytest.mark.parametrize("options", [{}, {"flip": 1.0}, {"shift": 0.3}, {"zoom": 0.4}])
-def test_windows_move_with_their_pictures(options):
+def test_windows_move_with_their_images(options):
     """Of white images on black, a few lines of pixels wide."""
     windows = np.array([[0, 6, 16, 9], [0, 0, 16, 16], [2, 0, 4, 16]] * 10, "int32")
     images = np.zeros((30, 16, 16, 3), "uint8")
@@ -119,7 +119,7 @@ def test_windows_move_with_their_pictures(options):
     assert options == {} or not np.array_equal(moved, windows)
 
 
-def test_a_picture_that_leaves_its_square_leaves_no_window():
+def test_an_image_that_leaves_its_square_leaves_no_window():
     augment = Augmentation(**{**NOTHING, "shift": 0.5})
     windows = np.array([[0, 0, 1, 16]] * 20, "int32")
     images = np.zeros((20, 16, 16, 3), "uint8")
@@ -193,7 +193,7 @@ def test_batches_are_augmented_by_seed_and_step():
             np.testing.assert_array_equal(mine, theirs)
 
 
-def test_batches_mirror_no_picture_whose_caption_names_a_side():
+def test_batches_mirror_no_image_whose_caption_names_a_side():
     corpus = CaptionCorpus.from_examples(pictures(40), word_tokenizer())
     augment = Augmentation(**{**NOTHING, "flip": 1.0})
     assert 0 < augment.flippable(corpus).sum() < len(corpus)

@@ -15,7 +15,7 @@ from keras_attention.data.images.exif import (
     graph_png_orientation,
     orientation,
 )
-from keras_attention.data.images.sources import picture_size, placement
+from keras_attention.data.images.sources import oriented_size, placement
 from tests.data.pictures import chunk, encoded, opened, picture, pixels, turned
 
 tf = pytest.importorskip("tensorflow")
@@ -34,25 +34,25 @@ def graph_orientation(content):
 
 # Many cases in few tests: the first call of each test takes TensorFlow long.
 @pytest.mark.parametrize("kind", ["JPEG", "MPO", "PNG"])
-def test_pictures_are_turned_as_their_cameras_say(kind):
+def test_images_are_turned_as_their_cameras_say(kind):
     for number, endian in itertools.product(range(1, 9), "<>"):
         content = turned(number, kind, endian)
         upright = ImageOps.exif_transpose(opened(content))
         np.testing.assert_array_equal(pixels(content), pixels(encoded(upright)))
         assert orientation(content) == graph_orientation(content) == number
-        assert picture_size(content) == upright.size
+        assert oriented_size(content) == upright.size
 
 
 def test_boxes_lie_where_people_see_them():
     for content in map(turned, range(1, 9)):
         upright = ImageOps.exif_transpose(opened(content))
-        where = placement(*picture_size(content), 90)
+        where = placement(*oriented_size(content), 90)
         box = where.to_square([0, 0, *upright.size]).round().astype(int)
         inside = pixels(content, 90, "pad")[box[1] : box[3], box[0] : box[2]]
         np.testing.assert_array_equal(inside, np.asarray(upright))
 
 
-def test_a_picture_that_says_nothing_is_upright():
+def test_an_image_that_says_nothing_is_upright():
     for kind in ("JPEG", "PNG"):
         content = encoded(picture(), kind)
         assert orientation(content) == graph_orientation(content) == 1

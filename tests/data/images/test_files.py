@@ -98,7 +98,7 @@ def test_a_png_is_upright(number, kind):
     assert "exif" not in opened(png).info
 
 
-def test_of_pictures_that_move_the_first_counts():
+def test_of_images_that_move_the_first_counts():
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
     for kind in ("GIF", "WEBP", "TIFF"):
         content = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
@@ -122,7 +122,7 @@ def test_images_of_no_or_many_pixels_are_refused(size, reason):
     assert caught.value.reason == reason
 
 
-def test_no_other_program_is_started_for_a_picture():
+def test_no_other_program_is_started_for_an_image():
     """Pillow would ask Ghostscript."""
     with pytest.raises(BadImage, match="expected JPEG, PNG, WebP, GIF, BMP or TIFF"):
         loaded(encoded(picture(), "EPS"), "a.eps")

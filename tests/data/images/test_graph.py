@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_attention.data.images.graph import decode_image, decode_pictures
+from keras_attention.data.images.graph import decode_image, decode_images
 from tests.data.pictures import (
     BAD,
     chunk,
@@ -28,7 +28,7 @@ SQUARE = picture(60, 60)
 @functools.cache
 def batch_function(size):
     return tf.function(
-        lambda many: decode_pictures(many, size)[0],
+        lambda many: decode_images(many, size)[0],
         input_signature=[tf.TensorSpec([None], tf.string)],
     )
 
@@ -155,7 +155,7 @@ def test_a_saved_graph_decodes_as_before_with_ops_of_tensorflow_alone(tmp_path):
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_pictures_are_refused(name):
+def test_bad_images_are_refused(name):
     content, _, _, message = BAD[name]
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         decode_image(content, 32)

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from keras_attention.data.images.fit import FITS
-from keras_attention.data.images.graph import decode_picture
-from keras_attention.data.images.sources import load_pictures, placement, window
+from keras_attention.data.images.graph import decode_image_and_window
+from keras_attention.data.images.sources import load_images, placement, window
 from tests.data.pictures import encoded, pixels
 
 pytest.importorskip("tensorflow")
@@ -36,7 +36,7 @@ def test_a_white_box_is_found_where_it_was_mapped_to(fit):
 def test_what_goes_to_the_square_comes_back(fit):
     boxes = np.random.default_rng(0).uniform(0, 90, (2, 3, 4))
     where = placement(123, 45, 67, fit)
-    np.testing.assert_allclose(where.to_picture(where.to_square(boxes)), boxes)
+    np.testing.assert_allclose(where.to_image(where.to_square(boxes)), boxes)
 
 
 @pytest.mark.parametrize("size", [1, 31, 64])
@@ -49,15 +49,15 @@ def test_the_padding_of_the_graph_is_where_it_says(size):
 
 
 @pytest.mark.parametrize("fit", FITS)
-def test_python_and_graph_agree_on_the_window_of_a_picture(fit):
+def test_python_and_graph_agree_on_the_window_of_an_image(fit):
     for width, height in [(90, 60), (41, 90), (90, 1), (64, 64)]:
         exif = Image.Exif()
         exif[0x0112] = 6  # A quarter turn.
         content = encoded(Image.new("RGB", (height, width)), "JPEG", exif=exif)
         expected = window(width, height, 50, fit)
-        _, found = decode_picture(content, 50, fit)
+        _, found = decode_image_and_window(content, 50, fit)
         assert tuple(np.asarray(found)) == expected
-        _, found = load_pictures([content], 50, fit)
+        _, found = load_images([content], 50, fit)
         assert tuple(found[0]) == expected
         if fit != "pad":
             assert expected == (0, 0, 50, 50)

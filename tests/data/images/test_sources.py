@@ -9,7 +9,7 @@ from keras_attention.data.images.sources import (
     BadImage,
     check_image,
     load_pixels,
-    picture_size,
+    oriented_size,
     read_image,
 )
 from tests.data.pictures import BAD, encoded, opened, picture, pixels, turned
@@ -35,7 +35,7 @@ def test_other_files_become_png():
         np.testing.assert_array_equal(load_pixels([content], 60)[0], expected, kind)
 
 
-def test_images_and_arrays_are_pictures_too(tmp_path):
+def test_images_and_arrays_are_images_too(tmp_path):
     image = picture(60, 60)
     image.save(tmp_path / "one.png")
     array = np.asarray(image)
@@ -68,7 +68,7 @@ def test_an_opened_image_is_what_its_file_is():
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_pictures_are_refused_with_their_reason(name, tmp_path):
+def test_bad_images_are_refused_with_their_reason(name, tmp_path):
     content, reason, message, _ = BAD[name]
     path = tmp_path / "a picture.jpg"
     path.write_bytes(content)
@@ -86,7 +86,7 @@ def test_bad_pictures_are_refused_with_their_reason(name, tmp_path):
         assert named in str(caught.value)
     if reason != sources.TRUNCATED:
         with pytest.raises(BadImage, match=message):
-            picture_size(content)
+            oriented_size(content)
 
 
 def test_what_only_pillow_can_read_is_refused():
@@ -96,7 +96,7 @@ def test_what_only_pillow_can_read_is_refused():
     assert caught.value.reason == sources.TRUNCATED
 
 
-def test_a_missing_picture_is_named(tmp_path):
+def test_a_missing_image_is_named(tmp_path):
     for source, message in (
         (tmp_path / "gone.jpg", "there is no image .*gone.jpg"),
         ("gone.jpg", r"there is no image gone.jpg \(from /"),
@@ -120,7 +120,7 @@ def test_a_missing_picture_is_named(tmp_path):
         (np.zeros((0, 4, 3), "uint8"), "received uint8"),
     ],
 )
-def test_what_is_no_picture_is_refused(source, message):
+def test_what_is_no_image_is_refused(source, message):
     with pytest.raises(BadImage, match=message):
         read_image(source)
 

@@ -19,9 +19,9 @@ from keras_attention.data.images.files import (
 from keras_attention.data.images.sources import load_pixels
 from keras_attention.data.images.work import (
     MAX_WORK,
+    decoding_work,
     graph_jpeg_work,
     graph_png_work,
-    picture_work,
 )
 from tests.data.pictures import (
     BAD,
@@ -48,7 +48,7 @@ def work_of(content):
     """As Python and a graph agree on it."""
     is_png = content.startswith(b"\x89PNG")
     found = graph(graph_png_work if is_png else graph_jpeg_work)(content)
-    expected = picture_work(content)
+    expected = decoding_work(content)
     assert tuple(each.numpy() for each in found) == tuple(expected)
     return expected
 
@@ -94,7 +94,7 @@ def test_what_only_looks_like_a_scan_is_none():
     assert load_pixels([content[:2] + segment + content[2:]], 8).shape == (1, 8, 8, 3)
 
 
-def test_pictures_that_take_the_least_bytes_are_whole():
+def test_images_that_take_the_least_bytes_are_whole():
     for image in (
         Image.new("RGB", (640, 480), (9, 99, 200)),
         Image.new("L", (999, 1), 7),
@@ -111,7 +111,7 @@ def test_pictures_that_take_the_least_bytes_are_whole():
         assert work_of(turned(orientation)).is_complete
 
 
-def test_less_data_than_a_picture_takes_is_not_whole():
+def test_less_data_than_an_image_takes_is_not_whole():
     for options in ({}, {"progressive": True}, {"mode": "L"}):
         content = jpeg(**options)
         assert work_of(sized(content, 180, 60)).is_complete

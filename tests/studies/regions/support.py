@@ -81,29 +81,29 @@ def blind(caption):
     return Caption(caption.name, [dataclasses.replace(hypothesis, attention=None)])
 
 
-def measured(pictures, variant, right, look=at_the_thing, words=None, names=None):
+def measured(images, variant, right, look=at_the_thing, words=None, names=None):
     """The `Result` of a model of whose captions so large a share is right; the rest
     are of other images."""
     rng = np.random.default_rng(3)
     captions, forced = [], []
     for i, (texts, truth) in enumerate(
-        zip(pictures.references, pictures.truths, strict=True)
+        zip(images.references, images.truths, strict=True)
     ):
-        j = i if rng.random() < right else (i + 7) % len(pictures.truths)
-        captions.append(caption_of(pictures.references[j][-1], truth, look))
+        j = i if rng.random() < right else (i + 7) % len(images.truths)
+        captions.append(caption_of(images.references[j][-1], truth, look))
         forced.append(caption_of(texts[0], truth, look))
     if not variant.attends:
         captions, forced = list(map(blind, captions)), None
     words = words or [WordsSaid([5, 6, 3], [5, 6, 3], [5, 7, 3])] * len(captions)
     names = names or [NamesSaid(["dog"], ["dog"], [True], [True])] * len(captions)
     run = variant.name
-    return measure(variant, run, MADE, pictures, captions, forced, words, names)
+    return measure(variant, run, MADE, images, captions, forced, words, names)
 
 
-def all_measured(pictures, soft=0.9, pooled=0.4):
+def all_measured(images, soft=0.9, pooled=0.4):
     """Results of all variants."""
     return [
-        measured(pictures, variant, soft if variant.attends else pooled)
+        measured(images, variant, soft if variant.attends else pooled)
         for variant in VARIANTS
     ]
 

@@ -30,13 +30,13 @@ from tests.studies.regions.support import all_measured, measured, studied_scenes
 
 
 @pytest.fixture(scope="module")
-def pictures():
+def images():
     return studied_scenes(count=80)
 
 
 @pytest.fixture(scope="module")
-def results(pictures):
-    return all_measured(pictures)
+def results(images):
+    return all_measured(images)
 
 
 def replaced(results, *others):
@@ -44,15 +44,15 @@ def replaced(results, *others):
     return [by_variant.get(result.variant.name, result) for result in results]
 
 
-def test_the_scores_are_those_of_evaluation(pictures, results):
+def test_the_scores_are_those_of_evaluation(images, results):
     ours = results[0]
     expected = score_said(
         ours.captions,
-        pictures.references,
+        images.references,
         # As one split: what is held out has a score of its own there.
-        [{**truth, "held_out": False} for truth in pictures.truths],
+        [{**truth, "held_out": False} for truth in images.truths],
         "en",
-        pictures.image_size,
+        images.image_size,
     )
     found = {
         metric.name: score_shares(ours.scores[metric.name], metric.scale).score
@@ -69,55 +69,54 @@ def test_the_scores_are_those_of_evaluation(pictures, results):
     assert ours.mistake_counts[ABSENT].wrong == looked["absent"]
 
 
-def test_a_victory_is_told_with_its_size(pictures, results):
-    text = against_pooled(results, pictures)
+def test_a_victory_is_told_with_its_size(images, results):
+    text = against_pooled(results, images)
     assert "On images with combinations seen in training, attention won: CIDE" in text
     assert "On images with combinations held out, attention won" in text
     assert "of the pooled vector, pre-inject (+" in text
 
 
-def test_a_defeat_is_told_as_plainly(pictures, results):
-    lost = [measured(pictures, SOFT, 0.3), measured(pictures, POOLED, 0.9)]
-    text = against_pooled(replaced(results, *lost), pictures)
+def test_a_defeat_is_told_as_plainly(images, results):
+    lost = [measured(images, SOFT, 0.3), measured(images, POOLED, 0.9)]
+    text = against_pooled(replaced(results, *lost), images)
     assert text.count("attention lost: CIDEr-D") == 2
-    level = [measured(pictures, v, 0.5) for v in VARIANTS]
-    text = against_pooled(level, pictures)
+    level = [measured(images, v, 0.5) for v in VARIANTS]
+    text = against_pooled(level, images)
     assert text.count("attention did not win: ") == 2
-    assert "brought no more, beyond chance" in by_number_of_things(level, pictures)
+    assert "brought no more, beyond chance" in by_number_of_things(level, images)
 
 
-def test_looks_are_told_beside_chance(pictures, results):
+def test_looks_are_told_beside_chance(images, results):
     text = where_it_looks(results)
     assert "That is clearly more than chance" in text
     assert "penalty left unchanged the attention inside the box (+0.0" in text
-    elsewhere = measured(pictures, SOFT, 0.9, look=lambda *_: [[0, 0, 64, 64]])
+    elsewhere = measured(images, SOFT, 0.9, look=lambda *_: [[0, 0, 64, 64]])
     text = where_it_looks(replaced(results, elsewhere))
     assert "That is not clearly more than chance" in text
     assert "The doubly stochastic penalty raised the attention" in text
     assert "sampling raised the attention inside the box (+" in text
-    blurred = measured(pictures, STOCHASTIC, 0.9, look=lambda *_: [[0, 0, 64, 64]])
+    blurred = measured(images, STOCHASTIC, 0.9, look=lambda *_: [[0, 0, 64, 64]])
     text = where_it_looks(replaced(results, blurred))
     assert "The doubly stochastic penalty lowered the attention" in text
 
 
-def test_the_reason_of_wrong_words_is_told(pictures):
-    many = measured(pictures, SOFT, 0.3)
+def test_the_reason_of_wrong_words_is_told(images):
+    many = measured(images, SOFT, 0.3)
     text = why_the_wrong_word([many])
     assert "Mostly it attended to the right thing and took it for something" in text
     assert "0 (0.0 %) had been said before" in text
-    past = measured(pictures, SOFT, 0.3, look=lambda *_: [[0, 0, 2, 2]])
+    past = measured(images, SOFT, 0.3, look=lambda *_: [[0, 0, 2, 2]])
     assert "Mostly it attended to none of the things" in why_the_wrong_word([past])
-    few = measured(pictures, SOFT, 0.97)
+    few = measured(images, SOFT, 0.97)
     assert "named what is not there is too rare to say why" in why_the_wrong_word([few])
-    none = measured(pictures, SOFT, 1.1)
+    none = measured(images, SOFT, 1.1)
     assert "not there, and nothing twice" in why_the_wrong_word([none])
 
 
-def test_what_is_said_again_is_told(pictures):
-    stuttering = pictures._replace(
+def test_what_is_said_again_is_told(images):
+    stuttering = images._replace(
         references=[
-            [*texts[:-1], f"{texts[-1]} and {texts[-1]}"]
-            for texts in pictures.references
+            [*texts[:-1], f"{texts[-1]} and {texts[-1]}"] for texts in images.references
         ]
     )
     text = why_the_wrong_word([measured(stuttering, SOFT, 1.1)])
@@ -126,11 +125,11 @@ def test_what_is_said_again_is_told(pictures):
     assert "a thing that is not there" not in text
 
 
-def test_the_cost_of_own_words_is_told(pictures, results):
+def test_the_cost_of_own_words_is_told(images, results):
     right = [5, 6, 3]
-    words = [WordsSaid(right, right, right)] * len(pictures.truths)
-    names = [NamesSaid(["dog"], ["lion"], [True], [False])] * len(pictures.truths)
-    sampling = measured(pictures, SAMPLING, 0.9, words=words, names=names)
+    words = [WordsSaid(right, right, right)] * len(images.truths)
+    names = [NamesSaid(["dog"], ["lion"], [True], [False])] * len(images.truths)
+    sampling = measured(images, SAMPLING, 0.9, words=words, names=names)
     text = how_errors_grow(replaced(results, sampling))
     assert "soft attention 0.0 % and 33.3 % (+33.3; at word 3, +0.0)" in text
     assert "soft, scheduled sampling 0.0 % and 0.0 % (+0.0; at word 3" in text
@@ -140,21 +139,19 @@ def test_the_cost_of_own_words_is_told(pictures, results):
     assert "sampling 100.0 % not there, 0.0 % said before, 0.0 % left out." in text
 
 
-def test_the_gallery_shows_each_kind_once_a_picture(pictures):
-    one = measured(pictures, SOFT, 0.3).mistakes
-    two = measured(pictures, SOFT, 0.3, look=lambda *_: [[0, 0, 2, 2]]).mistakes
+def test_the_gallery_shows_each_kind_once_an_image(images):
+    one = measured(images, SOFT, 0.3).mistakes
+    two = measured(images, SOFT, 0.3, look=lambda *_: [[0, 0, 2, 2]]).mistakes
     mixed = [*one[: len(one) // 2], *two[len(two) // 2 :]]
     chosen = choose(mixed)
-    assert len(chosen) == len({each.picture for each in chosen}) == 12
+    assert len(chosen) == len({each.image for each in chosen}) == 12
     assert {UNNAMED, NOTHING} <= {each.place for each in chosen}
     assert choose(mixed[:1]) == mixed[:1]
     assert choose([]) == []
 
 
-def test_all_that_was_measured_is_written(pictures, results, tmp_path):
-    report = write_report(
-        results, pictures, tmp_path / "out", "keras-attention study …"
-    )
+def test_all_that_was_measured_is_written(images, results, tmp_path):
+    report = write_report(results, images, tmp_path / "out", "keras-attention study …")
     names = {path.name for path in report.parent.iterdir()}
     drawn = {f"{name}.png" for name in ("regions", "looks", "positions", "gallery")}
     assert names == {"report.md", "regions.csv", *drawn}
@@ -172,10 +169,10 @@ def test_all_that_was_measured_is_written(pictures, results, tmp_path):
     (row,) = [
         row
         for row in rows
-        if (row["model"], row["pictures"], row["group"], row["metric"])
+        if (row["model"], row["images"], row["group"], row["metric"])
         == ("soft", "held out", "all", "object_f1")
     ]
-    assert int(row["count"]) == pictures.held_out.sum()
+    assert int(row["count"]) == images.held_out.sum()
     assert float(row["low"]) <= float(row["score"]) <= float(row["high"])
     assert any(row["metric"] == "attention inside" for row in rows)
     assert not any(

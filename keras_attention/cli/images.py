@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-PICTURES_HELP = "Images: files, folders or patterns such as 'holiday/*.jpg'."
+IMAGES_HELP = "Images: files, folders or patterns such as 'holiday/*.jpg'."
 
 
 class ModelImages(NamedTuple):
@@ -25,7 +25,7 @@ class ModelImages(NamedTuple):
     error: where it would stand in the batch, from 0."""
 
 
-def picture_sources(arguments) -> Iterator[tuple]:
+def image_sources(arguments) -> Iterator[tuple]:
     """Yields `(name, source)` of what has been named.
 
     A source is a path, the bytes of a file, or the error of what cannot be found.
@@ -44,12 +44,12 @@ def picture_sources(arguments) -> Iterator[tuple]:
             yield argument, path
 
 
-def good_pictures(task, sources, batch_size) -> Iterator[ModelImages]:
+def good_images(task, sources, batch_size) -> Iterator[ModelImages]:
     """Yields `ModelImages`, decoded as `task`, a `Captioner`, takes them.
 
     Args:
         task: `Captioner`.
-        sources: what `picture_sources` yields.
+        sources: what `image_sources` yields.
         batch_size: int.
     """
     size = task.model.image_size
@@ -58,7 +58,7 @@ def good_pictures(task, sources, batch_size) -> Iterator[ModelImages]:
         names, inputs, squares, bad = [], [], [], []
         for place, (name, source) in enumerate(batch):
             try:
-                image_bytes, decoded = read_picture(source, size, task.fit)
+                image_bytes, decoded = read_inputs(source, size, task.fit)
                 square = square_in(image_bytes, size, task.fit)
             except (ValueError, OSError) as error:
                 bad.append((place, name, named(error, name)))
@@ -78,48 +78,52 @@ def _together(inputs):
     return {name: np.concatenate([each[name] for each in inputs]) for name in kinds}
 
 
-def read_picture(source, size, fit):
+def read_inputs(source, size, fit):
     """`(image_bytes, inputs)` of one image: a JPEG's or PNG's content, and what a
     model sees of it, as of `ModelImages`.
 
     Args:
-        source: as `picture_sources` yields it.
+        source: as `image_sources` yields it.
 
     Raises:
         ValueError: it is none.
     """
-    from keras_attention.data.images.sources import load_pictures, read_image
+    from keras_attention.data.images.sources import load_images, read_image
 
     if isinstance(source, Exception):
         raise source
     image_bytes = read_image(source)
-    images, windows = load_pictures([image_bytes], size, fit)
+    images, windows = load_images([image_bytes], size, fit)
     return image_bytes, {"images": images, "windows": windows}
 
 
 def square_in(image_bytes, size, fit):
     """Where in an image the square lies that a model sees; see `ModelImages`."""
-    from keras_attention.data.images.sources import picture_size, placement
+    from keras_attention.data.images.sources import oriented_size, placement
 
-    width, height = picture_size(image_bytes)
-    square = placement(width, height, size, fit).to_picture([0, 0, size, size])
+    width, height = oriented_size(image_bytes)
+    square = placement(width, height, size, fit).to_image([0, 0, size, size])
     return [round(edge, 2) for edge in square.tolist()]
 
 
 def window_of(image_bytes, size, fit):
     """Where the image lies in that square, whose sides are from 0 to 1."""
-    from keras_attention.data.images.sources import picture_size, placement
+    from keras_attention.data.images.sources import oriented_size, placement
 
-    width, height = picture_size(image_bytes)
+    width, height = oriented_size(image_bytes)
     box = placement(width, height, size, fit).to_square([0, 0, width, height])
     return tuple((box / size).tolist())
 
 
-def whole_picture(image_bytes, longest=640):
+def whole_image(image_bytes, longest=640):
     """The image itself, uint8 `(H, W, 3)`, the longer side at most `longest`."""
-    from keras_attention.data.images.sources import load_pixels, picture_size, placement
+    from keras_attention.data.images.sources import (
+        load_pixels,
+        oriented_size,
+        placement,
+    )
 
-    width, height = picture_size(image_bytes)
+    width, height = oriented_size(image_bytes)
     longest = min(longest, max(width, height))
     place = placement(width, height, longest)
     box = place.to_square([0, 0, width, height]).round().astype(int)
