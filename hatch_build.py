@@ -47,7 +47,7 @@ def project_urls(repository, tag):
         return {}
     return {
         "Source": repository,
-        "Documentation": f"{repository}/blob/{tag}/README.md#read-on",
+        "Documentation": f"{repository}/blob/{tag}/README.md#documentation",
         "Changelog": f"{repository}/blob/{tag}/CHANGELOG.md",
         "Issues": f"{repository}/issues",
     }
