@@ -57,7 +57,7 @@ IMPORT_TENSORFLOW = (
 
 # The client makes PNGs of other images as everybody does.
 EXCEPTIONS = {
-    ("serving.client.pictures", "keras_attention.data.images.sources.read_image"),
+    ("serving.client.images", "keras_attention.data.images.sources.read_image"),
 }
 
 

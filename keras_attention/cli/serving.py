@@ -12,33 +12,35 @@ def serve(
         ..., help="saved_models/<name>, name=path, or a models.config file."
     ),
     host: str = typer.Option(
-        "127.0.0.1", help="Address to listen at; 0.0.0.0 lets other machines in."
+        "127.0.0.1", help="Address to listen at; 0.0.0.0 allows other machines."
     ),
-    port: int = typer.Option(8500, help="For gRPC; 0 picks a free one."),
-    rest_port: int = typer.Option(8501, help="For REST; 0 picks a free one."),
+    port: int = typer.Option(8500, help="gRPC port; 0 picks a free one."),
+    rest_port: int = typer.Option(8501, help="REST port; 0 picks a free one."),
     grpc_socket_path: str = typer.Option(
         "", help="A Unix socket for gRPC, beside the port."
     ),
     admin_over_grpc_socket_only: bool = typer.Option(
         False,
-        help="Reload and profiler answer at that socket alone; without one, nobody.",
+        help="Restrict reload and profiler to that socket; without it, disable them.",
     ),
-    poll_seconds: float = typer.Option(1.0, help="How often to look for versions."),
-    batching: bool = typer.Option(False, help="Put requests together into batches."),
+    poll_seconds: float = typer.Option(1.0, help="How often to poll for new versions."),
+    batching: bool = typer.Option(False, help="Run requests together in batches."),
     batching_parameters: Path = typer.Option(
-        None, help="File that says how, in text format; implies --batching."
+        None, help="BatchingParameters in text format; implies --batching."
     ),
     metrics: bool = typer.Option(
-        False, help="Show Prometheus metrics at /monitoring/prometheus/metrics."
+        False, help="Serve Prometheus metrics at /monitoring/prometheus/metrics."
     ),
-    cors: bool = typer.Option(False, help="Let pages from anywhere read the answers."),
+    cors: bool = typer.Option(
+        False, help="Send CORS headers: pages of any origin may read REST."
+    ),
     access_log: str = typer.Option(
-        "", help="File for one line of JSON a request; - is standard error."
+        "", help="Access log: one line of JSON per request; - is standard error."
     ),
     max_requests: int = typer.Option(
-        1024, help="Requests under way at once; more are refused."
+        1024, help="In-flight requests; more are rejected."
     ),
-    timeout: float = typer.Option(30.0, help="Seconds that REST waits for an answer."),
+    timeout: float = typer.Option(30.0, help="Timeout of a REST request, in seconds."),
 ):
     """Serve SavedModels over REST and gRPC, as TensorFlow Serving does.
 

@@ -1,4 +1,4 @@
-"""Serve SavedModels over REST and gRPC, and ask for predictions.
+"""Serve SavedModels over REST and gRPC, and clients that request predictions.
 
 Reads exported models only and knows nothing of how they were trained: any SavedModel
 is served. Neither this module nor the client imports TensorFlow.
@@ -9,7 +9,7 @@ from importlib import import_module
 _HOMES = {
     "AsyncClient": "client.client",
     "Client": "client.client",
-    "RetryPolicy": "client.retries",
+    "RetryPolicy": "client.exchange",
     "ServedCaption": "client.results",
     "ServedClassification": "client.results",
     "ServedRegression": "client.results",

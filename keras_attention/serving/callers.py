@@ -1,4 +1,4 @@
-"""Those who wait for an answer, and how what works for them hears that they left."""
+"""Cancellation: callers that wait for a response, and may leave before it."""
 
 import contextlib
 import threading
@@ -11,11 +11,11 @@ logger = get_logger(__name__)
 
 
 class Caller:
-    """One who waits for an answer.
+    """The client side of one request: its deadline, and whether it is cancelled.
 
     A transport makes one for each request, and says when it leaves: its connection is
-    closed, it cancels the call, or its deadline has passed. What works or waits for it
-    then hears of it, in the thread that says so, and stops.
+    closed, it cancels the call, or its deadline has passed. What runs or is queued for
+    it is then told, in the thread that says so, and stops.
 
     Args:
         deadline: float of `time.monotonic`, optional.
@@ -30,7 +30,7 @@ class Caller:
         self._lock = threading.Lock()
 
     def leave(self):
-        """Says that nobody waits any more; more than once does no harm."""
+        """Cancels the request; more than once does no harm."""
         with self._lock:
             self._gone = True
             listeners, self._listeners = self._listeners, []
@@ -38,7 +38,7 @@ class Caller:
             try:
                 function()
             except Exception:
-                logger.exception("a request that was given up may still run")
+                logger.exception("a cancelled request may still be running")
 
     @contextlib.contextmanager
     def telling(self, function):
@@ -66,7 +66,7 @@ class Caller:
         return self.deadline is not None and time.monotonic() >= self.deadline
 
     def check(self, late="Deadline exceeded"):
-        """Raises ServingError unless an answer is still of use.
+        """Raises ServingError if the request is cancelled or late.
 
         Args:
             late: str. What to say if the deadline has passed.

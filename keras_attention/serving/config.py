@@ -1,4 +1,4 @@
-"""Which models to serve, as the command line and models.config say it."""
+"""Which models to serve: the command line and models.config."""
 
 import os
 from pathlib import Path
@@ -70,8 +70,8 @@ def read_models_config(path, at_start=False):
 
     Args:
         path: of the file.
-        at_start: bool. Whether a file that says nothing at all is no models; later it
-            is more likely one that is being written.
+        at_start: bool. Whether an empty file means no models; later it is more likely
+            one that is being written.
 
     Returns:
         Dict of name to `ServedModelConfig`.
@@ -86,8 +86,8 @@ def read_models_config(path, at_start=False):
     config = read_text_proto(path, model_server_config_pb2.ModelServerConfig())
     if config.WhichOneof("config") == "custom_model_config":
         raise ValueError(
-            f"{path}: custom_model_config needs code of one's own in the server; list "
-            f"the models in a model_config_list"
+            f"{path}: custom_model_config is not supported; list the models in a "
+            f"model_config_list"
         )
     try:
         models = _read(config, path.parent)
@@ -95,7 +95,7 @@ def read_models_config(path, at_start=False):
         raise ValueError(f"{path}: {error.message}") from error
     if config.WhichOneof("config") is None and not at_start:
         raise ValueError(
-            f"{path} says nothing; it takes a model_config_list {{}} to drop all models"
+            f"{path} is empty; to drop all models it takes a model_config_list {{}}"
         )
     return models
 
@@ -158,7 +158,7 @@ def local_path(name, base_path):
 
 
 def _check_platform(model):
-    """Raises ServingError as the original does; every model here is TensorFlow's."""
+    """Raises ServingError as TensorFlow Serving does; all models are TensorFlow's."""
     field = "ModelServerConfig::model_type"
     if model.model_type and model.model_platform:
         raise invalid_argument(
@@ -227,6 +227,6 @@ def _add(models, name, config):
     if name in models:
         raise ValueError(
             f"expected different names, received {name!r} twice, for {models[name]} "
-            f"and {config}; say name=path to choose a name"
+            f"and {config}; use name=path to choose a name"
         )
     models[name] = config

@@ -7,8 +7,8 @@ from keras_attention.serving.wire.errors import invalid_argument
 from keras_attention.serving.wire.signatures import DEFAULT_SIGNATURE
 
 
-class Target(NamedTuple):
-    """The model that a request speaks of."""
+class ModelSpec(NamedTuple):
+    """Which model, version and signature a request is for."""
 
     name: str
     version: int | None = None  # the latest one by default
@@ -16,25 +16,25 @@ class Target(NamedTuple):
     signature_name: str = ""  # the default one if empty
 
 
-class Answer(NamedTuple):
-    """What was computed, and by which version."""
+class Prediction(NamedTuple):
+    """The outputs, and the version that computed them."""
 
-    target: Target
+    model_spec: ModelSpec
     outputs: Any
 
 
 class Held(NamedTuple):
-    """A version that stays loaded while a request is about it."""
+    """A version that stays loaded while a request uses it."""
 
-    target: Target  # with the version's number and the signature's name
+    model_spec: ModelSpec  # with the version's number and the signature's name
     model: Any  # `ServedModel`
 
 
 class Core:
-    """Answers requests from a repository; may be called from many threads.
+    """Runs requests on the models of a repository; may be called from many threads.
 
-    A `Caller` that leaves, or is late, stops what has not begun and, soon after, what
-    runs. Whoever makes it, a transport, says so: nobody else watches its deadline.
+    A `Caller` that leaves, or is late, cancels what is queued and, soon after, what
+    runs. Only the transport that made it says so: nobody else watches its deadline.
 
     Args:
         repository: `Repository`, started.
@@ -44,11 +44,11 @@ class Core:
         self.repository = repository
 
     @contextlib.contextmanager
-    def use(self, target):
-        """Holds the version that a target speaks of: what is read of it is what runs.
+    def use(self, model_spec):
+        """Holds the version that a `ModelSpec` names: what is read of it is what runs.
 
         Args:
-            target: `Target`.
+            model_spec: `ModelSpec`.
 
         Returns:
             A context manager, which gives `Held`.
@@ -56,11 +56,14 @@ class Core:
         Raises:
             ServingError: if there is no such model, version or label.
         """
-        if not target.name:
+        if not model_spec.name:
             raise invalid_argument("ModelSpec has no name specified.")
-        with self.repository.use(target.name, target.version, target.label) as version:
-            name = target.signature_name or DEFAULT_SIGNATURE
-            yield Held(Target(target.name, version.number, "", name), version.model)
+        with self.repository.use(
+            model_spec.name, model_spec.version, model_spec.label
+        ) as version:
+            name = model_spec.signature_name or DEFAULT_SIGNATURE
+            found = ModelSpec(model_spec.name, version.number, "", name)
+            yield Held(found, version.model)
 
     def predict(self, held, inputs, output_filter=(), caller=None):
         """Runs a signature.
@@ -72,52 +75,52 @@ class Core:
             caller: `Caller`, optional.
 
         Returns:
-            `Answer` with a dict of arrays.
+            `Prediction` with a dict of arrays.
 
         Raises:
             ServingError: in the protocol's words.
         """
         outputs = held.model.run(
-            held.target.signature_name, inputs, output_filter, caller
+            held.model_spec.signature_name, inputs, output_filter, caller
         )
-        return Answer(held.target, outputs)
+        return Prediction(held.model_spec, outputs)
 
-    def classify(self, target, examples, caller=None):
+    def classify(self, model_spec, examples, caller=None):
         """Runs a signature of classes and scores.
 
         Args:
-            target: `Target`.
+            model_spec: `ModelSpec`.
             examples: list of bytes, serialized `tf.Example`s.
             caller: `Caller`, optional.
 
         Returns:
-            `Answer` with a `ClassificationResult`.
+            `Prediction` with a `ClassificationResult`.
         """
         from keras_attention.serving.models.inference import classify
 
-        return self._infer(classify, target, examples, caller)
+        return self._infer(classify, model_spec, examples, caller)
 
-    def regress(self, target, examples, caller=None):
-        """As `classify`; the `Answer` has a `RegressionResult`."""
+    def regress(self, model_spec, examples, caller=None):
+        """As `classify`; the `Prediction` has a `RegressionResult`."""
         from keras_attention.serving.models.inference import regress
 
-        return self._infer(regress, target, examples, caller)
+        return self._infer(regress, model_spec, examples, caller)
 
-    def _infer(self, function, target, examples, caller):
-        with self.use(target) as held:
-            result = function(held.model, target.signature_name, examples, caller)
-            return Answer(held.target, result)
+    def _infer(self, function, model_spec, examples, caller):
+        with self.use(model_spec) as held:
+            result = function(held.model, model_spec.signature_name, examples, caller)
+            return Prediction(held.model_spec, result)
 
     def multi_inference(self, tasks, examples, caller=None):
         """Several signatures of one model, which read the examples once.
 
         Args:
-            tasks: list of `(Target, method_name)`.
+            tasks: list of `(ModelSpec, method_name)`.
             examples: list of bytes, serialized `tf.Example`s.
             caller: `Caller`, optional.
 
         Returns:
-            List of `(Target, InferenceResult)`, one for each task.
+            List of `(ModelSpec, InferenceResult)`, one for each task.
         """
         from keras_attention.serving.models.inference import (
             check_tasks,
@@ -128,23 +131,25 @@ class Core:
         with self.use(tasks[0][0]) as held:
             results = multi_inference(
                 held.model,
-                [(target.signature_name, method) for target, method in tasks],
+                [(spec.signature_name, method) for spec, method in tasks],
                 examples,
                 caller,
             )
-            names = [target.signature_name or DEFAULT_SIGNATURE for target, _ in tasks]
-            targets = [held.target._replace(signature_name=name) for name in names]
-            return list(zip(targets, results, strict=True))
+            names = [spec.signature_name or DEFAULT_SIGNATURE for spec, _ in tasks]
+            model_specs = [held.model_spec._replace(signature_name=n) for n in names]
+            return list(zip(model_specs, results, strict=True))
 
-    def signatures(self, target):
-        """Returns `(target, signature_defs)`: the version's number and its protos."""
-        with self.use(target) as held:
-            answer = held.target._replace(signature_name="")
-            return answer, dict(held.model.signature_defs)
+    def signatures(self, model_spec):
+        """Returns `(ModelSpec, signature_defs)`, of the version that was found."""
+        with self.use(model_spec) as held:
+            found = held.model_spec._replace(signature_name="")
+            return found, dict(held.model.signature_defs)
 
-    def status(self, target):
+    def status(self, model_spec):
         """Returns a list of `(number, VersionState, ServingError or None)`."""
-        return self.repository.status(target.name, target.version, target.label)
+        return self.repository.status(
+            model_spec.name, model_spec.version, model_spec.label
+        )
 
     def reload(self, models, caller=None, wait=True):
         """Serves other models, or the same ones otherwise.

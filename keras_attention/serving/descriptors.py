@@ -1,7 +1,7 @@
-"""Says when the process runs out of file descriptors, which no transport does well.
+"""Logs when the process runs out of file descriptors, which no transport does well.
 
-Without one a connection is refused by REST's event loop, which says nothing, or left
-waiting by gRPC's, which says so every second.
+Without one REST's event loop rejects a connection and logs nothing; gRPC's leaves it
+waiting, and logs that every second.
 """
 
 import errno
@@ -51,8 +51,8 @@ class DescriptorWatch:
         if self._said_at is None or now - self._said_at >= _SAY_SECONDS:
             self._said_at = now
             logger.error(
-                "no file descriptor is left (%s), so no more connections are taken; "
-                "%s may be open: raise that (ulimit -n, LimitNOFILE), or close some",
+                "out of file descriptors (%s): no more connections are accepted; the "
+                "limit is %s: raise it (ulimit -n, LimitNOFILE), or close some",
                 reason,
                 _limit(),
             )
@@ -62,5 +62,5 @@ def _limit():
     try:
         import resource
     except ImportError:  # Windows
-        return "so many"
+        return "unknown"
     return str(resource.getrlimit(resource.RLIMIT_NOFILE)[0])

@@ -1,4 +1,4 @@
-"""What others sent, as it may be written down: cut, and never a line of its own."""
+"""Logging that clients cannot forge: what they sent is truncated and escaped."""
 
 import logging
 import re
@@ -24,26 +24,26 @@ def get_logger(name):
     characters, which could rewrite a terminal, are spelled out.
     """
     logger = logging.getLogger(name)
-    if not any(isinstance(each, _Tame) for each in logger.filters):
-        logger.addFilter(_Tame())
+    if not any(isinstance(each, _Sanitizer) for each in logger.filters):
+        logger.addFilter(_Sanitizer())
     return logger
 
 
-class _Tame(logging.Filter):
+class _Sanitizer(logging.Filter):
     def filter(self, record):
         if isinstance(record.args, tuple):
             record.args = tuple(map(_argument, record.args))
         if record.exc_info and record.exc_info[0] is not None:
             text = "".join(traceback.format_exception(*record.exc_info)).rstrip()
             # Formatters take it as it is, where there is one.
-            record.exc_text = "    " + _tame(text, _MAX_TRACEBACK)
+            record.exc_text = "    " + _sanitize(text, _MAX_TRACEBACK)
         return True
 
 
 def _argument(value):
-    return value if isinstance(value, int | float) else _tame(str(value))
+    return value if isinstance(value, int | float) else _sanitize(str(value))
 
 
-def _tame(text, most=_MAX_ARGUMENT):
+def _sanitize(text, most=_MAX_ARGUMENT):
     text = _CONTROL.sub(lambda match: repr(match[0])[1:-1], cut(text, most))
     return text.replace("\n", "\n    ")

@@ -1,4 +1,4 @@
-"""What a server counts, under TensorFlow Serving's names, for Prometheus.
+"""Metrics for Prometheus, under TensorFlow Serving's names.
 
 The page is written here rather than by prometheus-client, which insists on `_total`
 behind the names of counters: dashboards made for TensorFlow Serving would find nothing.
@@ -52,7 +52,7 @@ class Metric:
 
 
 class Histogram(Metric):
-    """How often values of a size came.
+    """Counts of values, by buckets.
 
     Args:
         name, labels, help: as for `Metric`.
@@ -73,7 +73,7 @@ class Histogram(Metric):
             total[0] += value
 
     def value(self, *labels):
-        """How many values came."""
+        """How many values were observed."""
         with self._lock:
             counts, _ = self._values.get(labels, ([0], None))
             return sum(counts)
@@ -92,7 +92,7 @@ class Histogram(Metric):
 
 
 class Metrics:
-    """All that one server counts. Asking twice for a name gives the same metric."""
+    """The metrics of one server. The same name gives the same metric."""
 
     def __init__(self):
         self._metrics = {}

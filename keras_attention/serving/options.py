@@ -10,21 +10,21 @@ NUM_THREADS = max(32, 4 * (os.cpu_count() or 1))
 
 
 class Limits(NamedTuple):
-    """What a server takes from its clients; beyond it, a request is refused."""
+    """What a server takes from its clients; a request beyond it is rejected."""
 
     max_body_bytes: int = 2**30
-    """Of a request as it arrives: HTTP 413, RESOURCE_EXHAUSTED."""
+    """Of a request as received: HTTP 413, RESOURCE_EXHAUSTED."""
     max_decompressed_bytes: int = 2**30
-    """Of a gzip body once it is unpacked: HTTP 413."""
+    """Of a gzip body, decompressed: HTTP 413."""
     max_nesting: int = 64
     """Levels of lists in a tensor's JSON, at most 64: HTTP 400."""
     max_concurrent_requests: int = 1024
-    """Requests under way at once, over both protocols: HTTP 429, RESOURCE_EXHAUSTED;
+    """In-flight requests, over both protocols: HTTP 429, RESOURCE_EXHAUSTED;
     0 for no limit."""
 
 
 class BatchingParameters(NamedTuple):
-    """How requests are put together, in the words of BatchingParameters."""
+    """How requests are batched; TensorFlow Serving's BatchingParameters."""
 
     max_batch_size: int = 1000
     batch_timeout_micros: int = 0
@@ -47,15 +47,17 @@ class BatchingParameters(NamedTuple):
         """Raises ValueError where TensorFlow Serving would refuse to batch."""
         for name in ("max_batch_size", "max_enqueued_batches", "num_batch_threads"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be positive; was {getattr(self, name)}")
+                raise ValueError(
+                    f"{name} must be positive; received {getattr(self, name)}"
+                )
         if self.batch_timeout_micros < 0:
             raise ValueError(
-                f"batch_timeout_micros must not be negative; was "
+                f"batch_timeout_micros must not be negative; received "
                 f"{self.batch_timeout_micros}"
             )
         if self.most_rows > self.max_batch_size:
             raise ValueError(
-                f"max_execution_batch_size must not exceed max_batch_size; they were "
+                f"max_execution_batch_size must not exceed max_batch_size; received "
                 f"{self.most_rows} and {self.max_batch_size}"
             )
         sizes = self.allowed_batch_sizes
@@ -64,7 +66,7 @@ class BatchingParameters(NamedTuple):
         if sizes[0] < 1 or sorted(set(sizes)) != list(sizes):
             raise ValueError(
                 "allowed_batch_sizes entries must be positive and in increasing "
-                f"order; were {', '.join(map(str, sizes))}"
+                f"order; received {', '.join(map(str, sizes))}"
             )
         if sizes[-1] != self.most_rows:
             name = "max_batch_size"
@@ -104,7 +106,7 @@ class LoadOptions:
     per_model_batching: bool = False
     """Read a version's own `batching_params.pbtxt` where it has one."""
     check_method_names: bool = False
-    """Predict, Classify and Regress run only signatures that say they are for that."""
+    """Predict, Classify and Regress run only signatures with such a method name."""
 
     def with_tflite_pools(self, pools, interpreters_per_pool):
         """Options with so many interpreters of TFLite; 0 pools is one for each CPU."""
@@ -126,37 +128,37 @@ class ServerOptions:
     grpc_socket_path: str = ""
     """A Unix socket for gRPC, beside the port."""
     grpc_threads: int = NUM_THREADS
-    """Requests over gRPC that are worked at one time; more wait in line."""
+    """Requests over gRPC that run at one time; more are queued."""
     rest_threads: int = NUM_THREADS
     grpc_channel_arguments: tuple[tuple[str, int | str], ...] = ()
     grpc_health: bool = True
     grpc_reflection: bool = True
     profiler: bool = True
     admin_over_grpc_socket_only: bool = False
-    """Reload and profiler answer at `grpc_socket_path` alone; without one, nobody."""
+    """Restrict reload and profiler to `grpc_socket_path`; without it, disable them."""
     tensor_content: bool = False
     """Send tensors over gRPC as one block of bytes rather than as typed lists."""
     rest_timeout_seconds: float = 30.0
-    """After it REST answers 504."""
+    """Timeout of a REST request; then 504."""
     cors: bool = False
-    """Let pages from anywhere read the answers."""
+    """Send CORS headers: pages of any origin may read responses."""
     monitoring_path: str = ""
-    """Where REST shows Prometheus its metrics; empty for nowhere."""
+    """Path of the metrics endpoint for Prometheus, at the REST port; empty for none."""
     ssl: SslConfig | None = None
     """For gRPC."""
     rest_ssl: SslConfig | None = None
     access_log: str = ""
-    """A file for one JSON line a request; "-" is standard error, empty is none."""
+    """A file for one line of JSON per request; "-" is standard error, empty is none."""
     limits: Limits = Limits()
     drain_seconds: float = 30.0
-    """How long requests under way may take once the server is asked to stop."""
+    """Graceful shutdown: how long in-flight requests may take."""
 
     poll_seconds: float = 1.0
-    """How often to look for new versions; 0 looks once, less than 0 as well."""
+    """How often to poll for new versions; 0 polls once, less than 0 as well."""
     max_load_retries: int = 5
     load_retry_seconds: float = 60.0
     num_load_threads: int = 1
     wait_for_models: bool = False
-    """Wait for models that are not there yet, rather than fail at once."""
+    """Wait for models that do not exist yet, rather than fail at once."""
     allow_labels_for_unavailable_versions: bool = False
     load: LoadOptions = field(default_factory=LoadOptions)

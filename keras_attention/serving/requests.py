@@ -1,4 +1,4 @@
-"""Requests as an operator sees them: admitted, counted, timed and written down."""
+"""Requests as an operator sees them: limits, metrics and the access log."""
 
 import json
 import sys
@@ -17,15 +17,15 @@ logger = get_logger(__name__)
 
 # Requests that run a model, by the names under which they are counted.
 _COUNTED = {"Predict", "Classify", "Regress", "MultiInference"}
-# Anybody can ask for models that do not exist; that must not fill the memory.
+# Any client can send names of models that do not exist; they must not fill the RAM.
 _MAX_UNKNOWN_NAMES = 100
 _MAX_ERROR = 500  # characters of a message in the access log
 
 
 class Request:
-    """One request under way.
+    """One request in flight.
 
-    Whoever answers it fills in what becomes known: `target` once it is parsed, and
+    Whoever answers it fills in what becomes known: `model_spec` once it is parsed, and
     later the one that `Core` resolved. `finish` is called once, by the transport.
     """
 
@@ -35,16 +35,16 @@ class Request:
         self.api = api
         self.peer = peer
         self.size = size
-        self.target = None
+        self.model_spec = None
         self.started = time.monotonic()
         self.seconds = None
 
     def is_answered(self):
-        """From now on the answer only has to be sent; that does not count as work."""
+        """The response is ready; sending it does not count as latency."""
         self.seconds = time.monotonic() - self.started
 
     def finish(self, code=Code.OK, response_size=0, message="", http_status=None):
-        """Says how it went.
+        """Records how it ended.
 
         Args:
             code: `Code`.
@@ -60,17 +60,17 @@ class Requests:
 
     Args:
         metrics: `Metrics`.
-        max_concurrent: int. More than these are refused; 0 for no limit.
+        max_concurrent: int. In-flight requests; more are rejected; 0 for no limit.
         access_log: path of a file, "-" for standard error, "" for none. One JSON
             object a line.
-        is_model: function of a name, optional. Whether a model is called so; without
-            it, those that have answered are.
+        is_model: function of a name, optional. Whether a model has that name; without
+            it, those that had a successful request.
     """
 
     def __init__(self, metrics=None, max_concurrent=0, access_log="", is_model=None):
         self.metrics = metrics or Metrics()
         self.max_concurrent = max_concurrent
-        self._under_way = 0
+        self._in_flight = 0
         self._is_model = is_model or (lambda name: False)
         self._answered = set()  # names of models
         self._unknown = set()  # other names, as they are counted
@@ -98,20 +98,20 @@ class Requests:
         self._signatures = self.metrics.counter(
             f"{name}signature_request_count",
             ("model_name", "signature_name", "version"),
-            "Requests that were answered, by signature and version.",
+            "Successful requests, by signature and version.",
         )
         self._signature_latency = self.metrics.histogram(
             f"{name}signature_request_latency",
             ("model_name", "signature_name", "entrypoint"),
-            "Wall time (in microseconds) of requests that were answered, by signature.",
+            "Wall time (in microseconds) of successful requests, by signature.",
         )
         self._gauge = self.metrics.gauge(
-            f"{name}requests_under_way", (), "Requests that are not answered yet."
+            f"{name}requests_under_way", (), "In-flight requests."
         )
         self._refused = self.metrics.counter(
             f"{name}requests_refused",
             ("entrypoint",),
-            "Requests refused because too many were under way.",
+            "Requests rejected because too many were in flight.",
         )
         self._gauge.set(0)
 
@@ -122,25 +122,25 @@ class Requests:
             entrypoint: "REST" or "GRPC".
             api: str, the method: "Predict", "Classify", "Regress", "MultiInference",
                 or another word for what runs no model, such as "GetModelStatus".
-            peer: str. Who asks.
+            peer: str. The client's address.
             size: int, bytes.
 
         Returns:
             `Request`, to be finished.
 
         Raises:
-            ServingError: RESOURCE_EXHAUSTED if too many are under way.
+            ServingError: RESOURCE_EXHAUSTED if too many are in flight.
         """
         with self._changed:
-            if self.max_concurrent and self._under_way >= self.max_concurrent:
+            if self.max_concurrent and self._in_flight >= self.max_concurrent:
                 self._refused.add(1, entrypoint)
                 raise ServingError(
                     Code.RESOURCE_EXHAUSTED,
-                    f"Too many requests: {self._under_way} are under way, and the "
+                    f"Too many requests: {self._in_flight} are in flight, and the "
                     f"server takes {self.max_concurrent} at a time; try again later",
                 )
-            self._under_way += 1
-            self._gauge.set(self._under_way)
+            self._in_flight += 1
+            self._gauge.set(self._in_flight)
         return Request(self, entrypoint, api, peer, size)
 
     def finish(self, request, code, response_size, message, http_status):
@@ -148,21 +148,21 @@ class Requests:
         if seconds is None:
             seconds = time.monotonic() - request.started
         try:
-            target = request.target
-            if target is not None and request.api in _COUNTED:
-                self._count(request, target, code, seconds)
+            model_spec = request.model_spec
+            if model_spec is not None and request.api in _COUNTED:
+                self._count(request, model_spec, code, seconds)
             if self._file is not None:
                 self._write(
                     _line(request, code, response_size, message, http_status, seconds)
                 )
         finally:
             with self._changed:
-                self._under_way -= 1
-                self._gauge.set(self._under_way)
+                self._in_flight -= 1
+                self._gauge.set(self._in_flight)
                 self._changed.notify_all()
 
     def reopen_log(self):
-        """Goes on in a new file of the same name, once somebody has moved the old one.
+        """Continues in a new file of the same name, once the old one was moved.
 
         If that cannot be opened, the old one is kept.
         """
@@ -172,7 +172,7 @@ class Requests:
             file: TextIO = Path(self._access_log).open("a", encoding="utf-8")
         except OSError as error:
             logger.error(
-                "the access log goes on in its old file, as no other can be opened: %s",
+                "the access log cannot be reopened; it continues in its old file: %s",
                 error,
             )
             return
@@ -195,19 +195,19 @@ class Requests:
                     logger.error("the access log cannot be written: %s", error)
                 self._log_fails = True
 
-    def _count(self, request, target, code, seconds):
-        name = target.name
+    def _count(self, request, model_spec, code, seconds):
+        name = model_spec.name
         if code is not Code.OK:
             self._counts.add(1, self._known(name), code.name)
             return
         self._answered.add(name)
         self._counts.add(1, name, code.name)
         microseconds = round(seconds * 1e6)
-        # As the original writes them: REST's are those of its paths.
+        # As TensorFlow Serving writes them: REST's are those of its paths.
         api = request.api.lower() if request.entrypoint == "REST" else request.api
         self._latency.observe(microseconds, name, api, request.entrypoint)
-        signature = target.signature_name
-        self._signatures.add(1, name, signature, target.version)
+        signature = model_spec.signature_name
+        self._signatures.add(1, name, signature, model_spec.version)
         self._signature_latency.observe(
             microseconds, name, signature, request.entrypoint
         )
@@ -223,9 +223,9 @@ class Requests:
             return name if name in self._unknown else "(others)"
 
     def drain(self, seconds):
-        """Waits until nothing is under way; returns whether that came to be."""
+        """Waits until no request is in flight; returns whether that came to be."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._under_way == 0, seconds)
+            return self._changed.wait_for(lambda: self._in_flight == 0, seconds)
 
     def close(self):
         with self._writing:
@@ -240,15 +240,15 @@ def _close(file):
 
 
 def _line(request, code, response_size, message, http_status, seconds):
-    target = request.target
+    model_spec = request.model_spec
     values = {
         "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
         "peer": cut(request.peer),
         "entrypoint": request.entrypoint,
         "api": request.api,
-        "model": cut(target.name) if target else "",
-        "version": target.version if target else None,
-        "signature": cut(target.signature_name) if target else "",
+        "model": cut(model_spec.name) if model_spec else "",
+        "version": model_spec.version if model_spec else None,
+        "signature": cut(model_spec.signature_name) if model_spec else "",
         "code": code.name,
         "http_status": http_status,
         "milliseconds": round(seconds * 1e3, 3),

@@ -1,4 +1,4 @@
-"""The embedded server: a repository, its core, and the two ways in."""
+"""The server: a repository of models, its core, and REST and gRPC."""
 
 import dataclasses
 import threading
@@ -92,13 +92,13 @@ class Server:
         return self
 
     def stop(self):
-        """Refuses new requests, finishes what is under way, and unloads the models.
+        """Graceful shutdown: rejects new requests, finishes those in flight, unloads.
 
-        Waits for requests under way, and for their answers to be sent, up to
+        Waits for in-flight requests, and for their responses to be sent, up to
         `options.drain_seconds`.
 
         Returns:
-            bool. False if something was cut off that threads may still be at.
+            bool. False if requests were aborted that threads may still run.
         """
         deadline = time.monotonic() + self.options.drain_seconds
         ended = True
@@ -109,7 +109,9 @@ class Server:
         if self._requests is not None and not self._requests.drain(
             self.options.drain_seconds
         ):
-            logger.warning("requests are cut off: they took too long to finish")
+            logger.warning(
+                "in-flight requests were aborted: they took too long to finish"
+            )
             ended = False
         for transport in self._transports:
             transport.stop(max(deadline - time.monotonic(), 1.0))
@@ -118,7 +120,7 @@ class Server:
             self._descriptors.stop()
             self._descriptors = None
         if self._repository is not None:
-            # What requests hold that were cut off will not be let go soon.
+            # What aborted requests hold will not be released soon.
             unloaded = self._repository.stop(30.0 if ended else 1.0)
             ended = ended and unloaded
             self._repository = None
@@ -130,13 +132,13 @@ class Server:
         return ended
 
     def reopen_access_log(self):
-        """Goes on in a new file, once the old one is moved out of the way."""
+        """Continues in a new file, once the old one was moved (log rotation)."""
         requests = self._requests
         if requests is not None:
             requests.reopen_log()
 
     def wait(self, timeout=None):
-        """Blocks until somebody stops the server; returns whether that happened."""
+        """Blocks until the server is stopped; returns whether that happened."""
         return self._stopped.wait(timeout)
 
     def __enter__(self):
@@ -147,7 +149,7 @@ class Server:
 
 
 def _check(models, options):
-    """Finds what is wrong before minutes are spent on loading TensorFlow and models."""
+    """Finds errors before minutes are spent on loading TensorFlow and models."""
     if not options.wait_for_models:
         for name, value in models.items():
             base_path = as_model_config(value).base_path

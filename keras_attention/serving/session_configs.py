@@ -47,7 +47,7 @@ def read_platform_config(path):
 
     Raises:
         ValueError: if it is malformed, says nothing of TensorFlow's SavedModels, or
-            asks for what is not there.
+            asks for what is not supported.
     """
     from tensorflow.core.protobuf import config_pb2, named_tensor_pb2
     from tensorflow_serving.config import platform_config_pb2
@@ -71,7 +71,7 @@ def read_platform_config(path):
     fields = [field.name for field, _ in config.ListFields()]
     for name in _REFUSED:
         if name in fields:
-            raise ValueError(f"{path}: {name} is not there; leave it out")
+            raise ValueError(f"{path}: {name} is not supported; leave it out")
     ignored = [f"{name} of {path}" for name in fields if name not in _USED]
     ignored += [f"{name!r} of {path}" for name in platforms if name != _PLATFORM]
     return _load_options(config, path), ignored

@@ -23,7 +23,7 @@ def listen(protocol, host, port):
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         # asyncio turns Nagle's delay off only where the protocol is spelled out; with
-        # it every answer takes 40 ms.
+        # it every response takes 40 ms.
         listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

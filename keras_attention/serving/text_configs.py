@@ -48,7 +48,7 @@ def read_monitoring_config(path):
     """Reads a monitoring_config_file.
 
     Returns:
-        str. The path at which REST shows Prometheus its metrics; empty for nowhere.
+        str. Path of the metrics endpoint, at the REST port; empty for none.
     """
     prometheus = read_text_proto(path, protos.MonitoringConfig())
     prometheus = prometheus.prometheus_config

@@ -82,11 +82,13 @@ def validity_troubles(config, now=None):
             begin, end = validity(der)
             which = field if len(ders) == 1 else f"certificate {i} of {field}"
             if now > end:
-                troubles.append(f"{which} ended at {end}: connections fail; renew it")
+                troubles.append(f"{which} expired at {end}: connections fail; renew it")
             elif now < begin:
-                troubles.append(f"{which} begins at {begin} only: is the clock right?")
+                troubles.append(
+                    f"{which} is not valid before {begin}: is the clock right?"
+                )
             elif end - now < _SOON:
-                troubles.append(f"{which} ends at {end}: renew it before")
+                troubles.append(f"{which} expires at {end}: renew it before")
     return troubles
 
 
@@ -129,6 +131,6 @@ def _time(der, position):
 def _check(config):
     for name in ("server_key", "server_cert"):
         if "-----BEGIN" not in getattr(config, name):
-            raise ValueError(f"{_HELP}; {name} is no PEM text")
+            raise ValueError(f"{_HELP}; received a {name} that is not PEM text")
     if config.client_verify and not config.custom_ca:
-        raise ValueError(f"{_HELP}; client_verify is set, and custom_ca is not")
+        raise ValueError(f"{_HELP}; received client_verify without custom_ca")

@@ -187,8 +187,8 @@ def cancel_task(transport):
 )
 def test_the_run_of_a_caller_who_is_gone_ends(server, leave):
     under_way = server.metrics.gauge(UNDER_WAY).value
-    (life,) = server._repository._lives.values()
-    version = life.route.latest
+    (lifecycle,) = server._repository._lifecycles.values()
+    version = lifecycle.route.latest
     steps = leave(server)
     next(steps)
     eventually(lambda: not version.is_idle())
@@ -227,8 +227,8 @@ def test_a_server_that_stops_stops_what_runs(folder):
         )
         threads[-1].start()
     eventually(lambda: gauge.value() == 2)
-    (life,) = server._repository._lives.values()
-    version = life.route.latest
+    (lifecycle,) = server._repository._lifecycles.values()
+    version = lifecycle.route.latest
     server.stop()
     eventually(version.is_idle)
     for thread in threads:

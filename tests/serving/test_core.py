@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from keras_attention.serving.core import Core, Target
+from keras_attention.serving.core import Core, ModelSpec
 from keras_attention.serving.wire.errors import Code, ServingError
 from tests.serving.support import eventually
 from tests.serving.versions.support import serving, states_of, write_version
@@ -29,29 +29,29 @@ def test_the_version_that_is_held_runs_though_another_has_taken_over(tmp_path):
     write_version(tmp_path / "m", 1)
     with serving({"m": tmp_path / "m"}, Numbered) as repository:
         core = Core(repository)
-        with core.use(Target("m")) as held:
+        with core.use(ModelSpec("m")) as held:
             write_version(tmp_path / "m" / "unfinished", 2)
             (tmp_path / "m" / "unfinished" / "2").rename(tmp_path / "m" / "2")
             eventually(lambda: states_of(repository).get(2) == "AVAILABLE")
             answer = core.predict(held, {"x": 3})
             assert not held.model.closed.is_set()
         eventually(held.model.closed.is_set)
-        with core.use(Target("m", signature_name="other")) as later:
+        with core.use(ModelSpec("m", signature_name="other")) as later:
             assert core.predict(later, {}).outputs["number"] == 2
-    assert answer.target == Target("m", 1, "", "serving_default")
+    assert answer.model_spec == ModelSpec("m", 1, "", "serving_default")
     assert answer.outputs == {"number": 1, "signature": "serving_default", "x": 3}
-    assert later.target == Target("m", 2, "", "other")
+    assert later.model_spec == ModelSpec("m", 2, "", "other")
 
 
 def test_nothing_is_held_where_there_is_nothing(tmp_path):
     write_version(tmp_path / "m", 1)
     with serving({"m": tmp_path / "m"}, Numbered) as repository:
         core = Core(repository)
-        for target, code in [
-            (Target(""), Code.INVALID_ARGUMENT),
-            (Target("other"), Code.NOT_FOUND),
-            (Target("m", 5), Code.NOT_FOUND),
+        for model_spec, code in [
+            (ModelSpec(""), Code.INVALID_ARGUMENT),
+            (ModelSpec("other"), Code.NOT_FOUND),
+            (ModelSpec("m", 5), Code.NOT_FOUND),
         ]:
-            with pytest.raises(ServingError) as error, core.use(target):
+            with pytest.raises(ServingError) as error, core.use(model_spec):
                 raise AssertionError("there is no such version")
             assert error.value.code is code

@@ -178,7 +178,7 @@ def test_what_selects_pods_selects_these():
 def test_every_panel_draws_what_the_official_image_counts():
     """Those whose names docs/serving-operations.md has from TensorFlow Serving."""
     page = (ROOT / "docs/serving-operations.md").read_text(encoding="utf-8")
-    section = page.partition("## What is counted")[2]
+    section = page.partition("## Metrics")[2]
     theirs, _, ours = section.partition("beyond TensorFlow Serving")
     names = set(re.findall(r"^\| `(:tensorflow:[\w:]+)`", theirs, re.M))
     assert ":tensorflow:serving:request_count" in names

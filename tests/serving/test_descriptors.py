@@ -9,7 +9,7 @@ from keras_attention.serving.server import Server
 from tests.serving.support import eventually
 
 resource = pytest.importorskip("resource")
-SAID = "no file descriptor is left"
+SAID = "out of file descriptors"
 
 
 @pytest.fixture

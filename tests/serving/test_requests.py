@@ -6,11 +6,11 @@ import time
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from keras_attention.serving.core import Target
+from keras_attention.serving.core import ModelSpec
 from keras_attention.serving.requests import Requests
 from keras_attention.serving.wire.errors import Code
 
-ANSWERED = Target("m", 3, "", "serving_default")
+ANSWERED = ModelSpec("m", 3, "", "serving_default")
 
 
 def samples(requests):
@@ -23,9 +23,9 @@ def samples(requests):
     }
 
 
-def finish(requests, target, code=Code.OK, api="Predict", entrypoint="REST"):
+def finish(requests, model_spec, code=Code.OK, api="Predict", entrypoint="REST"):
     request = requests.begin(entrypoint, api, "1.2.3.4:5", 10)
-    request.target = target
+    request.model_spec = model_spec
     request.finish(code, 20, "why" if code else "", 200)
 
 
@@ -33,7 +33,7 @@ def test_requests_are_counted_under_tensorflow_serving_s_names():
     requests = Requests()
     finish(requests, ANSWERED)
     finish(requests, ANSWERED, entrypoint="GRPC")
-    finish(requests, Target("m"), Code.INVALID_ARGUMENT)
+    finish(requests, ModelSpec("m"), Code.INVALID_ARGUMENT)
     finish(requests, ANSWERED, api="GetModelStatus")
     got = samples(requests)
     count = ":tensorflow:serving:request_count_total"
@@ -55,7 +55,7 @@ def test_requests_are_counted_under_tensorflow_serving_s_names():
 def test_names_that_nobody_has_do_not_fill_the_memory():
     requests = Requests()
     for i in range(1000):
-        finish(requests, Target(f"made up {i}"), Code.NOT_FOUND)
+        finish(requests, ModelSpec(f"made up {i}"), Code.NOT_FOUND)
     finish(requests, ANSWERED)
     got = samples(requests)
     count = ":tensorflow:serving:request_count_total"
@@ -68,9 +68,9 @@ def test_names_that_nobody_has_do_not_fill_the_memory():
 def test_a_model_that_has_not_answered_yet_is_counted_as_itself():
     requests = Requests(is_model=lambda name: name in ("slow", "l" * 1000))
     for i in range(200):
-        finish(requests, Target(f"made up {i}"), Code.NOT_FOUND)
+        finish(requests, ModelSpec(f"made up {i}"), Code.NOT_FOUND)
     for name in ("slow", "l" * 1000):
-        finish(requests, Target(name), Code.UNAVAILABLE)
+        finish(requests, ModelSpec(name), Code.UNAVAILABLE)
         labels = (("model_name", name), ("status", "UNAVAILABLE"))
         count = ":tensorflow:serving:request_count_total"
         assert samples(requests)[(count, *labels)] == 1
@@ -79,7 +79,7 @@ def test_a_model_that_has_not_answered_yet_is_counted_as_itself():
 def test_long_names_that_nobody_has_do_not_fill_the_page():
     requests = Requests()
     for i in range(200):
-        finish(requests, Target(f"{i}" + "x" * 60_000), Code.NOT_FOUND)
+        finish(requests, ModelSpec(f"{i}" + "x" * 60_000), Code.NOT_FOUND)
     assert len(requests.metrics.page()) < 50_000
 
 
@@ -88,9 +88,11 @@ def test_no_field_of_the_access_log_is_longer_than_it_must_be(tmp_path, field):
     path = tmp_path / "access.log"
     requests = Requests(access_log=str(path))
     long = "\U0001f600\n" * 500_000
-    target = ANSWERED._replace(**{field: long}) if field in Target._fields else ANSWERED
+    model_spec = (
+        ANSWERED._replace(**{field: long}) if field in ModelSpec._fields else ANSWERED
+    )
     request = requests.begin("REST", "Predict", long if field == "peer" else "p")
-    request.target = target
+    request.model_spec = model_spec
     request.finish(Code.NOT_FOUND, 1, long if field == "message" else "m", 404)
     requests.close()
     (line,) = path.read_text().splitlines()
@@ -112,7 +114,7 @@ def test_the_access_log_goes_on_in_a_new_file(tmp_path, caplog):
     requests.reopen_log()
     finish(requests, ANSWERED)
     assert len((folder / path.name).read_text().splitlines()) == 2
-    assert "goes on in its old file" in caplog.text
+    assert "continues in its old file" in caplog.text
     requests.close()
     requests.reopen_log()  # and nothing is opened any more
     finish(requests, ANSWERED)
@@ -131,7 +133,7 @@ def test_the_access_log_has_one_json_object_a_line(tmp_path):
     path = tmp_path / "access.log"
     requests = Requests(access_log=str(path))
     finish(requests, ANSWERED)
-    finish(requests, Target('odd "name"\n'), Code.NOT_FOUND)
+    finish(requests, ModelSpec('odd "name"\n'), Code.NOT_FOUND)
     requests.close()
     first, second = map(json.loads, path.read_text().splitlines())
     assert first["model"] == "m" and first["version"] == 3 and first["code"] == "OK"
@@ -168,7 +170,7 @@ def test_a_full_disk_harms_no_request_and_is_said_once(caplog):
 def test_the_time_that_a_slow_reader_takes_is_not_the_model_s():
     requests = Requests()
     request = requests.begin("REST", "Predict")
-    request.target = ANSWERED
+    request.model_spec = ANSWERED
     request.is_answered()
     time.sleep(0.5)
     request.finish()

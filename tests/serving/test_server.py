@@ -88,8 +88,8 @@ def test_sigterm_stops_it_cleanly(models):
     ("changes", "message"),
     [
         ({"base_path": "none"}, "that folder does not exist"),
-        ({"ssl": SslConfig("key", "cert")}, "server_key is no PEM text"),
-        ({"rest_ssl": SslConfig("key", "cert")}, "server_key is no PEM text"),
+        ({"ssl": SslConfig("key", "cert")}, "server_key that is not PEM text"),
+        ({"rest_ssl": SslConfig("key", "cert")}, "server_key that is not PEM text"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_loaded(

@@ -49,7 +49,9 @@ def test_several_signatures_read_the_same_examples(client):
 def test_outputs_that_no_answer_can_hold_are_named(client):
     inputs = {"text": ["a b", "c"]}
     for name in ("ragged", "sparse"):
-        with pytest.raises(ServingError, match=f"{name} is a {name} one, which no ans"):
+        with pytest.raises(
+            ServingError, match=f"{name} is a {name} one, which no resp"
+        ):
             client.predict("parts", inputs, outputs=[name], transport="grpc")
     for transport in ("rest", "grpc"):
         with pytest.raises(ServingError, match="INVALID_ARGUMENT: .*ragged is a ragge"):

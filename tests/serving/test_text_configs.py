@@ -60,15 +60,18 @@ def test_splitting_allows_sizes_up_to_that_of_an_execution(write):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("max_batch_size { value: 0 }", "max_batch_size must be positive; was 0"),
+        ("max_batch_size { value: 0 }", "max_batch_size must be positive; received 0"),
         ("num_batch_threads { value: -1 }", "num_batch_threads must be positive"),
-        ("batch_timeout_micros { value: -1 }", "must not be negative; was -1"),
-        ("allowed_batch_sizes: [4, 2, 1000]", "in increasing order; were 4, 2, 1000"),
+        ("batch_timeout_micros { value: -1 }", "must not be negative; received -1"),
+        (
+            "allowed_batch_sizes: [4, 2, 1000]",
+            "in increasing order; received 4, 2, 1000",
+        ),
         ("allowed_batch_sizes: [4, 8]", "last allowed_batch_size = 8, max_batch_size"),
         (
             "enable_large_batch_splitting { value: true } "
             "max_execution_batch_size { value: 2000 }",
-            "they were 2000 and 1000",
+            "received 2000 and 1000",
         ),
     ],
 )

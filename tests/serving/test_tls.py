@@ -111,9 +111,9 @@ def test_others_are_not(served, authority):
 def test_what_does_not_fit_is_refused_before_serving(authority):
     good, other = config(authority), config(authority)
     bad = [
-        (good._replace(server_key="secret"), "server_key is no PEM text"),
+        (good._replace(server_key="secret"), "server_key that is not PEM text"),
         (good._replace(server_key=other.server_key), "belong together"),
-        (good._replace(client_verify=True), "client_verify is set, and custom_ca"),
+        (good._replace(client_verify=True), "received client_verify without custom_ca"),
         (good._replace(custom_ca="-----BEGIN X"), "received something else"),
     ]
     for ssl_config, message in bad:
@@ -125,9 +125,9 @@ def test_what_does_not_fit_is_refused_before_serving(authority):
 @pytest.mark.parametrize(
     ("begin", "end", "trouble"),
     [
-        (-20, -1, "server_cert ended at .*: connections fail; renew it"),
-        (1, 90, "server_cert begins at .* only: is the clock right"),
-        (-20, 13, "server_cert ends at .*: renew it before"),
+        (-20, -1, "server_cert expired at .*: connections fail; renew it"),
+        (1, 90, "server_cert is not valid before .*: is the clock right"),
+        (-20, 13, "server_cert expires at .*: renew it before"),
         (-20, 15, None),
     ],
 )
@@ -145,7 +145,9 @@ def test_every_certificate_of_a_chain_counts(authority):
     made = config(authority, True)
     both = made._replace(server_cert=made.server_cert + made.custom_ca)
     late = datetime(3500, 1, 1, tzinfo=timezone.utc)
-    assert [text.partition(" ended")[0] for text in validity_troubles(both, late)] == [
+    assert [
+        text.partition(" expired")[0] for text in validity_troubles(both, late)
+    ] == [
         "certificate 1 of server_cert",
         "certificate 2 of server_cert",
         "custom_ca",
@@ -173,4 +175,4 @@ def test_a_certificate_that_ended_is_warned_of_before_serving(
     with Server(paths, grpc_port=0, rest_port=0, ssl=ended, rest_ssl=ended):
         pass
     for protocol in ("gRPC", "REST"):
-        assert f"TLS for {protocol}: server_cert ended at" in caplog.text
+        assert f"TLS for {protocol}: server_cert expired at" in caplog.text

@@ -1,1 +1,1 @@
-"""Asks a model server, over REST or gRPC."""
+"""Clients of a model server, over REST or gRPC."""

@@ -1,27 +1,31 @@
-"""The steps of what a client asks, written once for waiting and for awaiting."""
+"""The steps of a client's calls, written once for the synchronous and the async one."""
 
 from collections.abc import Callable
 from itertools import chain
 
-from keras_attention.serving.client.exchange import Deadline, Pause
+from keras_attention.serving.client.exchange import (
+    Deadline,
+    Pause,
+    RetryPolicy,
+    with_retries,
+)
 from keras_attention.serving.client.features import read_features
 from keras_attention.serving.client.parts import in_parts
-from keras_attention.serving.client.retries import RetryPolicy, asking
 from keras_attention.serving.wire.errors import Code, ServingError
 
-# Such answers may mean that a new version has another signature than the one known.
-_PERHAPS_CHANGED = (Code.INVALID_ARGUMENT, Code.FAILED_PRECONDITION, Code.ABORTED)
-_ONCE = RetryPolicy(attempts=1)
+# Such errors may mean that a new version has another signature than the known one.
+_SIGNATURE_MAY_DIFFER = (Code.INVALID_ARGUMENT, Code.FAILED_PRECONDITION, Code.ABORTED)
+_NO_RETRIES = RetryPolicy(attempts=1)
 _LONGEST_POLL = 1.0  # seconds
 
 
 class Calls:
-    """Gives the steps of each question, as `client_steps` takes them.
+    """Gives the steps of each call, as `exchange.run` takes them.
 
     Args:
         urls: dict of "rest" and "grpc" to addresses, for error messages.
-        timeout: float or None. Seconds, where a question does not say.
-        transport: "rest" or "grpc", where a question does not say.
+        timeout: float or None. Seconds, where a call does not say.
+        transport: "rest" or "grpc", where a call does not say.
         retries: `RetryPolicy`.
     """
 
@@ -41,119 +45,125 @@ class Calls:
         """One exchange, which `make` makes with a protocol."""
         deadline = self._deadline(timeout)
         exchange = make(self._protocol(transport))
-        return (yield from asking(exchange, self._retries, deadline))
+        return (yield from with_retries(exchange, self._retries, deadline))
 
-    def describe(self, what, target, transport, timeout):
+    def describe(self, what, model_spec, transport, timeout):
         """The "metadata" or the "status" of a model."""
-        return self._once(transport, lambda way: getattr(way, what)(target), timeout)
+        return self._once(
+            transport, lambda protocol: getattr(protocol, what)(model_spec), timeout
+        )
 
     def models(self, timeout):
-        return self._once("rest", lambda way: way.models(), timeout)
+        return self._once("rest", lambda protocol: protocol.models(), timeout)
 
     def reload_config(self, models, timeout):
-        return self._once("grpc", lambda way: way.reload_config(models), timeout)
+        return self._once(
+            "grpc", lambda protocol: protocol.reload_config(models), timeout
+        )
 
-    def predict(self, target, inputs, transport, outputs, timeout):
+    def predict(self, model_spec, inputs, transport, outputs, timeout):
         from keras_attention.serving.client.arrays import convert
 
-        def run(way, signature, deadline):
+        def run(protocol, signature, deadline):
             arrays = convert(inputs, signature)
-            return self._run(way, target, signature, arrays, outputs, deadline)
+            return self._run(protocol, model_spec, signature, arrays, outputs, deadline)
 
-        return self._with_signature(target, transport, timeout, run)
+        return self._with_signature(model_spec, transport, timeout, run)
 
-    def read_all(self, name, values, read, target, transport, timeout):
-        """A signature of one input, with an answer for each of its values."""
+    def read_all(self, name, values, read, model_spec, transport, timeout):
+        """A signature of one input, with a result for each of its values."""
         from keras_attention.serving.client.arrays import convert
 
-        def run(way, signature, deadline):
+        def run(protocol, signature, deadline):
             # All of them before the first is sent: the last may be the wrong one.
             array = convert({name: values}, signature)[name]
 
-            def ask(part):
+            def send(part):
                 arrays = {name: part}
-                asked = self._run(way, target, signature, arrays, None, deadline)
-                return read((yield from asked))
+                steps = self._run(
+                    protocol, model_spec, signature, arrays, None, deadline
+                )
+                return read((yield from steps))
 
-            return self._in_parts(array, ask, target)
+            return self._in_parts(array, send, model_spec)
 
         if not values:
             return []
-        asked = self._with_signature(target, transport, timeout, run)
-        return list(chain(*(yield from asked)))
+        steps = self._with_signature(model_spec, transport, timeout, run)
+        return list(chain(*(yield from steps)))
 
-    def _run(self, way, target, signature, arrays, outputs, deadline):
+    def _run(self, protocol, model_spec, signature, arrays, outputs, deadline):
         from keras_attention.serving.client.arrays import readable
 
-        exchange = way.predict(target, signature, arrays, outputs)
-        return readable((yield from asking(exchange, self._retries, deadline)))
+        exchange = protocol.predict(model_spec, signature, arrays, outputs)
+        return readable((yield from with_retries(exchange, self._retries, deadline)))
 
-    def _with_signature(self, target, transport, timeout, run):
+    def _with_signature(self, model_spec, transport, timeout, run):
         """Runs with the signature that is known, or with what it is by now.
 
         Args:
             run: function of a protocol, a `Signature` and a `Deadline` that gives the
-                steps of asking.
+                steps of the call.
         """
         deadline = self._deadline(timeout)
-        way = self._protocol(transport)
-        key = (way, target.name, target.version, target.label)
-        name = target.signature_name
+        protocol = self._protocol(transport)
+        key = (protocol, model_spec.name, model_spec.version, model_spec.label)
+        name = model_spec.signature_name
 
         def read_signature():
-            asked = asking(way.metadata(target), self._retries, deadline)
-            _, self._signatures[key] = yield from asked
+            steps = with_retries(protocol.metadata(model_spec), self._retries, deadline)
+            _, self._signatures[key] = yield from steps
             return _find(self._signatures[key], name)
 
         known = self._signatures.get(key, {}).get(name)
         if known is None:
             signature = yield from read_signature()
-            return (yield from run(way, signature, deadline))
+            return (yield from run(protocol, signature, deadline))
         try:
-            return (yield from run(way, known, deadline))
+            return (yield from run(protocol, known, deadline))
         except (ServingError, ValueError) as error:
-            if getattr(error, "code", Code.ABORTED) not in _PERHAPS_CHANGED:
+            if getattr(error, "code", Code.ABORTED) not in _SIGNATURE_MAY_DIFFER:
                 raise
             signature = yield from read_signature()
             if _same(signature, known):
                 raise
-        return (yield from run(way, signature, deadline))
+        return (yield from run(protocol, signature, deadline))
 
-    def infer(self, method, target, examples, context, transport, timeout):
+    def infer(self, method, model_spec, examples, context, transport, timeout):
         examples, context = _read_examples(examples, context)
-        deadline, way = self._deadline(timeout), self._protocol(transport)
+        deadline, protocol = self._deadline(timeout), self._protocol(transport)
 
-        def ask(part):
-            exchange = getattr(way, method)(target, part, context)
-            return asking(exchange, self._retries, deadline)
+        def send(part):
+            exchange = getattr(protocol, method)(model_spec, part, context)
+            return with_retries(exchange, self._retries, deadline)
 
-        return list(chain(*(yield from self._in_parts(examples, ask, target))))
+        return list(chain(*(yield from self._in_parts(examples, send, model_spec))))
 
-    def multi_inference(self, target, tasks, examples, context, timeout):
+    def multi_inference(self, model_spec, tasks, examples, context, timeout):
         examples, context = _read_examples(examples, context)
-        deadline, way = self._deadline(timeout), self._protocol("grpc")
+        deadline, protocol = self._deadline(timeout), self._protocol("grpc")
 
-        def ask(part):
-            exchange = way.multi_inference(target, tasks, part, context)
-            return asking(exchange, self._retries, deadline)
+        def send(part):
+            exchange = protocol.multi_inference(model_spec, tasks, part, context)
+            return with_retries(exchange, self._retries, deadline)
 
-        parts = yield from self._in_parts(examples, ask, target)
+        parts = yield from self._in_parts(examples, send, model_spec)
         return [list(chain(*results)) for results in zip(*parts, strict=True)]
 
-    def _in_parts(self, values, ask, target):
-        model = target._replace(signature_name="")
-        return in_parts(values, ask, self._batch_limits, model)
+    def _in_parts(self, values, send, model_spec):
+        model = model_spec._replace(signature_name="")
+        return in_parts(values, send, self._batch_limits, model)
 
-    def wait_until_ready(self, target, transport, timeout):
+    def wait_until_ready(self, model_spec, transport, timeout):
         deadline = self._deadline(timeout)
-        exchange = self._protocol(transport).status(target)
+        exchange = self._protocol(transport).status(model_spec)
         waited_for = {Code.UNAVAILABLE, Code.NOT_FOUND}
-        if target.label:  # one that is not given yet
+        if model_spec.label:  # one that is not given yet
             waited_for.add(Code.INVALID_ARGUMENT)
         seconds = 0.05
         while True:
             try:
-                statuses = yield from asking(exchange, _ONCE, deadline)
+                statuses = yield from with_retries(exchange, _NO_RETRIES, deadline)
             except ServingError as error:
                 if error.code not in waited_for:
                     raise
@@ -169,7 +179,7 @@ class Calls:
             if not deadline.leaves(seconds):
                 raise ServingError(
                     Code.DEADLINE_EXCEEDED,
-                    f"{target.name} is not served after {deadline.timeout} s",
+                    f"{model_spec.name} is not served after {deadline.timeout} s",
                     seen,
                 )
             yield Pause(seconds)

@@ -1,25 +1,24 @@
-"""Asks a server for predictions, over REST or gRPC, without TensorFlow.
+"""Clients of a model server, over REST or gRPC, without TensorFlow.
 
-Works with the embedded server and with TensorFlow Serving alike.
+They work with this package's server and with TensorFlow Serving alike.
 """
 
 import time
 
 from keras_attention.serving.client.calls import Calls
-from keras_attention.serving.client.exchange import run, run_async
-from keras_attention.serving.client.methods import Questions
-from keras_attention.serving.client.retries import RetryPolicy
+from keras_attention.serving.client.exchange import RetryPolicy, run, run_async
+from keras_attention.serving.client.methods import ClientMethods
 from keras_attention.serving.client.transports import (
     AsyncGrpcTransport,
     AsyncHttpTransport,
     GrpcTransport,
     HttpTransport,
-    check_target,
+    check_address,
     check_url,
 )
 
 
-class _Connected(Questions):
+class _Connected(ClientMethods):
     """A client with its transports; `_kinds` says which, by name."""
 
     _kinds: dict[str, type]
@@ -37,7 +36,7 @@ class _Connected(Questions):
         grpc_options=None,
         keepalive=None,
     ):
-        rest_url, grpc_target = check_url(rest_url), check_target(grpc_target)
+        rest_url, grpc_target = check_url(rest_url), check_address(grpc_target)
         urls = {"rest": rest_url, "grpc": grpc_target}
         super().__init__(Calls(urls, timeout, transport, retries))
         if tls is not None:
@@ -64,10 +63,10 @@ class Client(_Connected):
         rest_url: str. Where REST is served; https:// for TLS.
         grpc_target: str, host and port, or "unix:" and a path. Where gRPC is served.
             Nothing is connected before it is used.
-        timeout: float, seconds that an answer may take, asking again included; None
-            for no deadline.
-        transport: "rest" or "grpc", for questions that do not say.
-        retries: `RetryPolicy`. Whether to ask again when the server is UNAVAILABLE.
+        timeout: float, seconds that a call may take, retries included; None for no
+            deadline.
+        transport: "rest" or "grpc", for calls that do not say.
+        retries: `RetryPolicy`. How to retry when the server is UNAVAILABLE.
         tls: `Tls`, optional. Certificates for https://; gRPC uses TLS if it is given.
         headers: dict of str, optional, sent with every request; metadata in gRPC.
         grpc_options: dict, optional. Options of gRPC's channel, by their names.
@@ -75,7 +74,7 @@ class Client(_Connected):
             Servers take more than a ping in 5 minutes as abuse, unless they are told.
 
     Raises:
-        ServingError: from every method, when the server refuses or is not reached.
+        ServingError: from every method, if the server fails or is not reached.
 
     Example:
 
@@ -89,7 +88,7 @@ class Client(_Connected):
     _kinds = {"rest": HttpTransport, "grpc": GrpcTransport}
     _sleep = staticmethod(time.sleep)
 
-    def _ask(self, steps):
+    def _perform(self, steps):
         return run(steps, self)
 
     def close(self):
@@ -113,14 +112,14 @@ class AsyncClient(_Connected):
     ```python
     async with AsyncClient("http://127.0.0.1:8501") as client:
         await client.wait_until_ready("translator")
-        questions = [client.translate(text, "translator") for text in texts]
-        answers = await asyncio.gather(*questions)
+        requests = [client.translate(text, "translator") for text in texts]
+        results = await asyncio.gather(*requests)
     ```
     """
 
     _kinds = {"rest": AsyncHttpTransport, "grpc": AsyncGrpcTransport}
 
-    def _ask(self, steps):
+    def _perform(self, steps):
         return run_async(steps, self)
 
     async def _sleep(self, seconds):

@@ -1,21 +1,26 @@
 """A call as steps that know no I/O, for a client that waits and one that awaits.
 
-What a call says and how its answers are read is written once, as generators. They
-yield `Send` and `Pause`, and are sent what came of them; a client only performs these
-two. Tests perform them by hand, with a clock of their own.
+What a call says, how its response is read and when it is retried is written once, as
+generators. They yield `Send` and `Pause`, and are sent what came of them; a client only
+performs these two. Tests perform them by hand, with a clock of their own.
 """
 
+import random
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from keras_attention.serving.wire.errors import Code, ServingError
+
+_REQUEST_TIMEOUT = 408  # the HTTP status
+
 
 class Exchange(NamedTuple):
-    """One question, and how its answer is read."""
+    """One request, and how its response is read."""
 
     transport: str  # "rest" or "grpc"
     request: Any  # what the transport sends
-    read: Callable  # from what the transport received to the answer, or a ServingError
+    read: Callable  # from what the transport received to the result, or a ServingError
 
 
 class Send(NamedTuple):
@@ -58,6 +63,96 @@ class Deadline:
     def leaves(self, seconds):
         """Whether there is time after `seconds`."""
         return self._end is None or self._end - self._clock() > seconds
+
+
+class RetryLater(ServingError):
+    """An error that says when to retry (`Retry-After`).
+
+    Args:
+        code, message, hint, http_status: as for `ServingError`.
+        seconds: float. How long to wait, as the server says.
+    """
+
+    def __init__(self, code, message, hint="", http_status=None, seconds=0.0):
+        super().__init__(code, message, hint, http_status)
+        self.seconds = seconds
+
+
+class RetryPolicy(NamedTuple):
+    """Exponential backoff with full jitter, of what was UNAVAILABLE or not reached.
+
+    So is a request that did not arrive in time (HTTP 408): it was not started.
+
+    Before the n-th retry a client waits between 0 and `base_seconds` · 2ⁿ⁻¹ seconds, by
+    chance, so that many clients do not retry at one moment. No wait begins that the
+    deadline would cut short.
+    """
+
+    attempts: int = 4
+    """Attempts at most; 1 never retries."""
+    base_seconds: float = 0.1
+    max_seconds: float = 5.0
+    """However often it failed, no wait is longer, but for what a server asks for."""
+    throttled: bool = False
+    """Retry after RESOURCE_EXHAUSTED too, if the server said when (Retry-After)."""
+
+    def pause(self, failures, error, draw=random.uniform):
+        """Seconds to wait before the next attempt, or None to give up.
+
+        Args:
+            failures: int. How often it failed, 1 or more.
+            error: `ServingError`, the last one.
+            draw: function of two floats that returns one between them.
+        """
+        said_when = isinstance(error, RetryLater)
+        retryable = (
+            error.code is Code.UNAVAILABLE
+            or error.http_status == _REQUEST_TIMEOUT
+            or (self.throttled and said_when and error.code is Code.RESOURCE_EXHAUSTED)
+        )
+        if failures >= self.attempts or not retryable:
+            return None
+        # The exponent is bounded, for those who never give up.
+        most = self.base_seconds * 2.0 ** min(failures - 1, 64)
+        seconds = draw(0.0, min(most, self.max_seconds))
+        return max(seconds, error.seconds) if said_when else seconds
+
+
+def with_retries(exchange, policy, deadline, draw=random.uniform):
+    """The steps of an exchange that is retried.
+
+    Args:
+        exchange: `Exchange`.
+        policy: `RetryPolicy`.
+        deadline: `Deadline`, of all attempts and pauses together.
+        draw: as for `RetryPolicy.pause`.
+
+    Returns:
+        What the exchange reads from the response.
+
+    Raises:
+        ServingError: of the last attempt.
+    """
+    failures = 0
+    failure = ServingError(
+        Code.DEADLINE_EXCEEDED,
+        f"no response within {deadline.timeout} s",
+        "a longer timeout may help",
+    )
+    while deadline.leaves(0):
+        try:
+            received = yield Send(
+                exchange.transport, exchange.request, deadline.remaining()
+            )
+            return exchange.read(received)
+        except ServingError as error:
+            failures += 1
+            seconds = policy.pause(failures, error, draw)
+            if seconds is None or not deadline.leaves(seconds):
+                raise
+            failure = error
+        yield Pause(seconds)
+    raise failure
 
 
 def run(steps, client):

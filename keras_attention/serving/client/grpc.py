@@ -1,4 +1,4 @@
-"""gRPC as a client speaks it: requests and answers, without I/O."""
+"""gRPC as a client speaks it: requests and responses, without I/O."""
 
 import os
 from functools import partial
@@ -26,18 +26,18 @@ class GrpcRequest(NamedTuple):
 
 
 class GrpcProtocol:
-    """Makes an `Exchange` for each question; the answers are plain values.
+    """Makes an `Exchange` for each request; the results are plain values.
 
     Args:
-        target: str. Where gRPC is served, for error messages.
+        address: str. Where gRPC is served, for error messages.
     """
 
-    def __init__(self, target):
-        self.target = target
+    def __init__(self, address):
+        self.address = address
 
-    def predict(self, target, signature, inputs, outputs):
+    def predict(self, model_spec, signature, inputs, outputs):
         request = protos.PredictRequest(output_filter=outputs or ())
-        _fill_spec(request.model_spec, target)
+        _fill_spec(request.model_spec, model_spec)
         large = []
         for name, array in inputs.items():
             if array.dtype != object and array.nbytes >= LARGE:
@@ -49,23 +49,23 @@ class GrpcProtocol:
             "PredictionService/Predict", body, protos.PredictResponse, _read_outputs
         )
 
-    def classify(self, target, examples, context):
+    def classify(self, model_spec, examples, context):
         return self._exchange(
             "PredictionService/Classify",
-            _inference(protos.ClassificationRequest(), target, examples, context),
+            _inference(protos.ClassificationRequest(), model_spec, examples, context),
             protos.ClassificationResponse,
             lambda message: _read_classes(message.result),
         )
 
-    def regress(self, target, examples, context):
+    def regress(self, model_spec, examples, context):
         return self._exchange(
             "PredictionService/Regress",
-            _inference(protos.RegressionRequest(), target, examples, context),
+            _inference(protos.RegressionRequest(), model_spec, examples, context),
             protos.RegressionResponse,
             lambda message: _read_regressions(message.result),
         )
 
-    def multi_inference(self, target, tasks, examples, context):
+    def multi_inference(self, model_spec, tasks, examples, context):
         """Several signatures on the same examples.
 
         Args:
@@ -79,7 +79,9 @@ class GrpcProtocol:
                     f"'regress'; received {method!r}"
                 )
             task = request.tasks.add(method_name=_METHODS[method])
-            _fill_spec(task.model_spec, target._replace(signature_name=signature_name))
+            _fill_spec(
+                task.model_spec, model_spec._replace(signature_name=signature_name)
+            )
         client_examples.fill_input(request.input, examples, context)
         return self._exchange(
             "PredictionService/MultiInference",
@@ -88,9 +90,9 @@ class GrpcProtocol:
             lambda message: [_read_result(result) for result in message.results],
         )
 
-    def metadata(self, target):
+    def metadata(self, model_spec):
         request = protos.GetModelMetadataRequest(metadata_field=["signature_def"])
-        _fill_spec(request.model_spec, target)
+        _fill_spec(request.model_spec, model_spec)
         return self._exchange(
             "PredictionService/GetModelMetadata",
             request.SerializeToString(),
@@ -98,9 +100,9 @@ class GrpcProtocol:
             _read_metadata,
         )
 
-    def status(self, target):
+    def status(self, model_spec):
         request = protos.GetModelStatusRequest()
-        _fill_spec(request.model_spec, target)
+        _fill_spec(request.model_spec, model_spec)
         return self._exchange(
             "ModelService/GetModelStatus",
             request.SerializeToString(),
@@ -131,24 +133,24 @@ class GrpcProtocol:
         except (DecodeError, ValueError) as error:
             raise ServingError(
                 Code.UNKNOWN,
-                f"the answer is not what the protocol says: {error}",
-                f"{self.target}: does a model server listen there?",
+                f"the response is not what the protocol says: {error}",
+                f"{self.address}: does a model server listen there?",
             ) from error
 
 
-def _inference(request, target, examples, context):
-    _fill_spec(request.model_spec, target)
+def _inference(request, model_spec, examples, context):
+    _fill_spec(request.model_spec, model_spec)
     client_examples.fill_input(request.input, examples, context)
     return request.SerializeToString()
 
 
-def _fill_spec(spec, target):
-    spec.name = target.name
-    spec.signature_name = target.signature_name
-    if target.version is not None:
-        spec.version.value = target.version
-    elif target.label:
-        spec.version_label = target.label
+def _fill_spec(proto, model_spec):
+    proto.name = model_spec.name
+    proto.signature_name = model_spec.signature_name
+    if model_spec.version is not None:
+        proto.version.value = model_spec.version
+    elif model_spec.label:
+        proto.version_label = model_spec.label
 
 
 def _fill_config(proto, value):

@@ -1,17 +1,17 @@
-"""What can be asked of a model server, whatever carries it."""
+"""The methods of a client, whatever the transport."""
 
-from keras_attention.serving.client.pictures import pictures_of
+from keras_attention.serving.client.images import encode_images
 from keras_attention.serving.client.results import read_captions, read_translations
-from keras_attention.serving.core import Target
+from keras_attention.serving.core import ModelSpec
 from keras_attention.serving.wire.signatures import DEFAULT_SIGNATURE
 
 
-class Questions:
+class ClientMethods:
     """The methods that `Client` and `AsyncClient` share.
 
-    A question names a model and, if it is not to be the latest version, `version` or
-    `label`. `timeout` counts for all that a question takes, asking again included.
-    Lists that are longer than a batch of the server are asked for in parts.
+    A call names a model and, if it is not to be the latest version, `version` or
+    `label`. `timeout` is a deadline for the whole call, retries included. Lists that
+    are longer than a batch of the server are split into several requests.
 
     Args:
         calls: `Calls`.
@@ -20,7 +20,7 @@ class Questions:
     def __init__(self, calls):
         self._calls = calls
 
-    def _ask(self, steps):
+    def _perform(self, steps):
         """Takes the steps of a call; gives what they return, or a promise of it."""
         raise NotImplementedError
 
@@ -56,9 +56,9 @@ class Questions:
         Raises:
             ValueError: if the inputs are others than the signature's.
         """
-        target = _target(model, version, label, signature_name)
-        return self._ask(
-            self._calls.predict(target, inputs, transport, outputs, timeout)
+        model_spec = _model_spec(model, version, label, signature_name)
+        return self._perform(
+            self._calls.predict(model_spec, inputs, transport, outputs, timeout)
         )
 
     def classify(
@@ -86,9 +86,11 @@ class Questions:
         Returns:
             List of `ServedClassification`, one for each example.
         """
-        target = _target(model, version, label, signature_name)
-        return self._ask(
-            self._calls.infer("classify", target, examples, context, transport, timeout)
+        model_spec = _model_spec(model, version, label, signature_name)
+        return self._perform(
+            self._calls.infer(
+                "classify", model_spec, examples, context, transport, timeout
+            )
         )
 
     def regress(
@@ -112,9 +114,11 @@ class Questions:
         Returns:
             List of `ServedRegression`, one for each example.
         """
-        target = _target(model, version, label, signature_name)
-        return self._ask(
-            self._calls.infer("regress", target, examples, context, transport, timeout)
+        model_spec = _model_spec(model, version, label, signature_name)
+        return self._perform(
+            self._calls.infer(
+                "regress", model_spec, examples, context, transport, timeout
+            )
         )
 
     def multi_inference(
@@ -128,7 +132,7 @@ class Questions:
         label=None,
         timeout=None,
     ):
-        """Runs several signatures, which read the examples once. Goes over gRPC.
+        """Runs several signatures on the same examples, over gRPC.
 
         Args:
             model: str.
@@ -139,22 +143,22 @@ class Questions:
         Returns:
             A list for each task, of `ServedClassification` or `ServedRegression`.
         """
-        target = _target(model, version, label)
-        return self._ask(
-            self._calls.multi_inference(target, tasks, examples, context, timeout)
+        model_spec = _model_spec(model, version, label)
+        return self._perform(
+            self._calls.multi_inference(model_spec, tasks, examples, context, timeout)
         )
 
     def metadata(
         self, model, version=None, transport=None, *, label=None, timeout=None
     ):
-        """What a model offers.
+        """The signatures of a model.
 
         Returns:
             `(version, signatures)`: int, and a dict of name to `Signature`.
         """
-        return self._ask(
+        return self._perform(
             self._calls.describe(
-                "metadata", _target(model, version, label), transport, timeout
+                "metadata", _model_spec(model, version, label), transport, timeout
             )
         )
 
@@ -164,18 +168,18 @@ class Questions:
         Returns:
             List of `VersionStatus`, highest version first.
         """
-        return self._ask(
+        return self._perform(
             self._calls.describe(
-                "status", _target(model, version, label), transport, timeout
+                "status", _model_spec(model, version, label), transport, timeout
             )
         )
 
     def models(self, *, timeout=None):
-        """The names of the models that the embedded server has; goes over REST.
+        """The names of the models that this package's server has; over REST.
 
-        TensorFlow Serving does not tell.
+        TensorFlow Serving has no such route.
         """
-        return self._ask(self._calls.models(timeout))
+        return self._perform(self._calls.models(timeout))
 
     def wait_until_ready(
         self, model, version=None, transport=None, *, label=None, timeout=None
@@ -188,19 +192,21 @@ class Questions:
         Raises:
             ServingError: DEADLINE_EXCEEDED, with what was seen last.
         """
-        target = _target(model, version, label)
-        return self._ask(self._calls.wait_until_ready(target, transport, timeout))
+        model_spec = _model_spec(model, version, label)
+        return self._perform(
+            self._calls.wait_until_ready(model_spec, transport, timeout)
+        )
 
     def reload_config(self, models, *, timeout=None):
-        """Has the server serve other models, or the same otherwise; goes over gRPC.
+        """Changes which models the server serves, and how; over gRPC.
 
         Args:
             models: dict of name to a path on the server, or to `ServedModelConfig`.
                 What is not in it is unloaded.
-            timeout: as for `predict`. The server answers when all is loaded.
+            timeout: as for `predict`. The server responds when all is loaded.
         """
         models = dict(models)
-        return self._ask(self._calls.reload_config(models, timeout))
+        return self._perform(self._calls.reload_config(models, timeout))
 
     def translate(
         self,
@@ -219,7 +225,7 @@ class Questions:
         Args:
             texts: list of str, or one str.
             model: str, an exported translator.
-            attention: bool. Ask for tokens and attention scores too.
+            attention: bool. Return tokens and attention scores too.
             signature_name: str, optional. By default the one that searches, or the
                 one with attention.
             transport, version, label, timeout: as for `predict`.
@@ -228,10 +234,12 @@ class Questions:
             List of `ServedTranslation`, one for each text.
         """
         texts = [texts] if isinstance(texts, str) else list(texts)
-        target = _target(model, version, label, _chosen(signature_name, attention))
-        return self._ask(
+        model_spec = _model_spec(
+            model, version, label, _chosen(signature_name, attention)
+        )
+        return self._perform(
             self._calls.read_all(
-                "text", texts, read_translations, target, transport, timeout
+                "text", texts, read_translations, model_spec, transport, timeout
             )
         )
 
@@ -247,38 +255,45 @@ class Questions:
         label=None,
         timeout=None,
     ):
-        """Writes about pictures.
+        """Captions images.
 
         Args:
             images: list of paths, of the bytes of files, of Pillow's images or of
                 uint8 arrays, or one of them. JPEG and PNG files are sent as they are;
-                WebP, GIF, BMP and TIFF are made PNGs of first.
+                WebP, GIF, BMP and TIFF are converted to PNG first.
             model: str, an exported captioner.
-            attention: bool. Ask for tokens and where they look too.
+            attention: bool. Return tokens and attention grids too.
             signature_name, transport, version, label, timeout: as for `translate`.
 
         Returns:
-            List of `ServedCaption`, one for each picture.
+            List of `ServedCaption`, one for each image.
 
         Raises:
-            ValueError: what is no picture.
+            ValueError: what is no image.
         """
-        image_bytes = pictures_of(images)
-        target = _target(model, version, label, _chosen(signature_name, attention))
-        return self._ask(
+        image_bytes = encode_images(images)
+        model_spec = _model_spec(
+            model, version, label, _chosen(signature_name, attention)
+        )
+        return self._perform(
             self._calls.read_all(
-                "image_bytes", image_bytes, read_captions, target, transport, timeout
+                "image_bytes",
+                image_bytes,
+                read_captions,
+                model_spec,
+                transport,
+                timeout,
             )
         )
 
 
-def _target(model, version, label, signature_name=""):
+def _model_spec(model, version, label, signature_name=""):
     if version is not None and label:
         raise ValueError(
             f"a version is named by its number or by a label; received version="
             f"{version} and label={label!r}"
         )
-    return Target(model, version, label or "", signature_name)
+    return ModelSpec(model, version, label or "", signature_name)
 
 
 def _chosen(signature_name, attention):

@@ -1,4 +1,4 @@
-"""REST as a client speaks it: requests and answers, without I/O."""
+"""REST as a client speaks it: requests and responses, without I/O."""
 
 import base64
 import json
@@ -12,8 +12,7 @@ import orjson
 from keras_attention.graph_errors import plain_message
 from keras_attention.serving.client import features as client_examples
 from keras_attention.serving.client import results
-from keras_attention.serving.client.exchange import Exchange
-from keras_attention.serving.client.retries import RetryLater
+from keras_attention.serving.client.exchange import Exchange, RetryLater
 from keras_attention.serving.wire import signatures
 from keras_attention.serving.wire.errors import CODE_OF_HTTP_STATUS, Code, ServingError
 
@@ -24,14 +23,14 @@ class HttpRequest(NamedTuple):
     body: bytes | None = None
 
 
-class HttpAnswer(NamedTuple):
+class HttpResponse(NamedTuple):
     status: int
     headers: dict  # by names in lower case
     body: bytes
 
 
 class RestProtocol:
-    """Makes an `Exchange` for each question; the answers are plain values.
+    """Makes an `Exchange` for each request; the results are plain values.
 
     Args:
         url: str. Where REST is served, for error messages.
@@ -40,24 +39,26 @@ class RestProtocol:
     def __init__(self, url):
         self.url = url
 
-    def predict(self, target, signature, inputs, outputs):
+    def predict(self, model_spec, signature, inputs, outputs):
         from keras_attention.serving.client.arrays import jsonable
 
-        body = {"signature_name": target.signature_name, "inputs": jsonable(inputs)}
+        body = {"signature_name": model_spec.signature_name, "inputs": jsonable(inputs)}
         content = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
-        read = partial(_read_outputs, target.name, signature, outputs)
-        return self._post(target, "predict", content, read)
+        read = partial(_read_outputs, model_spec.name, signature, outputs)
+        return self._post(model_spec, "predict", content, read)
 
-    def classify(self, target, examples, context):
-        return self._infer(target, "classify", examples, context, results.read_classes)
-
-    def regress(self, target, examples, context):
+    def classify(self, model_spec, examples, context):
         return self._infer(
-            target, "regress", examples, context, results.read_regressions
+            model_spec, "classify", examples, context, results.read_classes
         )
 
-    def _infer(self, target, method, examples, context, read):
-        body = {"signature_name": target.signature_name}
+    def regress(self, model_spec, examples, context):
+        return self._infer(
+            model_spec, "regress", examples, context, results.read_regressions
+        )
+
+    def _infer(self, model_spec, method, examples, context, read):
+        body = {"signature_name": model_spec.signature_name}
         if context is not None:
             body["context"] = client_examples.as_json(context)
         body["examples"] = [client_examples.as_json(example) for example in examples]
@@ -66,16 +67,16 @@ class RestProtocol:
             content = json.dumps(body).encode()
         else:
             content = orjson.dumps(body)
-        return self._post(target, method, content, lambda doc: read(doc["results"]))
+        return self._post(model_spec, method, content, lambda doc: read(doc["results"]))
 
-    def metadata(self, target):
-        return self._get(f"{_path(target)}/metadata", _read_metadata)
+    def metadata(self, model_spec):
+        return self._get(f"{_path(model_spec)}/metadata", _read_metadata)
 
-    def status(self, target):
-        return self._get(_path(target), _read_status)
+    def status(self, model_spec):
+        return self._get(_path(model_spec), _read_status)
 
     def models(self):
-        """The names of what is served; TensorFlow Serving does not tell."""
+        """The names of all models; TensorFlow Serving has no such route."""
         return self._get(
             "/v1/models", lambda doc: [model["name"] for model in doc["models"]]
         )
@@ -83,60 +84,64 @@ class RestProtocol:
     def _get(self, path, read):
         return self._exchange(HttpRequest("GET", path), read)
 
-    def _post(self, target, method, body, read):
-        path = f"{_path(target)}:{method}"
+    def _post(self, model_spec, method, body, read):
+        path = f"{_path(model_spec)}:{method}"
         return self._exchange(HttpRequest("POST", path, body), read)
 
     def _exchange(self, request, read):
         return Exchange("rest", request, partial(self._read, read))
 
-    def _read(self, read, answer):
-        document = self._document(answer)
+    def _read(self, read, response):
+        document = self._document(response)
         try:
             return read(document)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ServingError(
                 Code.UNKNOWN,
-                f"the answer is not what the protocol says: {error!r}",
+                f"the response is not what the protocol says: {error!r}",
                 f"{self.url}: does a model server listen there?",
             ) from error
 
-    def _document(self, answer):
-        """The JSON object of an answer that is none of an error."""
-        document = _parse(answer.body)
-        if answer.status == 200 and isinstance(document, dict):
+    def _document(self, response):
+        """The JSON object of a response without an error."""
+        document = _parse(response.body)
+        if response.status == 200 and isinstance(document, dict):
             return document
         message = document.get("error") if isinstance(document, dict) else None
         if isinstance(message, str):
             hint = ""
         else:
-            kind = answer.headers.get("content-type", "no content type")
-            text = answer.body[:200].decode(errors="replace")
-            message = f"HTTP {answer.status}, {kind}: {text}"
-            hint = f"{self.url}: {self._guess(answer)}"
-        code = CODE_OF_HTTP_STATUS.get(answer.status, Code.UNKNOWN)
-        seconds = answer.headers.get("retry-after", "")
+            kind = response.headers.get("content-type", "no content type")
+            text = response.body[:200].decode(errors="replace")
+            message = f"HTTP {response.status}, {kind}: {text}"
+            hint = f"{self.url}: {self._guess(response)}"
+        code = CODE_OF_HTTP_STATUS.get(response.status, Code.UNKNOWN)
+        seconds = response.headers.get("retry-after", "")
         if seconds.isdecimal():
             seconds = float(seconds)
-            raise RetryLater(code, plain_message(message), hint, answer.status, seconds)
-        raise ServingError(code, plain_message(message), hint, answer.status)
+            raise RetryLater(
+                code, plain_message(message), hint, response.status, seconds
+            )
+        raise ServingError(code, plain_message(message), hint, response.status)
 
-    def _guess(self, answer):
-        """What may stand there instead of a model server."""
-        if "location" in answer.headers:
-            return f"it has moved to {answer.headers['location']}"
-        if answer.status in (502, 503, 504):
-            return "a proxy does not reach the model server behind it"
-        if answer.status in (401, 403, 407):
-            return "something before the model server wants other headers or a login"
-        return "this is no answer of a model server; is the address its REST port?"
+    def _guess(self, response):
+        """What may listen there instead of a model server."""
+        if "location" in response.headers:
+            return f"it has moved to {response.headers['location']}"
+        if response.status in (502, 503, 504):
+            return "a proxy cannot reach the model server behind it"
+        if response.status in (401, 403, 407):
+            return "a proxy before it requires other headers or authentication"
+        return "this is not a model server's response; is the address its REST port?"
 
 
-def _path(target):
-    path = f"/v1/models/{quote(target.name, safe='')}"
-    if target.version is not None:
-        return f"{path}/versions/{target.version}"
-    return f"{path}/labels/{quote(target.label, safe='')}" if target.label else path
+def _path(model_spec):
+    path = f"/v1/models/{quote(model_spec.name, safe='')}"
+    if model_spec.version is not None:
+        return f"{path}/versions/{model_spec.version}"
+    if model_spec.label:
+        return f"{path}/labels/{quote(model_spec.label, safe='')}"
+    return path
 
 
 def _parse(content):
@@ -160,8 +165,8 @@ def _read_outputs(model, signature, wanted, document):
     if not isinstance(outputs, dict) or outputs.keys() != specs.keys():
         raise ServingError(
             Code.ABORTED,
-            f"{model} answers with other outputs than its signature had",
-            "a new version has been loaded meanwhile; ask again",
+            f"{model} returned other outputs than its signature has",
+            "a new version was loaded meanwhile; retry",
         )
     names = specs if wanted is None else wanted
     unknown = [name for name in names if name not in specs]

@@ -1,4 +1,4 @@
-"""What servers say, typed, and cut free of the padding of a batch."""
+"""A client's results, typed, and without the padding of a batch."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ServedTranslation:
-    """A translation as a server gave it; `S` and `T` count this sentence's tokens."""
+    """A translation by a server; `S` and `T` count this sentence's tokens."""
 
     text: str
     score: float
     """Log-probability, as the search ranked it."""
     n_best: list = field(default_factory=list)
-    """Pairs `(text, score)`, best first; empty when attention was asked for."""
+    """Pairs `(text, score)`, best first; empty with attention."""
     source_tokens: list | None = None
     """`S` strings, with attention only."""
     target_tokens: list | None = None
@@ -28,18 +28,18 @@ class ServedTranslation:
 
 @dataclass(frozen=True)
 class ServedCaption:
-    """A caption as a server gave it; `T` counts its tokens."""
+    """A caption by a server; `T` counts its tokens."""
 
     text: str
     score: float
     """Log-probability, as the search ranked it."""
     n_best: list = field(default_factory=list)
-    """Pairs `(text, score)`, best first; empty when attention was asked for."""
+    """Pairs `(text, score)`, best first; empty with attention."""
     tokens: list | None = None
     """`T` strings, with attention only."""
     attention_grids: np.ndarray | None = None
     """float `(T, N, N)`, with attention only: where on the square that the model saw
-    of the picture each token looked, rows from the top."""
+    of the image each token looked, rows from the top."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a client knows of certificates."""
+"""A client's TLS certificates."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -7,25 +7,25 @@ Pem = str | bytes | Path
 
 
 class Tls(NamedTuple):
-    """How a client tells its server, and shows who it is itself.
+    """How a client verifies its server, and authenticates itself (mutual TLS).
 
     Each is a PEM file's path, or its content as bytes.
     """
 
     ca: Pem | None = None
-    """Whose certificates to trust; by default, those that the system trusts."""
+    """CAs to trust; by default, the system's."""
     certificate: Pem | None = None
-    """The client's own, for servers that ask for one; with what leads to its CA."""
+    """The client's own, for servers that require one; with its chain to the CA."""
     key: Pem | None = None
     """The key of `certificate`."""
 
     def check(self):
         """Raises ValueError unless certificate and key come together."""
         if (self.certificate is None) != (self.key is None):
-            came = "key" if self.certificate is None else "certificate"
+            given = "key" if self.certificate is None else "certificate"
             raise ValueError(
                 "a client's certificate and key come together; received only the "
-                f"{came}"
+                f"{given}"
             )
 
     def context(self):

@@ -1,4 +1,4 @@
-"""How a client's requests travel: HTTP and gRPC, waiting and awaiting.
+"""How a client sends requests: HTTP and gRPC, synchronous and async.
 
 Each transport has `send(request, seconds)` and `close()`, and connects when it is first
 used. What it cannot reach is UNAVAILABLE, what takes too long DEADLINE_EXCEEDED.
@@ -16,7 +16,7 @@ from keras_attention.serving.wire.errors import Code, ServingError
 _GRPC_OPTIONS = {
     "grpc.max_receive_message_length": -1,
     "grpc.max_send_message_length": -1,
-    # A channel that lost its server tries again about as often as a client asks.
+    # A channel that lost its server reconnects about as often as a client retries.
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.max_reconnect_backoff_ms": 2000,
 }
@@ -26,13 +26,13 @@ _HINTS = {
     Code.UNIMPLEMENTED: "does a model server listen there, and know this method?",
 }
 _PIECE = 1024 * 1024  # bytes of a request between two looks at the clock
-_TLS_HINT = "does it use TLS, and a certificate that tls= lets it show?"
+_TLS_HINT = "does it use TLS, with a certificate that tls= trusts?"
 # By what gRPC says when it cannot connect.
 _GRPC_HINTS = {
     "HTTP/2": "is this its gRPC port, rather than its REST port?",
     "SSL": _TLS_HINT,
-    "Socket closed": "has it gone, or does it want TLS, which tls= gives?",
-    "Connection reset": "has it gone, or does it want TLS, which tls= gives?",
+    "Socket closed": "did it stop, or does it require TLS (tls=)?",
+    "Connection reset": "did it stop, or does it require TLS (tls=)?",
 }
 
 
@@ -71,9 +71,9 @@ class HttpTransport:
                 chunks = []
                 for chunk in response.iter_bytes():
                     if end is not None and time.monotonic() > end:
-                        raise httpx.ReadTimeout("the answer goes on for too long")
+                        raise httpx.ReadTimeout("the response takes too long")
                     chunks.append(chunk)
-        return _http_answer(response, b"".join(chunks))
+        return _http_response(response, b"".join(chunks))
 
     def close(self):
         if self._http is not None:
@@ -97,8 +97,8 @@ class AsyncHttpTransport(HttpTransport):
             try:
                 response = await asyncio.wait_for(sending, seconds)
             except asyncio.TimeoutError:
-                raise httpx.ReadTimeout("the answer takes too long") from None
-        return _http_answer(response, response.content)
+                raise httpx.ReadTimeout("the response takes too long") from None
+        return _http_response(response, response.content)
 
     async def close(self):
         if self._http is not None:
@@ -141,17 +141,17 @@ def _http_options(url, tls, headers):
 
     if url.startswith("https:"):
         context = (tls or Tls()).context()
-    else:  # one that trusts nobody: reading whom to trust takes time
+    else:  # one without CAs: reading them takes time
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     # By default most connections of many threads would be closed after each request.
     limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
     return {"headers": headers, "timeout": None, "limits": limits, "verify": context}
 
 
-def _http_answer(response, body):
-    from keras_attention.serving.client.rest import HttpAnswer
+def _http_response(response, body):
+    from keras_attention.serving.client.rest import HttpResponse
 
-    return HttpAnswer(response.status_code, response.headers, body)
+    return HttpResponse(response.status_code, response.headers, body)
 
 
 @contextmanager
@@ -164,7 +164,7 @@ def _reporting_http(url, seconds):
     except httpx.TimeoutException as error:
         raise ServingError(
             Code.DEADLINE_EXCEEDED,
-            f"no answer within {seconds:.3g} s",
+            f"no response within {seconds:.3g} s",
             f"{url}: a longer timeout may help",
         ) from error
     except httpx.HTTPError as error:
@@ -172,7 +172,7 @@ def _reporting_http(url, seconds):
             hint = _TLS_HINT
         elif isinstance(error, httpx.ConnectError):
             hint = "is the server running, and is this its REST port?"
-        else:  # it was reached, and ended the connection
+        else:  # it was reached, and closed the connection
             hint = "is this its REST port, not gRPC's, and should it be https://?"
         raise ServingError(
             Code.UNAVAILABLE, str(error) or type(error).__name__, f"{url}: {hint}"
@@ -183,14 +183,14 @@ class GrpcTransport:
     """gRPC for a client that waits.
 
     Args:
-        target: str, host and port, or "unix:" and a path.
-        tls: `Tls`, or None for a connection that anybody can read.
+        address: str, host and port, or "unix:" and a path.
+        tls: `Tls`, or None for a connection without encryption.
         headers: dict of str, sent with every request as metadata.
         options: dict of channel options.
     """
 
-    def __init__(self, target, tls, headers, options):
-        self.target = target
+    def __init__(self, address, tls, headers, options):
+        self.address = address
         self._tls = tls
         self._metadata = tuple((name.lower(), headers[name]) for name in headers)
         self._options = tuple({**_GRPC_OPTIONS, **options}.items())
@@ -206,17 +206,17 @@ class GrpcTransport:
         try:
             return method(request.body, timeout=seconds, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise _grpc_error(error, self.target) from error
+            raise _grpc_error(error, self.address) from error
 
     def _method(self, module, name):
         if self._channel is None:
             if self._tls is None:
                 self._channel = module.insecure_channel(
-                    self.target, options=self._options
+                    self.address, options=self._options
                 )
             else:
                 self._channel = module.secure_channel(
-                    self.target, self._tls.credentials(), options=self._options
+                    self.address, self._tls.credentials(), options=self._options
                 )
         if name not in self._methods:
             # Bytes in and bytes out: messages are made elsewhere.
@@ -238,14 +238,14 @@ class AsyncGrpcTransport(GrpcTransport):
         try:
             return await method(request.body, timeout=seconds, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise _grpc_error(error, self.target) from error
+            raise _grpc_error(error, self.address) from error
 
     async def close(self):
         if self._channel is not None:
             await self._channel.close()
 
 
-def _grpc_error(error, target):
+def _grpc_error(error, address):
     code = Code(error.code().value[0])
     details = error.details() or ""
     hint = _HINTS.get(code, "")
@@ -253,7 +253,7 @@ def _grpc_error(error, target):
         for part in _GRPC_HINTS:
             if part in details:
                 hint = _GRPC_HINTS[part]
-    hint = f"{target}: {hint}" if hint else ""
+    hint = f"{address}: {hint}" if hint else ""
     return ServingError(code, plain_message(details), hint)
 
 
@@ -268,11 +268,11 @@ def check_url(url):
     return url.rstrip("/")
 
 
-def check_target(target):
+def check_address(address):
     """Raises ValueError unless this can be the address of gRPC."""
-    if target.startswith(("http:", "https:")):
+    if address.startswith(("http:", "https:")):
         raise ValueError(
             "grpc_target must be a host and a port, like '127.0.0.1:8500', or "
-            f"'unix:/path'; received {target!r}. The address of REST is rest_url"
+            f"'unix:/path'; received {address!r}. The address of REST is rest_url"
         )
-    return target
+    return address

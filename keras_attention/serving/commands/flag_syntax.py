@@ -90,7 +90,10 @@ def usage():
     """All flags with their defaults, as --help prints them."""
     lines = [f"usage: {PROGRAM} --model_base_path=FOLDER [--model_name=NAME] ..."]
     lines.append(f"       {PROGRAM} --model_config_file=FILE ...")
-    for title, ours in (("Flags of tensorflow_model_server:", False), ("Ours:", True)):
+    for title, ours in (
+        ("Flags of tensorflow_model_server:", False),
+        ("Additional flags:", True),
+    ):
         lines += ["", title]
         for flag in FLAGS:
             if flag.ours is not ours:

@@ -37,19 +37,27 @@ class Flag(NamedTuple):
         return "float" if isinstance(self.default, float) else "string"
 
 
-_ORIGINALS = (
+_STANDARD = (
     Flag("port", 8500, "Port for gRPC; 0 for none, with --grpc_socket_path."),
     Flag("grpc_socket_path", "", "A Unix socket for gRPC, beside the port."),
     Flag("rest_api_port", 0, "Port for REST, another than --port; 0 for none."),
     Flag(
         "rest_api_num_threads",
         NUM_THREADS,
-        "Threads that work on REST requests.",
+        "Threads that run REST requests.",
         depends_on="4 for each CPU, at least 32",
     ),
-    Flag("rest_api_timeout_in_ms", 30_000, "After it a REST request is answered 504."),
-    Flag("rest_api_enable_cors_support", False, "Let pages from anywhere read REST."),
-    Flag("enable_batching", False, "Put requests together into batches."),
+    Flag(
+        "rest_api_timeout_in_ms",
+        30_000,
+        "Timeout of a REST request, in milliseconds; then 504.",
+    ),
+    Flag(
+        "rest_api_enable_cors_support",
+        False,
+        "Send CORS headers: pages of any origin may read REST.",
+    ),
+    Flag("enable_batching", False, "Run requests together in batches."),
     Flag(
         "allow_version_labels_for_unavailable_models",
         False,
@@ -86,17 +94,17 @@ _ORIGINALS = (
         "Threads for unloading.",
         ignored="each model unloads in a thread of its own",
     ),
-    Flag("max_num_load_retries", 5, "How often to try a failed load again."),
+    Flag("max_num_load_retries", 5, "How often to retry a failed load."),
     Flag(
         "load_retry_interval_micros",
         60_000_000,
-        "Time between such tries; negative for none.",
+        "Time between such retries; negative for none.",
         int_type="int64",
     ),
     Flag(
         "file_system_poll_wait_seconds",
         1,
-        "How often to look for new versions; 0 or less looks once.",
+        "How often to poll for new versions; 0 or less polls once.",
     ),
     Flag(
         "flush_filesystem_caches",
@@ -128,7 +136,7 @@ _ORIGINALS = (
         "Operations that run at the same time.",
         int_type="int64",
     ),
-    Flag("use_alts_credentials", False, "Refused: use --ssl_config_file."),
+    Flag("use_alts_credentials", False, "Not supported: use --ssl_config_file."),
     Flag("ssl_config_file", "", "SSLConfig in text format: TLS for gRPC."),
     Flag(
         "platform_config_file",
@@ -145,17 +153,17 @@ _ORIGINALS = (
     Flag(
         "grpc_channel_arguments",
         "",
-        "Settings of gRPC, as in grpc.max_connection_age_ms=2000, with commas.",
+        "gRPC channel arguments, as in grpc.max_connection_age_ms=2000, with commas.",
     ),
     Flag(
         "grpc_max_threads",
         NUM_THREADS,
-        "Threads that work on gRPC requests.",
+        "Threads that run gRPC requests.",
         depends_on="4 for each CPU, at least 32",
     ),
     Flag("enable_model_warmup", True, "Run a version's warm-up requests first."),
     Flag("num_request_iterations_for_warmup", 0, "How often each of them; 0 is once."),
-    Flag("version", False, "Print the versions and end."),
+    Flag("version", False, "Print the versions and exit."),
     Flag(
         "monitoring_config_file",
         "",
@@ -173,7 +181,7 @@ _ORIGINALS = (
     Flag(
         "enable_signature_method_name_check",
         False,
-        "Classify and Regress run only signatures that say they are such.",
+        "Classify and Regress run only signatures with that method name.",
     ),
     Flag(
         "xla_cpu_compilation_enabled",
@@ -210,33 +218,38 @@ _ORIGINALS = (
 )
 
 _OURS = (
-    Flag("host", "127.0.0.1", "Address to listen at; the original's is 0.0.0.0."),
+    Flag("host", "127.0.0.1", "Address to listen at; TensorFlow Serving's is 0.0.0.0."),
     Flag("rest_api_ssl_config_file", "", "SSLConfig in text format: TLS for REST."),
     Flag(
         "admin_over_grpc_socket_only",
         False,
-        "Reload and profiler answer at --grpc_socket_path alone; without one, nobody.",
+        "Restrict reload and profiler to --grpc_socket_path; without it, disable them.",
     ),
-    Flag("access_log", "", "File for one line of JSON a request; - is stderr."),
-    Flag("max_body_bytes", _LIMITS.max_body_bytes, "Of one request.", int_type="int64"),
+    Flag("access_log", "", "Access log: one line of JSON per request; - is stderr."),
+    Flag(
+        "max_body_bytes",
+        _LIMITS.max_body_bytes,
+        "Limit of a request body.",
+        int_type="int64",
+    ),
     Flag(
         "max_decompressed_bytes",
         _LIMITS.max_decompressed_bytes,
-        "Of one gzip body.",
+        "Limit of a decompressed gzip body.",
         int_type="int64",
     ),
-    Flag("max_nesting", _LIMITS.max_nesting, "Levels of lists in a tensor's JSON."),
+    Flag("max_nesting", _LIMITS.max_nesting, "Nesting of lists in a tensor's JSON."),
     Flag(
         "max_concurrent_requests",
         _LIMITS.max_concurrent_requests,
-        "More are refused; 0 for no limit.",
+        "In-flight requests; more are rejected; 0 for no limit.",
     ),
-    Flag("drain_seconds", 30.0, "For requests under way, when stopped."),
+    Flag("drain_seconds", 30.0, "Graceful shutdown: time for in-flight requests."),
     Flag(
         "wait_for_models",
         False,
-        "Wait for models that are not there yet, as the original does.",
+        "Wait for models that do not exist yet, as TensorFlow Serving does.",
     ),
 )
 
-FLAGS = _ORIGINALS + tuple(flag._replace(ours=True) for flag in _OURS)
+FLAGS = _STANDARD + tuple(flag._replace(ours=True) for flag in _OURS)

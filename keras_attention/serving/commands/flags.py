@@ -1,4 +1,4 @@
-"""What the flags of tensorflow_model_server ask for, in this server's terms."""
+"""The flags of tensorflow_model_server as this server's options."""
 
 from dataclasses import replace
 from typing import NamedTuple
@@ -24,7 +24,7 @@ from keras_attention.serving.text_configs import (
 from keras_attention.serving.wire.errors import ServingError
 
 _METHOD_NAMES = "enable_signature_method_name_check"
-# What the original, too, does not look at beside a platform_config_file.
+# What TensorFlow Serving, too, ignores beside a platform_config_file.
 _LOADING = (
     "enable_batching",
     "batching_parameters_file",
@@ -82,7 +82,7 @@ def make_command(values, given):
         if flag.ignored and flag.name in given
     ]
     if values["rest_api_port"] and values["rest_api_port"] == values["port"]:
-        notes.append("--rest_api_port cannot be the same as --port; REST is left out")
+        notes.append("--rest_api_port cannot be the same as --port; REST is disabled")
     config_file = values["model_config_file"] or None
     if config_file:
         models = read_models_config(config_file, at_start=True)
@@ -103,7 +103,7 @@ def make_command(values, given):
 
 
 def _check(values):
-    """Raises ValueError as the original does, and for what would not be safe."""
+    """Raises ValueError as TensorFlow Serving does, and for what would not be safe."""
     if not values["port"] and not values["grpc_socket_path"]:
         raise ValueError("--port=0 leaves no gRPC; set --port or --grpc_socket_path")
     if not values["model_base_path"] and not values["model_config_file"]:
@@ -111,7 +111,9 @@ def _check(values):
             "both --model_base_path and --model_config_file are empty; set one of them"
         )
     if values["use_alts_credentials"]:
-        raise ValueError("--use_alts_credentials is not there; use --ssl_config_file")
+        raise ValueError(
+            "--use_alts_credentials is not supported; use --ssl_config_file"
+        )
     if not values["platform_config_file"]:
         _check_loading(values)
 

@@ -15,15 +15,16 @@ from keras_attention.serving.wire.errors import ServingError
 
 logger = get_logger(__name__)
 
-_ENDS = (signal.SIGINT, signal.SIGTERM)
-_HANG_UP = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()  # Windows has none
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Windows has none.
+_HANGUP_SIGNALS = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()
 
 
 def run(models, options, config_file=None, config_poll_seconds=0.0):
     """Serves until SIGINT or SIGTERM, and says where. Call it from the main thread.
 
-    The first signal refuses new requests and lets those under way finish; a second
-    one ends the process at once. SIGHUP ends nothing: it opens the access log anew.
+    The first signal rejects new requests and lets those in flight finish; a second
+    one ends the process at once. SIGHUP reopens the access log.
 
     Args:
         models: as for `Server`.
@@ -32,8 +33,8 @@ def run(models, options, config_file=None, config_poll_seconds=0.0):
         config_poll_seconds: float. How often to read that file again; 0 for never.
 
     Returns:
-        bool. False if threads are left that work for requests which were cut off: then
-        `end_process` does not wait for them.
+        bool. False if threads are left that run aborted requests: then `end_process`
+        does not wait for them.
 
     Raises:
         ValueError: if a model cannot be loaded.
@@ -59,9 +60,9 @@ def run(models, options, config_file=None, config_poll_seconds=0.0):
         if config_file is not None and config_poll_seconds > 0:
             follower.start()
         signals.wait(server.reopen_access_log)
-        print("Stopping: finishing what is under way", flush=True)
-    except _Told:
-        pass  # while loading: nobody was served yet
+        print("Stopping: finishing in-flight requests", flush=True)
+    except _StopRequested:
+        pass  # while loading: no client was served yet
     finally:
         stop.set()
         ended = server.stop()
@@ -71,42 +72,43 @@ def run(models, options, config_file=None, config_poll_seconds=0.0):
     return ended
 
 
-class _Told(BaseException):
+class _StopRequested(BaseException):
     """A signal asks for the end."""
 
 
 class _Signals:
     """Remembers the first signal that asks for the end; a second one does not wait.
 
-    While models are loaded the first one raises `_Told` in the main thread. Later it
-    must not: what a signal's handler raises is lost if the thread happens to be in a
-    destructor or in a callback of the garbage collector.
+    While models are loaded the first one raises `_StopRequested` in the main thread.
+    Later it must not: what a signal's handler raises is lost if the thread happens to
+    be in a destructor or in a callback of the garbage collector.
     """
 
     def __init__(self):
         self.may_raise = True
-        self._told = queue.SimpleQueue()  # an Event's lock may be held just then
+        self._received = queue.SimpleQueue()  # an Event's lock may be held just then
         self._previous = {
-            number: signal.getsignal(number) for number in (*_ENDS, *_HANG_UP)
+            number: signal.getsignal(number)
+            for number in (*_STOP_SIGNALS, *_HANGUP_SIGNALS)
         }
 
     def listen(self):
-        for number in _ENDS:
+        for number in _STOP_SIGNALS:
             signal.signal(number, self._handle)
-        for number in _HANG_UP:
-            signal.signal(number, lambda number, _: self._told.put(number))
+        for number in _HANGUP_SIGNALS:
+            signal.signal(number, lambda number, _: self._received.put(number))
 
     def _handle(self, number, _):
-        for each in _ENDS:
+        for each in _STOP_SIGNALS:
             signal.signal(each, signal.SIG_DFL)
-        self._told.put(number)
+        self._received.put(number)
         if self.may_raise:
-            raise _Told
+            raise _StopRequested
 
-    def wait(self, on_hang_up):
-        """Waits for the end; calls `on_hang_up` each time that SIGHUP comes."""
-        while self._told.get() not in _ENDS:
-            on_hang_up()
+    def wait(self, on_hangup):
+        """Waits for the end; calls `on_hangup` each time that SIGHUP comes."""
+        while self._received.get() not in _STOP_SIGNALS:
+            on_hangup()
 
     def restore(self):
         for number, handler in self._previous.items():
@@ -124,14 +126,14 @@ def _addresses(server):
     if options.grpc_socket_path:
         yield f"gRPC: unix:{options.grpc_socket_path}"
     if options.host in ("127.0.0.1", "localhost", "::1"):
-        yield "Only this machine is let in; --host=0.0.0.0 opens the ports to others"
+        yield "Listening on this machine only; --host=0.0.0.0 opens the ports to others"
     yield "Stop with Ctrl+C"
 
 
 def _follow(server, models, config_file, seconds, stop):
-    """Serves what the file says, each time that this is something else.
+    """Reloads the configuration file each time that it changes.
 
-    What cannot be read or served changes nothing. It is tried again at every look, as a
+    What cannot be read or served changes nothing. It is retried at every poll, as a
     version may only be on its way, and reported once.
     """
     core = server.core
@@ -144,14 +146,16 @@ def _follow(server, models, config_file, seconds, stop):
                 continue
             wanted = read_models_config(config_file)
             if served is not None or wanted != models:
-                # Without waiting: the next change may mend what cannot be loaded.
+                # Without waiting: the next change may fix what cannot be loaded.
                 core.reload(wanted, wait=False)
-                logger.info("%s is read again", config_file)
+                logger.info("%s was reloaded", config_file)
             served, trouble = content, ""
         except (OSError, ValueError, ServingError) as error:
             if not stop.is_set() and str(error) != trouble:
                 trouble = str(error)
-                logger.error("%s changes nothing: %s", config_file, error)
+                logger.error(
+                    "%s was rejected and changes nothing: %s", config_file, error
+                )
 
 
 def end_process():

@@ -1,6 +1,6 @@
 """The profiler service of TensorFlow, for TensorBoard's "Capture profile".
 
-TensorFlow's own server would open a second port, to everybody. This one answers on the
+TensorFlow's own server would open a second port, to everybody. This one shares the
 port of the models and writes the same files.
 """
 
@@ -33,7 +33,7 @@ class Profiler:
         self._stopping = False
 
     def end(self):
-        """Ends the profile under way, and every later one at once."""
+        """Ends the running profile, and every later one at once."""
         self._stopping = True
         self._ended.set()
 
@@ -55,7 +55,7 @@ class Profiler:
         if not self._busy.acquire(blocking=False):
             raise ServingError(
                 Code.ALREADY_EXISTS,
-                "Another profile is under way; try again later",
+                "Another profile is in progress; try again later",
             )
         try:
             self._session_id = message.session_id
@@ -93,9 +93,11 @@ class Profiler:
             tf.profiler.experimental.stop()
 
     def terminate(self, message, caller=None, request=None):
-        """Ends the profile under way early; what was recorded is kept."""
+        """Ends the running profile early; what was recorded is kept."""
         if self._session_id is None or message.session_id != self._session_id:
-            raise ServingError(Code.NOT_FOUND, "No profile of that session_id runs")
+            raise ServingError(
+                Code.NOT_FOUND, "No profile with that session_id is running"
+            )
         self._ended.set()
         return protos.TerminateResponse()
 
@@ -107,12 +109,12 @@ class Profiler:
 def _keep(trace, message):
     folder = Path(message.repository_root, message.session_id or "session")
     host_name = message.host_name.replace(":", "_") or "localhost"
-    target = folder / f"{host_name}.xplane.pb"
+    path = folder / f"{host_name}.xplane.pb"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        unfinished = target.with_name(f"{target.name}.unfinished")
+        unfinished = path.with_name(f"{path.name}.unfinished")
         shutil.move(trace, unfinished)
-        unfinished.replace(target)
+        unfinished.replace(path)
     except OSError as error:
         raise ServingError(
             Code.PERMISSION_DENIED,

@@ -1,4 +1,4 @@
-"""The gRPC side: an event loop that only moves bytes, and threads that answer."""
+"""The gRPC server: an event loop for I/O, and threads that run requests."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ _RELOAD = "HandleReloadConfigRequest"
 
 
 class _Calls:
-    """Answers calls in threads, off the event loop.
+    """Handles calls in threads, off the event loop.
 
     Messages arrive and leave as bytes: parsing and writing large ones takes long, and
     the loop must stay free for the other connections.
@@ -41,17 +41,17 @@ class _Calls:
         )
 
     def handler(self, api, message_class, function, socket_only=False):
-        """Answers calls of one method; `socket_only` refuses those over a network."""
+        """Handles calls of one method; `socket_only` rejects those over a network."""
 
         async def handle(content, context):
             run = function
             if socket_only and not context.peer().startswith("unix:"):
                 run = _refuse
-            return await self._answer(api, message_class, run, content, context)
+            return await self._handle(api, message_class, run, content, context)
 
         return grpc.unary_unary_rpc_method_handler(handle)
 
-    async def _answer(self, api, message_class, function, content, context):
+    async def _handle(self, api, message_class, function, content, context):
         peer = context.peer()
         try:
             if not self.accepting:
@@ -62,18 +62,20 @@ class _Calls:
         remaining = context.time_remaining()
         deadline = None if remaining is None else time.monotonic() + remaining
         caller = Caller(deadline)
-        asked = [content]
-        work = self.pool.submit(_work, message_class, function, asked, caller, request)
+        contents = [content]
+        work = self.pool.submit(
+            _work, message_class, function, contents, caller, request
+        )
         del content
         try:
             result = await asyncio.wrap_future(work)
         except asyncio.CancelledError:
-            # The client has gone, or its deadline has passed. What waits in line is
-            # dropped; what runs is stopped, and under way until it ends.
+            # The client is gone, or its deadline has passed. A queued request is
+            # dropped; a running one is stopped, and in flight until it ends.
             caller.leave()
             code = Code.DEADLINE_EXCEEDED if caller.is_late() else Code.CANCELLED
             if work.cancel():
-                asked.clear()  # or they would stay until a thread comes by
+                contents.clear()  # or they would stay until a thread comes by
                 request.finish(code)
             else:
                 work.add_done_callback(lambda _: request.finish(code))
@@ -85,14 +87,14 @@ class _Calls:
         return result
 
 
-def _work(message_class, function, asked, caller, request):
-    """The bytes of the answer, or a `ServingError`; never raises.
+def _work(message_class, function, contents, caller, request):
+    """The bytes of the response, or a `ServingError`; never raises.
 
-    Takes the bytes that were asked out of their list.
+    Takes the request's bytes out of their list.
     """
     try:
         try:
-            message = message_class.FromString(asked.pop())
+            message = message_class.FromString(contents.pop())
         except DecodeError:
             raise ServingError(
                 Code.INTERNAL, f"Failed to parse the bytes as {message_class.__name__}"
@@ -100,11 +102,11 @@ def _work(message_class, function, asked, caller, request):
         return function(message, caller, request).SerializeToString()
     except ServingError as error:
         if error.hint:  # more than is sent
-            text = "%s is refused: %s (%s)"
+            text = "%s was rejected: %s (%s)"
             logger.warning(text, request.api, error.sent(), error.hint)
         return error
     except (ValueError, MemoryError) as error:
-        # Above all, answers over protobuf's limit of 2 GiB.
+        # Above all, responses over protobuf's limit of 2 GiB.
         return ServingError(Code.RESOURCE_EXHAUSTED, f"{type(error).__name__}: {error}")
     except Exception as error:
         logger.exception("a request failed unexpectedly")
@@ -114,8 +116,8 @@ def _work(message_class, function, asked, caller, request):
 def _refuse(message, caller, request):
     raise ServingError(
         Code.PERMISSION_DENIED,
-        f"{request.api} is answered at the server's Unix socket alone, as "
-        f"admin_over_grpc_socket_only says",
+        f"{request.api} is available at the server's Unix socket alone "
+        f"(admin_over_grpc_socket_only)",
     )
 
 
@@ -209,7 +211,7 @@ class GrpcServer:
             _bind(server, f"unix:{options.grpc_socket_path}", credentials)
 
     def stop_accepting(self):
-        """Refuses new calls, and tells those who ask for health so."""
+        """Rejects new calls, and turns health checks to NOT_SERVING."""
         self._calls.accepting = False
         self._profiler.end()
         asyncio.run_coroutine_threadsafe(
@@ -217,9 +219,9 @@ class GrpcServer:
         ).result()
 
     def stop(self, grace=10.0):
-        """Closes the port; calls under way have `grace` seconds to finish.
+        """Closes the port; in-flight calls have `grace` seconds to finish.
 
-        What a thread is at even then is not waited for.
+        What a thread still runs then is not waited for.
         """
         if not self._thread.is_alive():
             return

@@ -13,7 +13,7 @@ from tensorflow_serving.apis import (
 )
 
 from keras_attention.serving.config import from_proto
-from keras_attention.serving.core import Target
+from keras_attention.serving.core import ModelSpec
 from keras_attention.serving.models.examples import read_input
 from keras_attention.serving.responses import (
     METADATA_FIELD,
@@ -31,8 +31,8 @@ MODEL = model_service_pb2.DESCRIPTOR.services_by_name["ModelService"]
 class Services:
     """One method for each call: `(message, caller, request) -> message`.
 
-    `caller` is a `Caller`, who waits for the answer. `request` is the `Request` that
-    is told which model answers.
+    `caller` is a `Caller`, who waits for the response. `request` is the `Request`,
+    whose `model_spec` is set.
 
     Args:
         core: `Core`.
@@ -77,14 +77,15 @@ class Services:
         }
 
     def predict(self, message, caller, request):
-        request.target = target = read_target(message)
-        with self.core.use(target) as held:  # an unknown model comes before bad tensors
+        request.model_spec = model_spec = read_model_spec(message)
+        # An unknown model comes before bad tensors.
+        with self.core.use(model_spec) as held:
             inputs = read_inputs(message)
-            answer = self.core.predict(held, inputs, message.output_filter, caller)
-        request.target = answer.target
+            prediction = self.core.predict(held, inputs, message.output_filter, caller)
+        request.model_spec = prediction.model_spec
         response = predict_pb2.PredictResponse()
-        fill_spec(response.model_spec, answer.target)
-        for alias, array in answer.outputs.items():
+        fill_spec(response.model_spec, prediction.model_spec)
+        for alias, array in prediction.outputs.items():
             tensors.fill(response.outputs[alias], array, self.tensor_content)
         return response
 
@@ -97,28 +98,30 @@ class Services:
         return self._infer(self.core.regress, message, caller, request, response)
 
     def _infer(self, function, message, caller, request, response):
-        request.target = target = read_target(message)
-        answer = function(target, read_input(message.input), caller)
-        request.target = answer.target
-        fill_spec(response.model_spec, answer.target)
-        response.result.CopyFrom(answer.outputs)
+        request.model_spec = model_spec = read_model_spec(message)
+        prediction = function(model_spec, read_input(message.input), caller)
+        request.model_spec = prediction.model_spec
+        fill_spec(response.model_spec, prediction.model_spec)
+        response.result.CopyFrom(prediction.outputs)
         return response
 
     def multi_inference(self, message, caller, request):
-        tasks = [(_target(task.model_spec), task.method_name) for task in message.tasks]
+        tasks = [
+            (_model_spec(task.model_spec), task.method_name) for task in message.tasks
+        ]
         if tasks:
-            request.target = tasks[0][0]
+            request.model_spec = tasks[0][0]
         examples = read_input(message.input)
         response = inference_pb2.MultiInferenceResponse()
-        for target, result in self.core.multi_inference(tasks, examples, caller):
+        for model_spec, result in self.core.multi_inference(tasks, examples, caller):
             added = response.results.add()
             added.CopyFrom(result)
-            fill_spec(added.model_spec, target)
-            request.target = target
+            fill_spec(added.model_spec, model_spec)
+            request.model_spec = model_spec
         return response
 
     def metadata(self, message, caller=None, request=None):
-        target = read_target(message)
+        model_spec = read_model_spec(message)
         if not message.metadata_field:
             raise invalid_argument(
                 "GetModelMetadataRequest must specify at least one metadata_field"
@@ -126,10 +129,10 @@ class Services:
         for field in message.metadata_field:
             if field != METADATA_FIELD:
                 raise invalid_argument(f"Metadata field {field} is not supported")
-        return metadata_response(self.core, target)
+        return metadata_response(self.core, model_spec)
 
     def status(self, message, caller=None, request=None):
-        return status_response(self.core, read_target(message))
+        return status_response(self.core, read_model_spec(message))
 
     def reload(self, message, caller=None, request=None):
         if message.config.WhichOneof("config") != "model_config_list":
@@ -143,16 +146,16 @@ class Services:
         return response
 
 
-def read_target(message):
-    """Returns the `Target` of any message that has a `model_spec`."""
+def read_model_spec(message):
+    """Returns the `ModelSpec` of any message that has a `model_spec`."""
     if not message.HasField("model_spec"):
         raise invalid_argument("Missing ModelSpec")
-    return _target(message.model_spec)
+    return _model_spec(message.model_spec)
 
 
-def _target(spec):
+def _model_spec(spec):
     version = spec.version.value if spec.HasField("version") else None
-    return Target(spec.name, version, spec.version_label, spec.signature_name)
+    return ModelSpec(spec.name, version, spec.version_label, spec.signature_name)
 
 
 def read_inputs(message):

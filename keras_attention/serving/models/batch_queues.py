@@ -1,10 +1,10 @@
 """Queues of tasks, closed into batches for a few at a time.
 
-    schedule ─► open batch ─► closed: full, or old enough ─► run when a place is free
+    schedule ─► open batch ─► closed: full, or old enough ─► run when a thread is free
 
 As TensorFlow's `SharedBatchScheduler`: each queue fills one batch at a time, queues
-take turns, and one that is too long refuses tasks. Where nobody waits and a place is
-free, the thread that brought a task runs it, which saves two changes of threads.
+take turns, and one that is too long rejects tasks. Where no task waits and a thread is
+free, the thread that brought a task runs it, which saves two context switches.
 """
 
 import threading
@@ -13,12 +13,12 @@ from collections import deque
 
 from keras_attention.serving.wire.errors import Code, ServingError
 
-# What is said of a task whose time was up before its turn, or its end.
+# The error of a task whose deadline passed while it was queued or ran.
 LATE = "Run() timeout exceeded while waiting in batching queue"
 
 
 class BatchTask:
-    """Something of a size, that waits for its result.
+    """A request, or a part of one, that waits for its result.
 
     Args:
         arrays: list of arrays.
@@ -63,12 +63,12 @@ class BatchTask:
             self.undone.release()
 
     def check(self):
-        """Raises ServingError if nobody waits for it any more."""
+        """Raises ServingError if it is cancelled or late."""
         if self.caller is not None:
             self.caller.check(LATE)
 
     def give_up(self):
-        """Ends it with the reason why nobody waits for it."""
+        """Ends it if it is cancelled or late."""
         try:
             self.check()
         except ServingError as error:
@@ -111,7 +111,7 @@ class BatchQueues:
         self._batch_size = parameters.most_rows
         self._timeout = parameters.batch_timeout_micros / 1e6
         self._max_batches = parameters.max_enqueued_batches
-        self._num_places = parameters.num_batch_threads
+        self._max_running = parameters.num_batch_threads
         self._queues: dict[object, deque[_Batch]] = {}
         self._changed = threading.Condition()
         self._num_batches = self._num_tasks = self._num_running = 0
@@ -119,7 +119,7 @@ class BatchQueues:
         name = parameters.thread_pool_name
         self._threads = [
             threading.Thread(target=self._work, name=f"{name}_{i}", daemon=True)
-            for i in range(self._num_places)
+            for i in range(self._max_running)
         ]
         for thread in self._threads:
             thread.start()
@@ -150,7 +150,7 @@ class BatchQueues:
                 queue[-1].add(task)
             self._count(len(tasks))
             mine = None
-            if self._num_batches == 1 and self._has_place():
+            if self._num_batches == 1 and self._can_run():
                 mine = self._pop_ready(queue, time.monotonic())
             if mine is None:
                 self._changed.notify(len(tasks))
@@ -158,7 +158,7 @@ class BatchQueues:
             self._run_batch(key, mine)
 
     def drop(self, key, tasks):
-        """Takes tasks out that have not begun, and that nobody waits for any more."""
+        """Removes queued tasks that were cancelled."""
         with self._changed:
             queue = self._queues.get(key, deque())
             for batch in list(queue):
@@ -181,7 +181,7 @@ class BatchQueues:
             return self._batch_size - queue[-1].size if queue else 0
 
     def close(self):
-        """Refuses new tasks, and returns when those that wait are done."""
+        """Rejects new tasks, and returns when the queued ones are done."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -214,7 +214,7 @@ class BatchQueues:
                 now = time.monotonic()
                 due = None
                 for key, queue in self._queues.items():
-                    if not queue or not self._has_place():
+                    if not queue or not self._can_run():
                         continue
                     tasks = self._pop_ready(queue, now)
                     if tasks is not None:
@@ -228,11 +228,11 @@ class BatchQueues:
                     return None
                 self._changed.wait(None if due is None else due - now)
 
-    def _has_place(self):
-        return self._num_running < self._num_places
+    def _can_run(self):
+        return self._num_running < self._max_running
 
     def _pop_ready(self, queue, now):
-        """Takes a place for the first batch of a queue; None if that is not closed."""
+        """Takes the first batch of a queue to run it; None if that is not closed."""
         batch = queue[0]
         closed = len(queue) > 1 or batch.size >= self._batch_size
         if not (closed or self._closing or batch.started + self._timeout <= now):

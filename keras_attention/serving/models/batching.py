@@ -1,7 +1,7 @@
 """A model that runs requests together, by TensorFlow Serving's parameters.
 
-Requests for the same inputs and outputs wait in one queue. What many small requests
-cost beyond the arithmetic they then pay once.
+Requests for the same inputs and outputs share a queue. The overhead of many small
+requests is then paid once.
 """
 
 import bisect
@@ -26,8 +26,8 @@ class BatchedModel(ServedModel):
     A request's thread waits until its batch is done, or its caller leaves; where nobody
     else is there, it runs the batch itself. A batch that runs is stopped when the last
     of its callers has left. Requests of other types or shapes than the rest of a batch
-    are run apart. When a run fails, its requests are run one by one, so that a bad one
-    harms nobody else.
+    are run separately. When a run fails, its requests are run one by one, so that a bad
+    one fails alone.
 
     Args:
         model: `ServedModel`, which is closed with this one.
@@ -161,7 +161,7 @@ class BatchedModel(ServedModel):
         return allowed[bisect.bisect_left(allowed, size)] if allowed else size
 
     def close(self):
-        """Finishes what waits, then gives the memory back."""
+        """Finishes what is queued, then frees the memory."""
         self._queues.close()
         self.model.close()
 

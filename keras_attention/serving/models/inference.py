@@ -236,7 +236,7 @@ def _text(label):
         return label.decode()
     except UnicodeDecodeError:
         raise invalid_argument(
-            f"expected labels in UTF-8, the model gave {label[:100]!r}"
+            f"expected labels in UTF-8, received {label[:100]!r} from the model"
         ) from None
 
 

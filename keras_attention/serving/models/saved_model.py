@@ -12,9 +12,9 @@ from tensorflow.python.client import pywrap_tf_session
 from keras_attention.graph_errors import plain_message
 from keras_attention.serving.logs import get_logger
 from keras_attention.serving.models import memory
+from keras_attention.serving.models.cancellation import CancellationQueues
 from keras_attention.serving.models.served_model import ServedModel
-from keras_attention.serving.models.sessions import can_be_stopped, session_config
-from keras_attention.serving.models.stops import Stops
+from keras_attention.serving.models.sessions import can_be_cancelled, session_config
 from keras_attention.serving.wire.errors import Code, ServingError, not_found
 
 logger = get_logger(__name__)
@@ -24,7 +24,7 @@ _load = inspect.unwrap(tf.compat.v1.saved_model.load)
 _LATE = "Timed out waiting for notification"
 
 
-class _Ends(NamedTuple):
+class _Handles(NamedTuple):
     """What a run is of, as the runtime wants it."""
 
     feeds: list[Any]
@@ -65,9 +65,9 @@ class SavedModel(ServedModel):
         except Exception as error:
             self._session.close()
             raise translated(error) from error
-        stoppable = can_be_stopped(meta_graph.graph_def)
-        self._stops = Stops(self._session) if stoppable else None
-        self._ends = {}  # feeds, fetches and more in the graph, by their names
+        cancellable = can_be_cancelled(meta_graph.graph_def)
+        self._cancellation = CancellationQueues(self._session) if cancellable else None
+        self._handles = {}  # feeds, fetches and more in the graph, by their names
         super().__init__(
             Path(folder),
             meta_graph.signature_def,
@@ -83,14 +83,15 @@ class SavedModel(ServedModel):
         `Session.run` plans anew each time, a hundred times slower.
         """
         try:
-            ends = self._ends.get((run.feeds, run.fetches)) or self._find_ends(run)
-            feeds = dict(zip(ends.feeds, run.arrays, strict=True))
-            if caller is None or self._stops is None:
-                results = self._run(feeds, ends.fetches)
+            key = run.feeds, run.fetches
+            handles = self._handles.get(key) or self._find_handles(run)
+            feeds = dict(zip(handles.feeds, run.arrays, strict=True))
+            if caller is None or self._cancellation is None:
+                results = self._run(feeds, handles.fetches)
             else:
-                with self._stops.slot(caller) as queue:
-                    feeds[self._stops.queue] = queue
-                    results = self._run(feeds, ends.fetches, ends.targets)
+                with self._cancellation.slot(caller) as queue:
+                    feeds[self._cancellation.queue] = queue
+                    results = self._run(feeds, handles.fetches, handles.targets)
             if caller is not None:
                 caller.check(_LATE)
             return list(map(_array, results))
@@ -104,16 +105,16 @@ class SavedModel(ServedModel):
             self._session._session, None, feeds, fetches, list(targets), None
         )
 
-    def _find_ends(self, run):
+    def _find_handles(self, run):
         feeds = self._find(run.feeds, "FeedInputs: unable to find feed output {}")
         fetches = self._find(run.fetches, "FetchOutputs node {}: not found")
-        ends = _Ends(
+        handles = _Handles(
             [tensor._as_tf_output() for tensor in feeds],
             [tensor._as_tf_output() for tensor in fetches],
-            self._stops.targets(fetches) if self._stops else [],
+            self._cancellation.targets(fetches) if self._cancellation else [],
         )
-        self._ends[run.feeds, run.fetches] = ends
-        return ends
+        self._handles[run.feeds, run.fetches] = handles
+        return handles
 
     def _find(self, names, message):
         tensors = []
@@ -125,8 +126,8 @@ class SavedModel(ServedModel):
         return tensors
 
     def close(self):
-        self._ends.clear()
-        self._stops = None
+        self._handles.clear()
+        self._cancellation = None
         self._session.close()
         self._session = None
         memory.release()

@@ -1,4 +1,4 @@
-"""What every loaded version can do, whatever runs it."""
+"""The interface of every loaded version, whatever its runtime."""
 
 import time
 from typing import Any, NamedTuple
@@ -32,7 +32,7 @@ class ServedModel:
         name: str, under which the model is served.
         runtime: str, what runs it, for the metrics.
         check_method_names: bool. Whether Classify and Regress run only signatures
-            that say they are such, and Predict those of the three.
+            with such a method name, and Predict those of the three.
     """
 
     def __init__(
@@ -75,8 +75,8 @@ class ServedModel:
             signature_name: str; empty for the default one.
             inputs: dict of arrays; strings are object arrays of `bytes`.
             output_filter: sequence of str. The outputs wanted; all of them if empty.
-            caller: `Caller`, optional. Once it has left, work that has not begun does
-                not begin, and what runs is stopped where the runtime can do that.
+            caller: `Caller`, optional. Once it has left, a queued run is dropped, and a
+                running one is stopped where the runtime can do that.
 
         Returns:
             Dict of arrays.
@@ -139,7 +139,7 @@ class ServedModel:
         raise NotImplementedError
 
     def close(self):
-        """Gives the memory back. No run may be under way."""
+        """Frees the memory. No run may be in flight."""
 
 
 def _complete(inputs, signature):

@@ -6,7 +6,7 @@ import re
 from tensorflow.core.protobuf import config_pb2
 
 # What loops or waits, and looks up when it is cancelled.
-_STOPPABLE = re.compile(
+_CANCELLABLE = re.compile(
     "While|For$|LoopCond|Queue|Barrier|Dataset|Iterator|Stage|Recv|PyFunc|"
     "Batch$|BatchFunction|MapDefun|RemoteCall|Collective"
 )
@@ -17,7 +17,7 @@ def session_config(options):
     config = config_pb2.ConfigProto.FromString(options.session_config)
     if not options.session_config:
         config.gpu_options.allow_growth = True  # others may live here
-    # What is not 0 wins over what the operator's file says, as in the original.
+    # What is not 0 wins over what the operator's file says, as in TensorFlow Serving.
     if options.per_process_gpu_memory_fraction:
         fraction = options.per_process_gpu_memory_fraction
         config.gpu_options.per_process_gpu_memory_fraction = fraction
@@ -28,11 +28,11 @@ def session_config(options):
     return config
 
 
-def can_be_stopped(graph_def):
+def can_be_cancelled(graph_def):
     """Whether cancelling a run of a graph, functions included, may end it earlier.
 
     TensorFlow finishes graphs of plain operations all the same.
     """
     functions = (function.node_def for function in graph_def.library.function)
     nodes = itertools.chain(graph_def.node, *functions)
-    return any(_STOPPABLE.search(op) for op in {node.op for node in nodes})
+    return any(_CANCELLABLE.search(op) for op in {node.op for node in nodes})

@@ -1,4 +1,4 @@
-"""Warm-up files: requests that a version answers before it is served.
+"""Warm-up files: requests that a version runs before it is served.
 
 A first request pays for what TensorFlow sets up lazily. The server, like TensorFlow
 Serving, runs the requests in `assets.extra/tf_serving_warmup_requests` first.

@@ -1,4 +1,4 @@
-"""The ASGI application: an event loop that only moves bytes, threads that answer."""
+"""The ASGI application: an event loop for I/O, and threads that run requests."""
 
 import asyncio
 import functools
@@ -10,11 +10,11 @@ from keras_attention.serving.logs import get_logger
 from keras_attention.serving.rest.bodies import (
     Body,
     Disconnected,
-    is_zipped,
-    unzip,
-    zip_for,
+    compress_for,
+    decompress,
+    is_gzip,
 )
-from keras_attention.serving.rest.routes import Answers, error_body, route
+from keras_attention.serving.rest.routes import RestHandlers, error_body, route
 from keras_attention.serving.wire.errors import Code, ServingError, http_error
 
 logger = get_logger(__name__)
@@ -32,9 +32,9 @@ _LIVE, _READY, _LIST = "/v2/health/live", "/v2/health/ready", "/v1/models"
 
 
 class RestApp:
-    """Answers HTTP requests.
+    """Serves HTTP requests.
 
-    Written for ASGI itself: every layer in between would be paid by every request.
+    Written for ASGI itself: every layer in between would cost every request time.
 
     Args:
         core: `Core`.
@@ -49,7 +49,7 @@ class RestApp:
         self.requests = requests
         self.metrics = metrics
         self.stopping = False
-        self.answers = Answers(core, options.limits.max_nesting)
+        self.handlers = RestHandlers(core, options.limits.max_nesting)
         self.pool = futures.ThreadPoolExecutor(
             options.rest_threads, thread_name_prefix="rest"
         )
@@ -60,16 +60,16 @@ class RestApp:
         method, path = scope["method"], _path(scope)
         if method == "HEAD":  # the connection leaves out the body
             method = "GET"
-        monitor = self._monitors(path)
+        monitor = self._monitor(path)
         if monitor is not None and method == "GET":
             await self._send(send, *await monitor())
         elif method == "OPTIONS" and path.lower().startswith("/v1/"):
             await self._send(send, *_preflight(dict(scope["headers"])))
         else:
-            await self._answer(scope, method, path, receive, send)
+            await self._handle(scope, method, path, receive, send)
 
-    def _monitors(self, path):
-        """What must be answered however busy the models are; else None."""
+    def _monitor(self, path):
+        """Health checks, metrics and the list of models skip the queue; else None."""
         if path == self.options.monitoring_path:
             return self._metrics
         return {_LIVE: self._live, _READY: self._ready, _LIST: self._list}.get(path)
@@ -87,9 +87,9 @@ class RestApp:
         return 503, error_body("Not every model is available"), [_JSON]
 
     async def _list(self):
-        return 200, self.answers.list(), [_JSON]
+        return 200, self.handlers.list(), [_JSON]
 
-    async def _answer(self, scope, method, path, receive, send):
+    async def _handle(self, scope, method, path, receive, send):
         headers = _headers(scope)
         limit = self.options.limits.max_body_bytes
         body = Body(receive, headers, limit, self._timeout)
@@ -98,16 +98,20 @@ class RestApp:
         status, content, extra = 200, b"", []
         try:
             request = self.requests.begin("REST", "Unknown", _peer(scope))
-            if self._monitors(path) is not None and not path.startswith("/v1/"):
-                raise http_error(405, f"Expected GET or HEAD of {path}, not {method}")
-            asked = route(method, path)
-            request.api = asked.api
-            request.target = asked.target
-            zipped = method == "POST" and is_zipped(headers)
+            if self._monitor(path) is not None and not path.startswith("/v1/"):
+                raise http_error(
+                    405, f"Expected GET or HEAD of {path}, received {method}"
+                )
+            endpoint = route(method, path)
+            request.api = endpoint.api
+            request.model_spec = endpoint.model_spec
+            compressed = method == "POST" and is_gzip(headers)
             content = await body.read()
             request.size = len(content)
             work = _Work(self._timeout, scope["state"])
-            work.begin(self.pool, self._run, asked, content, zipped, headers, request)
+            work.begin(
+                self.pool, self._run, endpoint, content, compressed, headers, request
+            )
             content, extra = await work.result()
         except ServingError as error:
             failure = error
@@ -115,13 +119,13 @@ class RestApp:
             content = error_body(error.sent())
         except Disconnected:
             failure = scope["state"].pop("refusal", None) or ServingError(
-                Code.CANCELLED, "The client went away"
+                Code.CANCELLED, "The client closed the connection"
             )
             status, content = failure.http_status, b""  # which nobody will read
         except asyncio.CancelledError:
-            failure = ServingError(Code.UNAVAILABLE, "The server is stopping")
+            failure = ServingError(Code.UNAVAILABLE, "The server is shutting down")
             status, content = failure.http_status, error_body(failure.message)
-        scope["state"].pop("gone", None)  # it holds the answer
+        scope["state"].pop("gone", None)  # it holds the response
         if request is not None:
             request.is_answered()
         try:
@@ -130,14 +134,14 @@ class RestApp:
             if request is not None:
                 _finish(request, work, failure, status, len(content))
 
-    def _run(self, caller, asked, body, zipped, headers, request):
+    def _run(self, caller, endpoint, body, compressed, headers, request):
         """Returns `(bytes, headers)` or a `ServingError`; never raises."""
         try:
-            if zipped:
+            if compressed:
                 limit = self.options.limits.max_decompressed_bytes
-                body = unzip(body, limit, caller)
-            content = self.answers.answer(asked, body, caller, request)
-            return zip_for(content, headers)
+                body = decompress(body, limit, caller)
+            content = self.handlers.handle(endpoint, body, caller, request)
+            return compress_for(content, headers)
         except ServingError as error:
             return error
         except MemoryError:
@@ -166,12 +170,12 @@ class RestApp:
         await send({"type": "http.response.body", "body": content})
 
     def close(self):
-        """Begins nothing more; what runs is not waited for."""
+        """Starts nothing more, and does not wait for what runs."""
         self.pool.shutdown(wait=False, cancel_futures=True)
 
 
 class _Work:
-    """What a thread does for a request, until the time is up or the client is gone.
+    """What a thread does for a request, until the timeout or the client is gone.
 
     Args:
         timeout: float, seconds.
@@ -187,7 +191,7 @@ class _Work:
         state["gone"] = lambda: self._settle(Disconnected())
 
     def begin(self, pool, function, *arguments):
-        """Puts it in line: `function(caller, *arguments)`."""
+        """Queues `function(caller, *arguments)`."""
         self._caller = Caller(time.monotonic() + self._timeout)
         self._arguments = arguments
 
@@ -219,7 +223,7 @@ class _Work:
         return result
 
     def end(self, then):
-        """Takes it out of the line, and calls `then` once no thread is at it."""
+        """Takes it out of the queue, and calls `then` once no thread works on it."""
         if self._answered:
             then()
         elif self._future.cancel():
@@ -238,7 +242,7 @@ class _Work:
 
 
 def _finish(request, work, failure, status, size):
-    """Counts a request; one that was given up is under way until its thread ends."""
+    """Counts a request; a cancelled one is in flight until its thread ends."""
     code = failure.code if failure else Code.OK
     message = failure.message if failure else ""
     finish = functools.partial(request.finish, code, size, message, status)
@@ -249,7 +253,7 @@ def _finish(request, work, failure, status, size):
 
 
 def _preflight(headers):
-    """What a browser asks before a page of another origin may send."""
+    """The response to the CORS preflight request of a browser."""
     if b"://" in headers.get(b"origin", b""):
         return 200, b"", []
     body = error_body("Origin header is missing in CORS preflight")
@@ -266,7 +270,7 @@ def _headers(scope):
     return headers
 
 
-# What a client should do about it: come back later, or send it otherwise.
+# What a client should do about it: retry later, or send it otherwise.
 _ADVICE = {
     405: [(b"allow", b"GET, HEAD")],
     415: [(b"accept-encoding", b"gzip")],

@@ -1,4 +1,4 @@
-"""Bodies of HTTP requests and responses: read within limits, unpacked and packed."""
+"""Bodies of HTTP requests and responses: read within limits, and compressed."""
 
 import asyncio
 import gzip
@@ -10,20 +10,20 @@ from keras_attention.serving.wire.errors import (
     invalid_argument,
 )
 
-_SMALLEST_ZIPPED = 16 * 1024  # bytes of an answer that are worth the trouble
-_SLOWEST = 64 * 1024  # bytes a second, below which a body is given up
+_MIN_COMPRESSED = 16 * 1024  # bytes of a response that are worth the trouble
+_MIN_RATE = 64 * 1024  # bytes a second, below which a body is given up
 _LINGER_SECONDS = 2.0
 _MOMENT_SECONDS = 0.05
 _GZIP = (b"gzip", b"x-gzip")  # an old name for it
 _NOT_GZIP = "Failed to uncompress the gzip body"
-_ZIPPED_PIECE = 1024  # bytes; twice as many each time
+_COMPRESSED_CHUNK = 1024  # bytes; twice as many each time
 
 
 class Disconnected(Exception):
-    """The client went away."""
+    """The client closed the connection."""
 
 
-class Alarm:
+class Timeout:
     """Ends what this task waits for at a time, with `asyncio.TimeoutError`.
 
     Python 3.10 has no `asyncio.timeout`, and `asyncio.wait_for` makes a task of its
@@ -38,15 +38,15 @@ class Alarm:
         self._loop = asyncio.get_running_loop()
         self._task: Any = asyncio.current_task()
         self._more = more
-        self._rang = False
-        self._timer = self._loop.call_later(seconds, self._ring)
+        self._expired = False
+        self._timer = self._loop.call_later(seconds, self._expire)
 
-    def _ring(self):
+    def _expire(self):
         left = self._more() if self._more else 0
         if left > 0:
-            self._timer = self._loop.call_later(left, self._ring)
+            self._timer = self._loop.call_later(left, self._expire)
         else:
-            self._rang = True
+            self._expired = True
             self._task.cancel()
 
     def __enter__(self):
@@ -54,14 +54,14 @@ class Alarm:
 
     def __exit__(self, kind, error, traceback):
         self._timer.cancel()
-        if self._rang and kind is asyncio.CancelledError:
+        if self._expired and kind is asyncio.CancelledError:
             if hasattr(self._task, "uncancel"):
                 self._task.uncancel()
             raise asyncio.TimeoutError from None
 
 
 class Body:
-    """The body of one request, as it arrives.
+    """The body of one request, as it is received.
 
     Args:
         receive: ASGI's.
@@ -95,7 +95,7 @@ class Body:
             raise _too_large("The body", limit)
         begun = asyncio.get_running_loop().time()
         try:
-            with Alarm(self._timeout, lambda: self._left(begun)):
+            with Timeout(self._timeout, lambda: self._left(begun)):
                 pieces = [await self._piece()]
                 while not self._complete:
                     pieces.append(await self._piece())
@@ -105,17 +105,17 @@ class Body:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def is_over(self):
-        """Whether all of it came, as a small one does together with its head."""
+        """Whether all of it was received, as a small one is with its headers."""
         if not self._complete:
             await self.drop(_MOMENT_SECONDS)
         return self._complete
 
     async def drop(self, seconds=_LINGER_SECONDS):
-        """Lets the rest go by for a while: who is still sending reads no answer."""
+        """Discards the rest for a while: a client that is sending reads no response."""
         if self._stalls:
             return
         try:
-            with Alarm(seconds):
+            with Timeout(seconds):
                 while not self._complete:
                     await self._receive_one()
         except (asyncio.TimeoutError, Disconnected):
@@ -138,7 +138,7 @@ class Body:
 
     def _left(self, begun):
         now = asyncio.get_running_loop().time()
-        return begun + self._timeout + self._size / _SLOWEST - now
+        return begun + self._timeout + self._size / _MIN_RATE - now
 
 
 def _too_large(what, limit):
@@ -147,47 +147,48 @@ def _too_large(what, limit):
     )
 
 
-def is_zipped(headers):
-    """Whether a body is packed with gzip; raises ServingError for other codings."""
+def is_gzip(headers):
+    """Whether a body is compressed with gzip; raises ServingError for other codings."""
     codings = headers.get(b"content-encoding", b"").lower().split(b",")
     codings = [coding.strip() for coding in codings]
     codings = [coding for coding in codings if coding not in (b"", b"identity")]
     if not codings:
         return False
     if len(codings) > 1 or codings[0] not in _GZIP:
+        received = b", ".join(codings).decode("latin-1")
         raise http_error(
-            415, "Expected no Content-Encoding, or gzip once; received another"
+            415, f"Expected no Content-Encoding, or gzip once; received {received!r}"
         )
     return True
 
 
-def unzip(body, limit, caller=None):
-    """Unpacks gzip; a small body that grows too large is stopped while it grows.
+def decompress(body, limit, caller=None):
+    """Decompresses gzip; stops as soon as the result is larger than the limit.
 
     Args:
         body: bytes.
         limit: int, bytes; 0 for none.
-        caller: `Caller`, optional. Once it has left, unpacking ends.
+        caller: `Caller`, optional. Once it has left, decompressing ends.
 
     Raises:
         ServingError: if it is no gzip, too large, or takes too long.
     """
-    unpacked = []
+    decompressed = []
     size = position = step = 0
     part = None
     try:
         while position < len(body):
             if caller is not None:
-                caller.check("Timed out while unpacking")
+                caller.check("Timed out while decompressing")
             if part is None:  # gzip allows several parts, one behind the other
                 part = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-                step = _ZIPPED_PIECE
+                step = _COMPRESSED_CHUNK
             piece = memoryview(body)[position : position + step]
             room = limit - size + 1 if limit else 0
-            unpacked.append(part.decompress(piece, room))
-            size += len(unpacked[-1])
+            decompressed.append(part.decompress(piece, room))
+            size += len(decompressed[-1])
             if limit and size > limit:
-                raise _too_large("The unpacked body", limit)
+                raise _too_large("The decompressed body", limit)
             # What is behind a part is copied: of many small ones, a little each.
             position += len(piece) - len(part.unused_data)
             if part.eof:
@@ -197,19 +198,19 @@ def unzip(body, limit, caller=None):
         raise invalid_argument(_NOT_GZIP) from None
     if part is not None:
         raise invalid_argument(_NOT_GZIP)
-    return unpacked[0] if len(unpacked) == 1 else b"".join(unpacked)
+    return decompressed[0] if len(decompressed) == 1 else b"".join(decompressed)
 
 
-def zip_for(content, headers):
-    """Packs an answer where the client takes that and it pays.
+def compress_for(content, headers):
+    """Compresses a response where the client accepts that and it pays.
 
     Returns:
         `(content, extra headers)`.
     """
-    if len(content) < _SMALLEST_ZIPPED or not _takes_gzip(headers):
+    if len(content) < _MIN_COMPRESSED or not _takes_gzip(headers):
         return content, []
-    packed = gzip.compress(content, compresslevel=1)
-    return packed, [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
+    compressed = gzip.compress(content, compresslevel=1)
+    return compressed, [(b"content-encoding", b"gzip"), (b"vary", b"accept-encoding")]
 
 
 def _takes_gzip(headers):

@@ -12,18 +12,18 @@ from keras_attention.serving.wire.errors import http_error
 
 _MAX_HEADER_BYTES = 64 * 1024
 _HEADER_SECONDS = 30.0
-_MAX_PIPELINED = 64  # requests sent ahead of the answer to the first
+_MAX_PIPELINED = 64  # requests
 _FRAMING = (b"content-length", b"transfer-encoding")
-# How long, and how much, goes by of what is still sent to who has the last word: one
-# that hangs up amid of it would take the answer back.
+# How long, and how many bytes, to discard after the last response: closing a connection
+# while the client is sending would take that response back.
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 2**20
 
 
 class Connection(HttpToolsProtocol):
-    """A connection whose requests begin briefly and in time, one after the other.
+    """A connection with limits on headers, on their time and on pipelining.
 
-    What is no proper request is refused in its turn, and nothing is read behind it.
+    A malformed request is rejected in order, and nothing after it is read.
     Upgrades are declined: Java's HTTP client offers one to HTTP/2 with every request.
     """
 
@@ -35,7 +35,7 @@ class Connection(HttpToolsProtocol):
     _running: Any = None  # the cycle that is being answered; `cycle` is the newest
     _timer: Any = None
     _refusal: Any = None  # why nothing more is read
-    _unheard = 0  # bytes since then
+    _discarded = 0  # bytes since then
 
     def connection_made(self, transport):
         super().connection_made(transport)
@@ -44,8 +44,8 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc):
         self._forget_timer()
-        if self._under_way():
-            self._abandon(self._running)
+        if self._in_flight():
+            self._disconnect(self._running)
         super().connection_lost(exc)
 
     def _may_read(self):
@@ -54,9 +54,9 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data):
         self._unset_keepalive_if_required()
         if self._refusal is not None:
-            self._unheard += len(data)
-            if self._unheard > _LINGER_BYTES:
-                self._hang_up()
+            self._discarded += len(data)
+            if self._discarded > _LINGER_BYTES:
+                self._close_connection()
             return
         self._not_body += len(data)
         try:
@@ -117,7 +117,7 @@ class Connection(HttpToolsProtocol):
             return
         self._forget_timer()
         if len(self.pipeline) >= _MAX_PIPELINED:
-            self._hang_up()
+            self._close_connection()
             raise ValueError  # which ends the parser
         version = self.parser.get_http_version()
         error = check_head(version, self.headers)
@@ -142,14 +142,14 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self):
         super().on_response_complete()
-        if self._refusal is not None and not self._under_way():
-            self._say_last()
+        if self._refusal is not None and not self._in_flight():
+            self._send_refusal()
 
     def _start_asgi_task(self, cycle, app):
         self._running = cycle
         super()._start_asgi_task(cycle, app)
 
-    def _under_way(self):
+    def _in_flight(self):
         return self._running is not None and not self._running.response_complete
 
     def _start_timer(self):
@@ -164,7 +164,7 @@ class Connection(HttpToolsProtocol):
         if self._in_head:
             self._refuse(http_error(408, "The headers did not arrive in time"))
         else:
-            self._hang_up()
+            self._close_connection()
 
     def _stop(self, error):
         """Ends the parser, from within one of its calls."""
@@ -172,7 +172,7 @@ class Connection(HttpToolsProtocol):
         raise ValueError
 
     def _refuse(self, error):
-        """Answers with an error once it is its turn, reads no more, and hangs up."""
+        """Sends an error in order, reads no more, and closes the connection."""
         closed = self.transport is None or self.transport.is_closing()
         if self._refusal is not None or closed:
             return
@@ -180,27 +180,27 @@ class Connection(HttpToolsProtocol):
         self._refusal = error
         if self._in_body and self.pipeline:
             self.pipeline.popleft()  # its body is the newest, and will not come
-        elif self._in_body and self._under_way():
-            # The one that is being read: whoever waits for its body is told.
+        elif self._in_body and self._in_flight():
+            # The one that is being read: the application waits for its body.
             if self._running.response_started:
-                self._hang_up()
+                self._close_connection()
                 return
             self._running.scope["state"]["refusal"] = error
-            self._abandon(self._running)
-            self._say_last()
+            self._disconnect(self._running)
+            self._send_refusal()
             return
-        if self._under_way():
+        if self._in_flight():
             self.flow.pause_reading()
         else:
-            self._say_last()
+            self._send_refusal()
 
-    def _abandon(self, cycle):
-        """Says to who answers a request that nobody listens any more."""
+    def _disconnect(self, cycle):
+        """Tells the application that the client of a request is gone."""
         cycle.disconnected = True
         cycle.message_event.set()
         cycle.scope["state"].get("gone", bool)()
 
-    def _say_last(self):
+    def _send_refusal(self):
         if self.transport.is_closing():
             return
         self._unset_keepalive_if_required()
@@ -213,11 +213,11 @@ class Connection(HttpToolsProtocol):
         )
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        self._unheard = 0
+        self._discarded = 0
         FlowControl.resume_reading(self.flow)
-        self._timer = self.loop.call_later(_LINGER_SECONDS, self._hang_up)
+        self._timer = self.loop.call_later(_LINGER_SECONDS, self._close_connection)
 
-    def _hang_up(self):
+    def _close_connection(self):
         self._forget_timer()
         if self.transport is not None:
             self.transport.close()
@@ -229,15 +229,15 @@ def _too_large():
 
 
 def _named(error):
-    """A refusal, of what the parser could not read."""
+    """The error for what the parser could not read."""
     reason = str(error) if type(error) is httptools.HttpParserError else ""
     if "HTTP version" in reason:
-        return http_error(505, "Only HTTP/1.1 and HTTP/1.0 are spoken here")
-    return http_error(400, f"This is no proper HTTP request. {reason}".strip())
+        return http_error(505, "Only HTTP/1.1 and HTTP/1.0 are supported")
+    return http_error(400, f"Malformed HTTP request. {reason}".strip())
 
 
 class _Flow(FlowControl):
-    """Reads no further while requests wait for the answer to an earlier one."""
+    """Reads no further while pipelined requests wait for an earlier one."""
 
     def __init__(self, transport, may_read):
         super().__init__(transport)

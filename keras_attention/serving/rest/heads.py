@@ -1,4 +1,4 @@
-"""What the head of an HTTP request must be like, whatever is asked."""
+"""Checks the request line and the headers of an HTTP request."""
 
 import re
 
@@ -10,9 +10,9 @@ _HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[\da-fA-F:.v]+\])(?::\d*)?")
 
 
 def check_head(version, headers):
-    """Finds what must not be answered, as RFC 9112 has it.
+    """Finds what must be rejected, by RFC 9112.
 
-    The parser has refused by then what leaves open where the request ends, but for
+    The parser has rejected by then what leaves open where the request ends, but for
     codings that are unknown.
 
     Args:
@@ -23,7 +23,9 @@ def check_head(version, headers):
         `ServingError`, or None.
     """
     if version not in _VERSIONS:
-        return http_error(505, f"HTTP/{version} is not spoken here, HTTP/1.1 is")
+        return http_error(
+            505, f"Expected HTTP/1.1 or HTTP/1.0, received HTTP/{version}"
+        )
     hosts, codings = [], []
     for name, value in headers:
         if name == b"host":
@@ -33,9 +35,16 @@ def check_head(version, headers):
     if len(hosts) > 1 or (not hosts and version == "1.1"):
         return http_error(400, f"Expected one Host header, received {len(hosts)}")
     if hosts and not _HOST.fullmatch(hosts[0]):
-        return http_error(400, "Expected a Host header with a host and a port")
+        text = f"Expected a Host header with a host and a port, received {_show(hosts)}"
+        return http_error(400, text)
     if codings and version == "1.0":
-        return http_error(400, "Expected no Transfer-Encoding with HTTP/1.0")
+        text = f"Expected no Transfer-Encoding with HTTP/1.0, received {_show(codings)}"
+        return http_error(400, text)
     if codings and codings != [b"chunked"]:
-        return http_error(501, "Expected no other Transfer-Encoding than chunked")
+        text = "Expected no Transfer-Encoding other than chunked, received "
+        return http_error(501, text + _show(codings))
     return None
+
+
+def _show(values):
+    return repr(b", ".join(values).decode("latin-1"))

@@ -1,7 +1,7 @@
 """Reads the long lists of numbers of a large JSON document as arrays.
 
 A parser makes an object of every number and a list of every row, in one call during
-which no other thread runs: 50 MB of pictures hold everybody up for seconds. Here the
+which no other thread runs: 50 MB of images block all others for seconds. Here the
 text of such a list is cut at commas into small pieces. Each is parsed without its
 brackets, becomes an array at once, and other threads take turns in between.
 

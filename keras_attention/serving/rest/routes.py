@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from google.protobuf import json_format
 from tensorflow_serving.apis import get_model_metadata_pb2
 
-from keras_attention.serving.core import Target
+from keras_attention.serving.core import ModelSpec
 from keras_attention.serving.responses import (
     METADATA_FIELD,
     metadata_response,
@@ -32,14 +32,14 @@ _DESCRIBE = re.compile(
 
 
 class Endpoint(NamedTuple):
-    """What a request asks for."""
+    """The API and the model of a request."""
 
     api: str  # as it is counted
-    target: Target
+    model_spec: ModelSpec
 
 
 def route(method, path):
-    """Finds out what a request asks for.
+    """Parses the route of a request.
 
     Args:
         method: str, "GET", "POST" or another.
@@ -49,7 +49,7 @@ def route(method, path):
         `Endpoint`.
 
     Raises:
-        ServingError: if it asks for nothing that there is.
+        ServingError: if there is no such route.
     """
     pattern = {"POST": _PREDICT, "GET": _DESCRIBE}.get(method)
     match = pattern.fullmatch(path) if pattern else None
@@ -57,28 +57,32 @@ def route(method, path):
         if not path.lower().startswith("/v1/"):
             raise ServingError(Code.NOT_FOUND, f"Not found: {method} {path}")
         raise invalid_argument(f"Malformed request: {method} {path}")
-    target = _target(match)
+    model_spec = _model_spec(match)
     if method == "POST":
-        if match["method"] not in _VERBS:  # only the rest of the path may shout
+        if (
+            match["method"] not in _VERBS
+        ):  # only the rest of the path may be in upper case
             raise invalid_argument(f"Malformed request: {method} {path}")
-        return Endpoint(match["method"].capitalize(), target)
-    if not target.name:
+        return Endpoint(match["method"].capitalize(), model_spec)
+    if not model_spec.name:
         raise invalid_argument("Missing model name in request.")
     is_metadata = match["method"] == "metadata"
-    return Endpoint("GetModelMetadata" if is_metadata else "GetModelStatus", target)
+    return Endpoint("GetModelMetadata" if is_metadata else "GetModelStatus", model_spec)
 
 
-def _target(match):
+def _model_spec(match):
     version = match["version"]
     if version is not None:
         if len(version) > 20 or int(version) >= 2**63:
             raise invalid_argument(f"Failed to convert version: {version} to numeric.")
         version = int(version)
-    return Target(unquote(match["name"] or ""), version, unquote(match["label"] or ""))
+    return ModelSpec(
+        unquote(match["name"] or ""), version, unquote(match["label"] or "")
+    )
 
 
-class Answers:
-    """Answers requests, each in the thread that asks.
+class RestHandlers:
+    """Handles requests, each in the calling thread.
 
     Args:
         core: `Core`.
@@ -96,14 +100,14 @@ class Answers:
             "GetModelStatus": self._status,
         }
 
-    def answer(self, route, body, caller, request):
-        """Answers one request.
+    def handle(self, route, body, caller, request):
+        """Handles one request.
 
         Args:
             route: `Endpoint`.
             body: bytes.
-            caller: `Caller`, who waits for the answer.
-            request: `Request`, which is told which model answers.
+            caller: `Caller`, who waits for the response.
+            request: `Request`, whose `model_spec` is set.
 
         Returns:
             bytes, JSON.
@@ -111,16 +115,18 @@ class Answers:
         Raises:
             ServingError: in the protocol's words.
         """
-        request.target = route.target
-        return self._functions[route.api](route.target, body, caller, request)
+        request.model_spec = route.model_spec
+        return self._functions[route.api](route.model_spec, body, caller, request)
 
-    def _predict(self, target, body, caller, request):
+    def _predict(self, model_spec, body, caller, request):
         with_arrays = json_numbers.parse(body)
         document = with_arrays or jsontext.parse(body)
-        target = target._replace(signature_name=codec.decode_signature_name(document))
-        request.target = target
-        with self.core.use(target) as held:
-            specs = _input_specs(held.model, target.signature_name)
+        model_spec = model_spec._replace(
+            signature_name=codec.decode_signature_name(document)
+        )
+        request.model_spec = model_spec
+        with self.core.use(model_spec) as held:
+            specs = _input_specs(held.model, model_spec.signature_name)
             try:
                 form, inputs = codec.decode_request(document, specs, self.max_nesting)
             except ServingError:
@@ -128,31 +134,35 @@ class Answers:
                     raise
                 document = jsontext.parse(body)  # says what is wrong
                 form, inputs = codec.decode_request(document, specs, self.max_nesting)
-            answer = self.core.predict(held, inputs, caller=caller)
-        request.target = answer.target
-        return codec.encode_response(answer.outputs, form)
+            prediction = self.core.predict(held, inputs, caller=caller)
+        request.model_spec = prediction.model_spec
+        return codec.encode_response(prediction.outputs, form)
 
-    def _classify(self, target, body, caller, request):
-        result = self._infer(self.core.classify, target, body, caller, request)
+    def _classify(self, model_spec, body, caller, request):
+        result = self._infer(self.core.classify, model_spec, body, caller, request)
         return codec_examples.encode_classifications(result)
 
-    def _regress(self, target, body, caller, request):
-        result = self._infer(self.core.regress, target, body, caller, request)
+    def _regress(self, model_spec, body, caller, request):
+        result = self._infer(self.core.regress, model_spec, body, caller, request)
         return codec_examples.encode_regressions(result)
 
-    def _infer(self, function, target, body, caller, request):
+    def _infer(self, function, model_spec, body, caller, request):
         document = jsontext.parse(body)
-        target = target._replace(signature_name=codec.decode_signature_name(document))
-        request.target = target
-        answer = function(target, codec_examples.decode_examples(document), caller)
-        request.target = answer.target
-        return answer.outputs
+        model_spec = model_spec._replace(
+            signature_name=codec.decode_signature_name(document)
+        )
+        request.model_spec = model_spec
+        prediction = function(
+            model_spec, codec_examples.decode_examples(document), caller
+        )
+        request.model_spec = prediction.model_spec
+        return prediction.outputs
 
-    def _status(self, target, body, caller, request):
-        return _pretty(_as_dict(status_response(self.core, target)))
+    def _status(self, model_spec, body, caller, request):
+        return _pretty(_as_dict(status_response(self.core, model_spec)))
 
-    def _metadata(self, target, body, caller, request):
-        response = metadata_response(self.core, target)
+    def _metadata(self, model_spec, body, caller, request):
+        response = metadata_response(self.core, model_spec)
         content = get_model_metadata_pb2.SignatureDefMap()
         response.metadata[METADATA_FIELD].Unpack(content)
         return _pretty(
@@ -163,7 +173,7 @@ class Answers:
         )
 
     def list(self):
-        """The names of all models, as JSON; quickly, with no thread of its own."""
+        """The names of all models, as JSON; quick, so without a thread."""
         names = self.core.model_names()
         return jsontext.dump({"models": [{"name": name} for name in names]})
 
@@ -184,7 +194,7 @@ def _input_specs(model, signature_name):
 
 
 def error_body(message):
-    """The JSON that every refusal has."""
+    """The JSON body of every error."""
     content = json.dumps({"error": message}, indent=4, ensure_ascii=False)
     return content.encode(errors="replace")
 

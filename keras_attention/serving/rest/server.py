@@ -54,7 +54,7 @@ class RestServer:
             log_config=None,
             log_level="error",  # or every malformed request would fill the log
             access_log=False,
-            proxy_headers=False,  # anybody could write down another's address
+            proxy_headers=False,  # any client could forge another's address
             server_header=False,
             timeout_keep_alive=60,
             timeout_graceful_shutdown=max(1, round(options.drain_seconds)),
@@ -76,12 +76,12 @@ class RestServer:
                 self._server.ready.set_exception(error)
 
     def stop_accepting(self):
-        """Closes the port and idle connections; requests under way finish."""
+        """Closes the port and idle connections; in-flight requests finish."""
         self._app.stopping = True
         self._server.should_exit = True
 
     def stop(self, grace=10.0):
-        """Waits up to `grace` seconds for requests under way, then hangs up."""
+        """Waits up to `grace` seconds for in-flight requests, then closes them."""
         self.stop_accepting()
         self._thread.join(grace)
         self._server.force_exit = True

@@ -1,4 +1,4 @@
-"""Judges a change of models: before anything is done about it, and afterwards."""
+"""Validates a configuration change: before anything is done, and afterwards."""
 
 from keras_attention.serving.versions.route import VersionRoute, chooses_alike, may_wait
 from keras_attention.serving.versions.version_choice import choose
@@ -10,52 +10,53 @@ from keras_attention.serving.versions.version_folders import (
 from keras_attention.serving.wire.errors import Code, ServingError
 
 
-def check_change(models, lives, options):
+def check_change(models, lifecycles, options):
     """Raises ServingError if a model or a label would be left without a version.
 
-    What is as before is not judged, nor is what still serves while a change is under
-    way: going back to it always works.
+    What is unchanged is not checked, nor is what still serves while a change is in
+    progress: reverting to it always works.
 
     Args:
         models: dict of name to `ServedModelConfig`, all that shall be served.
-        lives: dict of name to `ModelLife`, what there is until now.
+        lifecycles: dict of name to `ModelLifecycle`, what there is until now.
         options: `ServerOptions`.
     """
     for name, config in models.items():
-        life = lives.get(name)
-        if life is None:
+        lifecycle = lifecycles.get(name)
+        if lifecycle is None:
             _check(name, config, options, VersionRoute(), None)
-        elif config not in (life.config, life.effective):
-            _check(name, config, options, life.route, life.effective)
+        elif config not in (lifecycle.config, lifecycle.effective):
+            _check(name, config, options, lifecycle.route, lifecycle.effective)
 
 
-def check_in_effect(lives):
+def check_in_effect(lifecycles):
     """Raises ServingError if a configuration could not take over, and says why.
 
     Args:
-        lives: list of `ModelLife` that have tried.
+        lifecycles: list of `ModelLifecycle` that have tried.
     """
-    lives = [life for life in lives if not life.is_in_effect()]
+    lifecycles = [lifecycle for lifecycle in lifecycles if not lifecycle.is_in_effect()]
     failures = [
-        f"{{{{name: {life.name} version: {v.number}}} due to error: "
+        f"{{{{name: {lifecycle.name} version: {v.number}}} due to error: "
         f"{v.error.code.name}: {v.error.message}}}, "
-        for life in lives
-        for v in life.failures()
+        for lifecycle in lifecycles
+        for v in lifecycle.failures()
     ]
-    if failures:  # in the words of the original
+    if failures:  # in TensorFlow Serving's words
         raise ServingError(
             Code.UNKNOWN,
             f"{len(failures)} model(s) did not become available: "
             f"{{{''.join(failures)}}}",
         )
-    for life in lives:
-        for number in life.config.version_labels.values():
-            if number not in life.route.versions:
-                raise _unavailable_label(life.name, number)
+    for lifecycle in lifecycles:
+        for number in lifecycle.config.version_labels.values():
+            if number not in lifecycle.route.versions:
+                raise _unavailable_label(lifecycle.name, number)
         raise ServingError(
             Code.UNAVAILABLE,
-            f"the versions of model {life.name} in {life.config.base_path} changed "
-            f"while they were loaded; what served before goes on",
+            f"the versions of model {lifecycle.name} in "
+            f"{lifecycle.config.base_path} changed while they were loaded; the "
+            f"previous ones keep serving",
         )
 
 
@@ -107,7 +108,7 @@ def _refuse_nothing(name, config, options):
     raise ServingError(
         Code.INVALID_ARGUMENT,
         f"expected a version of model {name!r} in {config.base_path} to serve; its "
-        f"policy chooses none of those that are there and whole; mend the policy, or "
+        f"policy chooses none of those that are complete; fix the policy, or "
         f"export that version first",
         f"found {found}",
     )

@@ -1,11 +1,11 @@
-"""The life of one model's versions, lived by a thread of its own.
+"""The lifecycle of one model's versions, in a thread of its own.
 
     folder appears ─► settled? ─► START ─► LOADING ─► AVAILABLE ─► UNLOADING ─► END
                                     │         │ ▲                                ▲
-                            a free slot      fails, again after a while ─────────┘
+                            load limit       fails, again after a while ─────────┘
 
-A thread for each model lets a slow load hold up nobody else. The thread does one thing
-at a time and looks at the disk in between, so that what it does next is always what
+With a thread for each model a slow load blocks no other. The thread does one thing at a
+time and polls the disk in between, so that what it does next is always what
 the disk and the configuration now say.
 
 A configuration takes over at once, versions and labels together, when all that it asks
@@ -32,37 +32,39 @@ from keras_attention.serving.versions.version_watch import VersionWatch
 logger = get_logger(__name__)
 
 
-class ModelLife:
+class ModelLifecycle:
     """Keeps one model in step with its folder and its `ServedModelConfig`.
 
     Args:
         name: str.
         options: `ServerOptions`.
         load: function of a folder and a name that returns a model.
-        slots: `LoadSlots`, shared by all models.
+        load_limit: `LoadLimit`, shared by all models.
         changed: `threading.Condition`, shared: held for changes, told of each.
         on_effect: function, called with `changed` held when a configuration took over.
     """
 
-    def __init__(self, name, options, load, slots, changed, on_effect=lambda: None):
+    def __init__(
+        self, name, options, load, load_limit, changed, on_effect=lambda: None
+    ):
         self.name = name
         self.options = options
         self.config = None  # what shall be served; None for nothing
         self.versions: dict[int, Version] = {}  # the last ones of all numbers ever
         self.route = VersionRoute()
         self._served = Served()
-        self._to_load: set[int] = set()  # at the last look
+        self._to_load: set[int] = set()  # at the last poll
         self._leaving: list[Version] = []  # until their last requests are done
         self._lenient = options.allow_labels_for_unavailable_versions
         self._load_model = load
-        self._slots = slots
+        self._load_limit = load_limit
         self._changed = changed
         self._on_effect = on_effect
         self._wake = threading.Event()
         self._thread = None
-        self._asked = self._done = 0  # configurations, and those that were acted on
+        self._requested = self._done = 0  # configurations, and those that were acted on
         self._watch = VersionWatch(name, options)
-        self._waits = False  # for a slot, or for a folder to be still
+        self._waits = False  # for the load limit, or for a folder to be still
         self._as_one = False  # as `take_over` says
         self._tries_anew = False  # what has failed
 
@@ -75,7 +77,7 @@ class ModelLife:
                 self._begin_change(config)
             self._watch.forget()
             self.config = config
-            self._asked += 1
+            self._requested += 1
             self._publish()
             if self._thread is None:
                 self._thread = threading.Thread(
@@ -103,7 +105,7 @@ class ModelLife:
 
     def is_settled(self):
         """Whether all that the configuration asks for was loaded, or tried once."""
-        return self._done == self._asked
+        return self._done == self._requested
 
     def is_in_effect(self):
         """Whether the configuration has taken over."""
@@ -141,9 +143,9 @@ class ModelLife:
             try:
                 delay = self._step()
             except Exception:  # the disk may do anything; keep serving
-                logger.exception("%s: could not look for versions", self.name)
+                logger.exception("%s: could not poll for versions", self.name)
                 delay = max(self.options.poll_seconds, 1.0)
-                self._done = self._asked
+                self._done = self._requested
             with self._changed:
                 alive = self._served.versions or self._leaving
                 ends = self.config is None and self.is_settled() and not alive
@@ -155,8 +157,8 @@ class ModelLife:
             self._wake.wait(delay)
 
     def _step(self):
-        """Does one thing; returns the seconds until the next look, None for never."""
-        asked, config = self._asked, self.config
+        """Does one thing; returns the seconds until the next poll, None for never."""
+        requested, config = self._requested, self.config
         if self._tries_anew:
             self._tries_anew = False
             for version in self.failures():
@@ -174,7 +176,7 @@ class ModelLife:
         if not self._waits:
             self._watch.trusting = False
             with self._changed:
-                self._done = asked
+                self._done = requested
         return self._delay()
 
     def _choose(self, config):
@@ -201,7 +203,7 @@ class ModelLife:
         now = time.monotonic()
         retries = [v.retry_at for v in self.versions.values() if v.retry_at is not None]
         delays = [max(retry_at - now, 0.0) for retry_at in retries]
-        if self._waits:  # a slot wakes the thread
+        if self._waits:  # the load limit wakes the thread
             delays = []
         delays += [self._watch.delay()]
         return min((d for d in delays if d is not None), default=None)
@@ -226,14 +228,14 @@ class ModelLife:
             self._watch.is_taken(folder)
             if version.retry_at is None or version.retry_at > time.monotonic():
                 return False
-        if not self._slots.take(self._wake):
+        if not self._load_limit.acquire(self._wake):
             self._waits = True
             return False
         try:
             self._watch.is_taken(folder)
             attempt(version, self.name, self._load_model, self.options, self._changed)
         finally:
-            self._slots.give_back()
+            self._load_limit.release()
         return True
 
     def _replace(self, number, folder, fingerprint):
@@ -247,7 +249,7 @@ class ModelLife:
         return version
 
     def _serve(self, config, choice):
-        """Goes over to what is chosen, all at once, if nothing that is needed lacks."""
+        """Switches to what is chosen, all at once, if nothing that is needed lacks."""
         old = self._served
         if config is None:
             new = Served()

@@ -5,7 +5,7 @@ import time
 
 from keras_attention.serving.logs import get_logger
 from keras_attention.serving.versions.version import VersionState
-from keras_attention.serving.versions.version_folders import look
+from keras_attention.serving.versions.version_folders import take_snapshot
 from keras_attention.serving.wire.errors import Code, ServingError
 
 logger = get_logger(__name__)
@@ -41,7 +41,7 @@ def attempt(version, name, load, options, changed):
 def _check_unchanged(version, model):
     """Raises ServingError if what was loaded was still being written."""
     with contextlib.suppress(OSError):
-        if look(version.folder).fingerprint == version.fingerprint:
+        if take_snapshot(version.folder).fingerprint == version.fingerprint:
             return
     model.close()
     raise ServingError(Code.UNAVAILABLE, "its files changed while it was loaded")
@@ -60,7 +60,7 @@ def _fail(version, name, error, options, changed):
             version.end()
         changed.notify_all()
     logger.error(
-        "%s: version %d fails (attempt %d of %d): %s",
+        "%s: version %d failed to load (attempt %d of %d): %s",
         name,
         version.number,
         version.attempts,

@@ -1,22 +1,22 @@
-"""How many models are loaded at once."""
+"""How many models are loaded at the same time."""
 
 import threading
 
 
-class LoadSlots:
-    """A semaphore for which nobody blocks.
+class LoadLimit:
+    """A semaphore that wakes those who wait instead of blocking them.
 
     Args:
-        num_slots: int.
+        limit: int.
     """
 
-    def __init__(self, num_slots):
-        self._free = num_slots
+    def __init__(self, limit):
+        self._free = limit
         self._waiting = set()
         self._lock = threading.Lock()
 
-    def take(self, wake):
-        """Returns whether there was a slot; if not, the event `wake` is set later."""
+    def acquire(self, wake):
+        """Returns whether another may load now; if not, sets the event `wake` later."""
         with self._lock:
             if self._free:
                 self._free -= 1
@@ -24,7 +24,7 @@ class LoadSlots:
             self._waiting.add(wake)
             return False
 
-    def give_back(self):
+    def release(self):
         with self._lock:
             self._free += 1
             while self._waiting:

@@ -1,4 +1,4 @@
-"""All models that are served: which versions there are, and who may use them."""
+"""All models that are served, and their versions."""
 
 import threading
 import time
@@ -13,8 +13,8 @@ from keras_attention.serving.versions.change_check import (
     check_in_effect,
     waits,
 )
-from keras_attention.serving.versions.lifecycle import ModelLife
-from keras_attention.serving.versions.load_limit import LoadSlots
+from keras_attention.serving.versions.lifecycle import ModelLifecycle
+from keras_attention.serving.versions.load_limit import LoadLimit
 from keras_attention.serving.versions.route import VersionRoute
 from keras_attention.serving.wire.errors import (
     Code,
@@ -50,12 +50,12 @@ class Repository:
         self.metrics = metrics or Metrics()
         self._load = load or load_version
         self._first = {name: as_model_config(value) for name, value in models.items()}
-        self._lives: dict[str, ModelLife] = {}  # replaced, never changed
+        self._lifecycles: dict[str, ModelLifecycle] = {}  # replaced, never changed
         self._changed = threading.Condition()
         self._reloading = threading.Lock()
         self._loading: list[str] = []  # models for which those go that are dropped
         self._dropped: list[str] = []
-        self._slots = LoadSlots(max(self.options.num_load_threads, 1))
+        self._load_limit = LoadLimit(max(self.options.num_load_threads, 1))
         self._stopping = False
 
     def start(self):
@@ -101,11 +101,11 @@ class Repository:
         self.stop_waiting()
         ended = True
         deadline = time.monotonic() + timeout
-        for life in self._lives.values():
-            if life.config is not None:
-                life.configure(None)
-        for name, life in self._lives.items():
-            if not life.join(max(deadline - time.monotonic(), 0.0)):
+        for lifecycle in self._lifecycles.values():
+            if lifecycle.config is not None:
+                lifecycle.configure(None)
+        for name, lifecycle in self._lifecycles.items():
+            if not lifecycle.join(max(deadline - time.monotonic(), 0.0)):
                 logger.warning("%s is still in use and cannot be unloaded", name)
                 ended = False
         return ended
@@ -125,8 +125,8 @@ class Repository:
             ServingError: if there is no such model, version or label.
         """
         while True:
-            life = self._lives.get(name)
-            route = _NOTHING if life is None else life.route
+            lifecycle = self._lifecycles.get(name)
+            route = _NOTHING if lifecycle is None else lifecycle.route
             number = _number_of(route, label) if label else version
             found = route.latest if number is None else route.versions.get(number)
             if found is None:
@@ -141,11 +141,13 @@ class Repository:
         Returns:
             List of `(number, VersionState, ServingError or None)`.
         """
-        life = self._lives.get(name)
+        lifecycle = self._lifecycles.get(name)
         if label:
-            version = _number_of(_NOTHING if life is None else life.route, label)
+            version = _number_of(
+                _NOTHING if lifecycle is None else lifecycle.route, label
+            )
         with self._changed:
-            known = {} if life is None else life.known()
+            known = {} if lifecycle is None else lifecycle.known()
             if not known:
                 raise not_found(f"Could not find any versions of model {name}")
             if version is not None and version not in known:
@@ -154,24 +156,28 @@ class Repository:
             return [(n, known[n].state, known[n].error) for n in numbers]
 
     def model_names(self):
-        return sorted(name for name, life in self._lives.items() if life.config)
+        return sorted(
+            name for name, lifecycle in self._lifecycles.items() if lifecycle.config
+        )
 
     def has_known(self, name):
         """Whether this is the name of a model, or was one's."""
-        return name in self._lives
+        return name in self._lifecycles
 
     def is_ready(self):
-        """Whether every model has a version to answer with."""
-        lives = self._lives.values()
-        return all(life.route.latest for life in lives if life.config)
+        """Whether every model has an available version."""
+        lifecycles = self._lifecycles.values()
+        return all(
+            lifecycle.route.latest for lifecycle in lifecycles if lifecycle.config
+        )
 
     def reload(self, models, timeout=None, caller=None):
-        """Serves other models, or the same ones otherwise; or changes nothing.
+        """Changes which models are served, and how; or nothing.
 
-        All is judged first, by what lies on disk. Then each model goes over to its
-        new versions and labels at once, when all of them are loaded, and those that
+        All is validated first, against what lies on disk. Then each model switches to
+        its new versions and labels at once, when all of them are loaded, and those that
         are not named any more go last. If something cannot be loaded, what it was to
-        replace serves on with the labels it had, and loading is tried again until
+        replace keeps serving with the labels it had, and loading is retried until
         another change comes. What is served stays only if it is what now lies in the
         base path: another folder is loaded, though its version has the same number.
 
@@ -192,9 +198,9 @@ class Repository:
         """
         models = {name: as_model_config(value) for name, value in models.items()}
         with self._reloading:
-            check_change(models, self._lives, self.options)
+            check_change(models, self._lifecycles, self.options)
             changed = self._configure(models)
-        # Not under the lock: the next change may mend what this one waits for.
+        # Not under the lock: the next change may fix what this one waits for.
         if timeout != 0:
             if not self._wait_for(changed, timeout, caller):
                 raise ServingError(
@@ -204,34 +210,36 @@ class Repository:
 
     def _configure(self, models):
         """Begins a change; returns the names of the models that it changes."""
-        lives = dict(self._lives)
-        for name in models.keys() - lives.keys():
-            lives[name] = ModelLife(
+        lifecycles = dict(self._lifecycles)
+        for name in models.keys() - lifecycles.keys():
+            lifecycles[name] = ModelLifecycle(
                 name,
                 self.options,
                 self._load_one,
-                self._slots,
+                self._load_limit,
                 self._changed,
                 self._drop,
             )
         with self._changed:
             if self._stopping:
-                raise ServingError(Code.UNAVAILABLE, "the server is stopping")
-            self._lives = lives
+                raise ServingError(Code.UNAVAILABLE, "the server is shutting down")
+            self._lifecycles = lifecycles
             for name, config in models.items():
-                lives[name].configure(config)
-            self._loading = [n for n in models if not lives[n].is_in_effect()]
-            self._dropped = [n for n in lives if lives[n].config and n not in models]
+                lifecycles[name].configure(config)
+            self._loading = [n for n in models if not lifecycles[n].is_in_effect()]
+            self._dropped = [
+                n for n in lifecycles if lifecycles[n].config and n not in models
+            ]
             self._drop()
             return list(self._loading)
 
     def _drop(self):
-        """Drops what is no longer asked for, once what is has been loaded."""
-        loaded = all(self._lives[name].is_in_effect() for name in self._loading)
+        """Drops what is no longer configured, once what is has been loaded."""
+        loaded = all(self._lifecycles[name].is_in_effect() for name in self._loading)
         for name in list(self._dropped):
-            if loaded or self._lives[name].route.latest is None:
+            if loaded or self._lifecycles[name].route.latest is None:
                 self._dropped.remove(name)
-                self._lives[name].configure(None)
+                self._lifecycles[name].configure(None)
 
     def _load_one(self, folder, name):
         return self._load(folder, self.options.load, self.metrics, name)
@@ -246,20 +254,24 @@ class Repository:
         if timeout is None:
             timeout = caller.seconds()
 
-        def is_done(life):
-            if not life.is_settled() or not waits(self.options) or life.config is None:
-                return life.is_settled()
-            return life.route.latest is not None or life.has_given_up()
+        def is_done(lifecycle):
+            if (
+                not lifecycle.is_settled()
+                or not waits(self.options)
+                or lifecycle.config is None
+            ):
+                return lifecycle.is_settled()
+            return lifecycle.route.latest is not None or lifecycle.has_given_up()
 
         def is_over():
             over = self._stopping or caller.is_gone()
-            return over or all(is_done(life) for life in lives)
+            return over or all(is_done(lifecycle) for lifecycle in lifecycles)
 
-        lives = [self._lives[name] for name in names]
+        lifecycles = [self._lifecycles[name] for name in names]
         with caller.telling(self._look_again), self._changed:
             done = self._changed.wait_for(is_over, timeout)
             if self._stopping:
-                raise ServingError(Code.UNAVAILABLE, "the server is stopping")
+                raise ServingError(Code.UNAVAILABLE, "the server is shutting down")
         caller.check("The models are still being loaded")
         return done
 
@@ -269,9 +281,11 @@ class Repository:
 
     def _check_loaded(self):
         """Raises ValueError if there is a model without a version that serves."""
-        for name, life in self._lives.items():
-            if life.route.latest is None:
-                reasons = [f"version {v.number}: {v.error}" for v in life.failures()]
+        for name, lifecycle in self._lifecycles.items():
+            if lifecycle.route.latest is None:
+                reasons = [
+                    f"version {v.number}: {v.error}" for v in lifecycle.failures()
+                ]
                 raise ValueError(
                     f"expected a version of model {name!r} that can be loaded from "
                     f"{self._first[name].base_path}; "
@@ -280,9 +294,9 @@ class Repository:
 
     def _check_in_effect(self, names, models):
         with self._changed:
-            lives = [self._lives[name] for name in sorted(names)]
+            lifecycles = [self._lifecycles[name] for name in sorted(names)]
             # What was changed once more meanwhile is somebody else's business.
-            check_in_effect([v for v in lives if v.config == models[v.name]])
+            check_in_effect([v for v in lifecycles if v.config == models[v.name]])
 
 
 def load_version(folder, options, metrics, name):
@@ -319,6 +333,6 @@ def _at_start(error):
     if error.code is not Code.FAILED_PRECONDITION:
         return f"{error.message} ({error.hint})" if error.hint else error.message
     return (
-        f"{error.message}; mend the label, or let it wait for its version with "
+        f"{error.message}; fix the label, or let it wait for its version with "
         f"--allow_version_labels_for_unavailable_models"
     )

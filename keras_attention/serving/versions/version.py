@@ -10,7 +10,7 @@ from keras_attention.serving.wire.errors import ServingError
 
 
 class VersionState(enum.IntEnum):
-    """The life of a version, in the protocol's numbers."""
+    """The lifecycle of a version, in the protocol's numbers."""
 
     START = 10
     LOADING = 20

@@ -4,7 +4,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from keras_attention.serving.versions.version import Version
-from keras_attention.serving.versions.version_folders import look, missing, place
+from keras_attention.serving.versions.version_folders import (
+    missing,
+    place,
+    take_snapshot,
+)
 
 
 class Choice(NamedTuple):
@@ -79,7 +83,7 @@ def _is_in(version, folder):
         if here.path != version.place.path:
             return False
         # Moved away and back, or on a disk that was mounted anew?
-        if look(folder).fingerprint != version.fingerprint:
+        if take_snapshot(folder).fingerprint != version.fingerprint:
             return False
     except OSError:  # it has just gone
         return False

@@ -83,8 +83,8 @@ def _missing_variables(folder):
     return ""
 
 
-def look(folder):
-    """Returns a `FolderSnapshot` at all files of a version."""
+def take_snapshot(folder):
+    """Returns the `FolderSnapshot` of all files of a version."""
     files = []
     changed_at = Path(folder).stat().st_mtime
     pending = [os.fspath(folder)]
@@ -113,7 +113,7 @@ class NothingToServe(ValueError):
         expected: str.
 
     Attributes:
-        message: str. What whoever asks for the path over a network may know.
+        message: str. What a client may know.
         details: str. What lies there, for whoever runs the server.
     """
 
@@ -151,7 +151,7 @@ def _problem(base_path, prefer_tflite):
         return _Problem("it is not a folder", "check the path")
     if not missing(base_path, prefer_tflite):
         return _Problem(
-            "this is one version itself",
+            "this is a version itself",
             "give its parent folder, and let the version's name be a number",
         )
     reasons = {
@@ -163,7 +163,7 @@ def _problem(base_path, prefer_tflite):
     found = [f"{number} ({reason})" for number, reason in reasons.items()]
     found = found or sorted(path.name for path in base_path.iterdir())
     return _Problem(
-        "found none that is whole",
+        "found no complete version",
         "export a model into a numbered folder",
         f"found {', '.join(found[:5]) or 'an empty folder'}",
     )

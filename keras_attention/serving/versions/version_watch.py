@@ -1,24 +1,27 @@
-"""Watches the folder of a model: which versions are wanted, whole, and still."""
+"""Watches the folder of a model: which versions are wanted, complete and unchanging."""
 
 import time
 
 from keras_attention.serving.logs import get_logger
 from keras_attention.serving.versions.version_choice import choose
-from keras_attention.serving.versions.version_folders import look, version_folders
+from keras_attention.serving.versions.version_folders import (
+    take_snapshot,
+    version_folders,
+)
 
 logger = get_logger(__name__)
 
 
 class VersionWatch:
-    """Looks at the disk for one model, and remembers what it saw.
+    """Polls the disk for one model, and remembers what it saw.
 
     Args:
         name: str, of the model.
         options: `ServerOptions`.
 
     Attributes:
-        trusting: bool. Takes what is whole for still, without a second look: for what
-            lies there at first, and has hardly been copied just now.
+        trusting: bool. Takes what is complete for unchanging, without a second poll:
+            for what lies there at first, and has hardly been copied just now.
     """
 
     def __init__(self, name, options):
@@ -29,16 +32,16 @@ class VersionWatch:
         # Without polling, what is being copied still has to be looked at twice.
         self._seconds = options.poll_seconds if self._polls else 1.0
         self._folders = None
-        self._looks = {}  # at folders that may not be still: fingerprint, since when
+        self._snapshots = {}  # of folders that may be changing: fingerprint, since when
         self._notes = set()  # what is odd at the moment; each is said once
 
     def forget(self):
-        """Looks anew, even if there is no polling."""
+        """Polls once more, even if there is no polling."""
         self._folders = None
 
     def delay(self):
-        """Seconds until the next look, or None if none is needed."""
-        return self._seconds if self._polls or self._looks else None
+        """Seconds until the next poll, or None if none is needed."""
+        return self._seconds if self._polls or self._snapshots else None
 
     def choose(self, config, loaded, also=()):
         """Returns the `Choice` of what shall be served, or None if nobody can tell.
@@ -59,8 +62,8 @@ class VersionWatch:
                 version.place = version.place._replace(inode=None)
         choice = choose(config, self._folders, loaded, self._prefer_tflite, also)
         self._say(choice.notes)
-        for folder in self._looks.keys() - set(choice.to_load.values()):
-            del self._looks[folder]
+        for folder in self._snapshots.keys() - set(choice.to_load.values()):
+            del self._snapshots[folder]
         return choice
 
     def fingerprint(self, folder):
@@ -68,27 +71,27 @@ class VersionWatch:
 
         Returns:
             `(fingerprint, is_still)`. Still is what has not changed for as long as
-            passes between two looks; `is_taken` ends the watch.
+            passes between two polls; `is_taken` ends the watch.
         """
         try:
-            seen = look(folder)
+            seen = take_snapshot(folder)
         except OSError:  # it has just gone
             return (), False
         now = time.monotonic()
-        fingerprint, since = self._looks.get(folder, ((), now))
+        fingerprint, since = self._snapshots.get(folder, ((), now))
         if fingerprint != seen.fingerprint:
             since = now
-        self._looks[folder] = (seen.fingerprint, since)
+        self._snapshots[folder] = (seen.fingerprint, since)
         age = time.time() - seen.changed_at
-        # Looks may come a little early; times of change may be rounded.
+        # Polls may come a little early; times of change may be rounded.
         is_still = now - since > 0.9 * self._seconds or age > self._seconds + 1.0
         return seen.fingerprint, self.trusting or is_still
 
     def is_taken(self, folder):
-        self._looks.pop(folder, None)
+        self._snapshots.pop(folder, None)
 
     def _say(self, notes):
-        """Logs what was not so at the last look."""
+        """Logs what was not so at the last poll."""
         for note in notes:
             if note not in self._notes:
                 logger.warning("%s: %s", self.name, note)

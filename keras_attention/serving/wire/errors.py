@@ -1,4 +1,4 @@
-"""What can go wrong while serving, in the words that both protocols share."""
+"""Errors and status codes, for both protocols."""
 
 import enum
 
@@ -45,7 +45,7 @@ HTTP_STATUS = {
     Code.UNAUTHENTICATED: 401,
 }
 
-# What each status means, for who answers with it and for who reads it. Several codes
+# The code of each HTTP status, for server and client. Several codes
 # share one status; a client is told the commonest. Those without a code of their own
 # above come from the connection, from HTTP alone, or from what stands before a server.
 CODE_OF_HTTP_STATUS = {
@@ -74,11 +74,13 @@ CODE_OF_HTTP_STATUS = {
     505: Code.UNIMPLEMENTED,  # HTTP version not supported
 }
 
-_MAX_MESSAGE = 1024  # bytes that are sent, as TensorFlow Serving cuts them over gRPC
+_MAX_MESSAGE = (
+    1024  # bytes that are sent, as TensorFlow Serving truncates them over gRPC
+)
 
 
 class ServingError(Exception):
-    """A request that could not be answered.
+    """A request that failed.
 
     Args:
         code: `Code`, or its number.
@@ -112,7 +114,7 @@ class ServingError(Exception):
 
 
 def http_error(status, message):
-    """A refusal that HTTP has a status of its own for."""
+    """An error with an HTTP status of its own."""
     return ServingError(CODE_OF_HTTP_STATUS[status], message, http_status=status)
 
 

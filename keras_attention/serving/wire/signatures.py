@@ -83,7 +83,7 @@ def check_outputs(specs):
         if spec.kind != "dense":
             raise invalid_argument(
                 f"expected dense tensors as outputs: {alias} is a {spec.kind} one, "
-                "which no answer can hold; choose others by output_filter, or export "
+                "which no response can hold; choose others by output_filter, or export "
                 "the model with a dense form of it, or its parts, as outputs"
             )
 

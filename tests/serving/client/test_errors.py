@@ -9,7 +9,7 @@ import pytest
 from tensorflow_serving.apis import get_model_status_pb2
 
 from keras_attention.serving import Client, RetryPolicy, ServingError
-from keras_attention.serving.client.rest import HttpAnswer, RestProtocol
+from keras_attention.serving.client.rest import HttpResponse, RestProtocol
 from keras_attention.serving.wire.errors import (
     CODE_OF_HTTP_STATUS,
     HTTP_STATUS,
@@ -49,12 +49,16 @@ def rest_error(*answers, **options):
 @pytest.mark.parametrize(
     ("answer", "code", "hint"),
     [
-        ((502, {"Content-Type": "text/html"}, PAGE), "UNAVAILABLE", "a proxy does not"),
+        ((502, {"Content-Type": "text/html"}, PAGE), "UNAVAILABLE", "a proxy cannot"),
         ((200, {"Content-Type": "text/html"}, PAGE), "UNKNOWN", "its REST port?"),
         ((200, {}, [1]), "UNKNOWN", "its REST port?"),
         ((404, {}, {"detail": "Not Found"}), "NOT_FOUND", "its REST port?"),
         ((301, {"Location": "https://a/"}, b""), "UNKNOWN", "it has moved to https:"),
-        ((403, {}, b"who are you?"), "PERMISSION_DENIED", "other headers or a login"),
+        (
+            (403, {}, b"who are you?"),
+            "PERMISSION_DENIED",
+            "other headers or authentication",
+        ),
         ((413, {}, b""), "RESOURCE_EXHAUSTED", "its REST port?"),
         ((200, {}, {"model_version_status": [{}]}), "UNKNOWN", "model server listen"),
         ((200, {}, {"model_version_status": 3}), "UNKNOWN", "model server listen"),
@@ -70,7 +74,7 @@ def test_what_no_model_server_says_is_told_with_a_hint(answer, code, hint):
 @pytest.mark.parametrize("status", range(400, 512))
 def test_every_status_that_our_server_answers_with_has_its_code(status):
     """One table serves both sides."""
-    answer = HttpAnswer(status, {}, b'{"error": "no"}')
+    answer = HttpResponse(status, {}, b'{"error": "no"}')
     with pytest.raises(ServingError) as caught:
         RestProtocol("http://a").models().read(answer)
     error = caught.value

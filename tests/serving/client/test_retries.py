@@ -2,12 +2,18 @@
 
 import pytest
 
-from keras_attention.serving.client.exchange import Deadline, Exchange, Pause
-from keras_attention.serving.client.retries import RetryLater, RetryPolicy, asking
+from keras_attention.serving.client.exchange import (
+    Deadline,
+    Exchange,
+    Pause,
+    RetryLater,
+    RetryPolicy,
+    with_retries,
+)
 from keras_attention.serving.wire.errors import Code, ServingError
 
 ABSENT = ServingError(Code.UNAVAILABLE, "not there")
-EXCHANGE = Exchange("rest", "question", lambda received: f"read {received}")
+EXCHANGE = Exchange("rest", "request", lambda received: f"read {received}")
 
 
 def most(low, high):
@@ -26,7 +32,7 @@ class Story:
 
     def ask(self, policy=RetryPolicy(), timeout=None, draw=most):  # noqa: B008
         deadline = Deadline(timeout, lambda: self.now)
-        steps = asking(EXCHANGE, policy, deadline, draw)
+        steps = with_retries(EXCHANGE, policy, deadline, draw)
         resume, value = steps.send, None
         while True:
             try:
@@ -123,7 +129,9 @@ def test_what_is_read_may_be_a_refusal_too():
         return received
 
     story = Story("first", "second")
-    steps = asking(EXCHANGE._replace(read=read), RetryPolicy(), Deadline(None), most)
+    steps = with_retries(
+        EXCHANGE._replace(read=read), RetryPolicy(), Deadline(None), most
+    )
     next(steps)
     assert isinstance(steps.send("first"), Pause)
     next(steps)

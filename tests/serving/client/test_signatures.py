@@ -11,11 +11,11 @@ from tensorflow_serving.apis import get_model_metadata_pb2
 from keras_attention.serving import Client, ServingError
 from keras_attention.serving.client import grpc as grpc_client
 from keras_attention.serving.client import rest as rest_client
-from keras_attention.serving.core import Target
+from keras_attention.serving.core import ModelSpec
 from keras_attention.serving.wire import tensors
 from tests.serving.client.support import http_server
 
-TARGET = Target("m")
+MODEL_SPEC = ModelSpec("m")
 
 
 def definition(size=2, dtype=1):
@@ -69,10 +69,10 @@ def test_both_ways_read_the_same(compact):
     signature = definition()
     for i, array in enumerate(DEFAULTS):
         tensors.fill(signature.defaults[f"d{i}"], array, compact=compact)
-    over_rest = rest_client.RestProtocol("").metadata(TARGET)
-    answer = rest_client.HttpAnswer(200, {}, json_bytes(metadata(signature)))
+    over_rest = rest_client.RestProtocol("").metadata(MODEL_SPEC)
+    answer = rest_client.HttpResponse(200, {}, json_bytes(metadata(signature)))
     version, signatures = over_rest.read(answer)
-    over_grpc = grpc_client.GrpcProtocol("").metadata(TARGET)
+    over_grpc = grpc_client.GrpcProtocol("").metadata(MODEL_SPEC)
     grpc_version, expected = over_grpc.read(metadata(signature, "grpc"))
     assert version == grpc_version == 7
     ours, theirs = signatures["serving_default"], expected["serving_default"]

@@ -167,4 +167,4 @@ def test_the_files_that_flags_name_are_read(write):
 def test_rest_cannot_share_the_port_of_grpc():
     found = command(*MODEL, "--port=8500", "--rest_api_port=8500")
     assert found.options.rest_port is None
-    assert "REST is left out" in found.notes[0]
+    assert "REST is disabled" in found.notes[0]

@@ -72,8 +72,8 @@ def test_it_says_where_it_is_and_ends_when_it_is_told_to(models, capsys):
     visitor.check()
     printed = capsys.readouterr().out
     assert f"REST: http://127.0.0.1:{chosen.rest_port}/v1/models" in printed
-    assert "Only this machine is let in" in printed
-    assert "Stopping: finishing what is under way" in printed
+    assert "Listening on this machine only" in printed
+    assert "Stopping: finishing in-flight requests" in printed
     assert signal.getsignal(signal.SIGTERM) is before
     assert visitor.get("/v2/health/live") is None
 
@@ -300,7 +300,7 @@ def test_it_may_begin_with_no_models_and_drop_all_of_them(models, tmp_path, capl
         replace(file, CONFIG.format(name="first", path=models / "calculator"))
         eventually(lambda: visitor.get("/v1/models/first/metadata") == 200)
         replace(file, "")  # more likely a file that is being written
-        eventually(lambda: "says nothing" in caplog.text)
+        eventually(lambda: "is empty" in caplog.text)
         assert visitor.get("/v1/models/first/metadata") == 200
         replace(file, "model_config_list {}")
         eventually(lambda: visitor.get("/v1/models/first/metadata") == 404)

@@ -80,8 +80,8 @@ def test_without_the_option_anybody_may_ask(server):
 @pytest.mark.parametrize(
     ("name", "reason", "logged"),
     [
-        ("holds", "found none that is whole", "found passwords, plans"),
-        ("half", "found none that is whole", "found 1 (no saved_model.pb)"),
+        ("holds", "found no complete version", "found passwords, plans"),
+        ("half", "found no complete version", "found 1 (no saved_model.pb)"),
         ("x" * 5000, "it cannot be read", "File name too long"),
         ("absent", "that folder does not exist", None),
     ],
@@ -103,7 +103,7 @@ def test_what_lies_in_a_folder_is_for_the_log_alone(
     if logged is None:
         assert "HandleReloadConfigRequest" not in caplog.text
     else:
-        assert "HandleReloadConfigRequest is refused" in caplog.text
+        assert "HandleReloadConfigRequest was rejected" in caplog.text
         assert logged in caplog.text
 
 
@@ -115,4 +115,4 @@ def test_why_a_profile_cannot_be_written_is_for_the_log_alone(server, caplog):
             method(message.SerializeToString(), timeout=120)
     assert caught.value.code().name == "PERMISSION_DENIED"
     assert "/proc" not in caught.value.details()
-    assert "Profile is refused" in caplog.text and "/proc/x" in caplog.text
+    assert "Profile was rejected" in caplog.text and "/proc/x" in caplog.text

@@ -13,7 +13,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from keras_attention.serving.core import Answer, Held, Target
+from keras_attention.serving.core import Held, ModelSpec, Prediction
 from keras_attention.serving.grpc.server import GrpcServer
 from keras_attention.serving.options import Limits
 from keras_attention.serving.requests import Requests
@@ -35,11 +35,11 @@ class SlowCore:
         self.callers = []
 
     @contextlib.contextmanager
-    def use(self, target):
-        yield Held(Target(target.name, 7, "", "serving_default"), None)
+    def use(self, model_spec):
+        yield Held(ModelSpec(model_spec.name, 7, "", "serving_default"), None)
 
     def predict(self, held, inputs, output_filter=(), caller=None):
-        name = held.target.name
+        name = held.model_spec.name
         self.callers.append(caller)
         if name == "bad":
             raise invalid_argument("x" * 5000)
@@ -50,7 +50,7 @@ class SlowCore:
         if name == "slow":
             self.begun.release()
             assert self.go.wait(60)
-        return Answer(held.target, {})
+        return Prediction(held.model_spec, {})
 
 
 @pytest.fixture

@@ -358,13 +358,13 @@ def test_closing_finishes_what_waits(gated, batched):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"max_batch_size": 0}, "max_batch_size must be positive; was 0"),
-        ({"batch_timeout_micros": -1}, "must not be negative; was -1"),
+        ({"max_batch_size": 0}, "max_batch_size must be positive; received 0"),
+        ({"batch_timeout_micros": -1}, "must not be negative; received -1"),
         ({"allowed_batch_sizes": (4, 2)}, "positive and in increasing order"),
         ({"allowed_batch_sizes": (2, 4)}, "= 4, max_batch_size = 8"),
         (
             {"enable_large_batch_splitting": True, "max_execution_batch_size": 9},
-            "must not exceed max_batch_size; they were 9 and 8",
+            "must not exceed max_batch_size; received 9 and 8",
         ),
     ],
 )

@@ -241,7 +241,7 @@ def test_any_choice_of_outputs_is_given_and_few_are_kept(tmp_path):
             choice = choice[::-1]
             outputs = model.run("", {"x": np.float32([0])}, choice)
             assert [f"y{y[0]:g}" for y in outputs.values()] == list(choice)
-    assert len(model._ends) <= 65
+    assert len(model._handles) <= 65
     model.close()
 
 

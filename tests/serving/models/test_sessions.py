@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from keras_attention.serving.models.sessions import can_be_stopped
+from keras_attention.serving.models.sessions import can_be_cancelled
 
 
 def double_for_ever(x):
@@ -23,7 +23,7 @@ def double_for_ever(x):
 def test_loops_can_be_stopped_and_nothing_else(compute, expected, wrap):
     with tf.Graph().as_default() as graph:
         wrap(compute)(tf.ones([2, 2]))
-    assert can_be_stopped(graph.as_graph_def()) == expected
+    assert can_be_cancelled(graph.as_graph_def()) == expected
 
 
 def test_the_loops_of_old_models_can_be_stopped():
@@ -35,4 +35,4 @@ def test_the_loops_of_old_models_can_be_stopped():
         tf.compat.v1.enable_control_flow_v2()
     graph_def = graph.as_graph_def()
     assert not any("While" in node.op for node in graph_def.node)
-    assert can_be_stopped(graph_def)
+    assert can_be_cancelled(graph_def)

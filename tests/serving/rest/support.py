@@ -6,7 +6,7 @@ import threading
 
 import httpx
 
-from keras_attention.serving.core import Answer, Held, Target
+from keras_attention.serving.core import Held, ModelSpec, Prediction
 from keras_attention.serving.wire.signatures import Signature, TensorSpec
 
 
@@ -25,17 +25,17 @@ class Core:
         self.runs = 0
 
     @contextlib.contextmanager
-    def use(self, target):
-        yield Held(Target(target.name, 7, "", "serving_default"), Model())
+    def use(self, model_spec):
+        yield Held(ModelSpec(model_spec.name, 7, "", "serving_default"), Model())
 
     def predict(self, held, inputs, output_filter=(), caller=None):
-        if held.target.name == "broken":
+        if held.model_spec.name == "broken":
             raise KeyError("surprise")
         self.runs += 1
-        if held.target.name == "slow":
+        if held.model_spec.name == "slow":
             self.begun.release()
             assert self.go.wait(60)
-        return Answer(held.target, inputs)
+        return Prediction(held.model_spec, inputs)
 
     def is_ready(self):
         return self.ready

@@ -12,7 +12,7 @@ import pytest
 
 from keras_attention.serving import callers
 from keras_attention.serving.options import Limits
-from keras_attention.serving.rest.bodies import unzip
+from keras_attention.serving.rest.bodies import decompress
 from keras_attention.serving.wire.errors import ServingError
 from tests.serving.rest.support import Caller, ask, url
 from tests.serving.support import eventually, raw
@@ -90,7 +90,7 @@ def test_a_body_that_unpacks_over_the_limit_is_refused(serve):
     bomb = gzip.compress(b" " * 50_000_000)
     answer = ask(server, content=bomb, headers={"Content-Encoding": "gzip"})
     assert answer.status_code == 413
-    assert "The unpacked body is larger" in answer.json()["error"]
+    assert "The decompressed body is larger" in answer.json()["error"]
 
 
 @pytest.mark.parametrize(
@@ -129,21 +129,21 @@ def test_errors_do_not_send_back_all_that_came(serve):
 
 def test_several_parts_of_gzip_are_one_body():
     packed = gzip.compress(b"abc") + gzip.compress(b"def")
-    assert unzip(packed, 6) == b"abcdef" and unzip(packed, 0) == b"abcdef"
+    assert decompress(packed, 6) == b"abcdef" and decompress(packed, 0) == b"abcdef"
 
 
 @pytest.mark.parametrize("packed", [gzip.compress(b"abc")[:-1], b"abc", b"\x1f"])
 def test_what_is_no_gzip_is_refused(packed):
     for body in (packed, gzip.compress(b"x") + packed):
         with pytest.raises(ServingError, match="Failed to uncompress"):
-            unzip(body, 0)
+            decompress(body, 0)
 
 
 def test_pieces_of_gzip_come_together_whatever_their_size():
     random = np.random.default_rng(0)
     parts = [random.bytes(size) for size in (0, 1, 1023, 1024, 50_000, 300_000)]
     packed = b"".join(map(gzip.compress, parts))
-    assert unzip(packed, 0) == b"".join(parts)
+    assert decompress(packed, 0) == b"".join(parts)
 
 
 def test_unpacking_ends_at_the_deadline():
@@ -151,7 +151,7 @@ def test_unpacking_ends_at_the_deadline():
     packed = gzip.compress(b"") * 2_000_000
     begun = time.monotonic()
     with pytest.raises(ServingError, match="DEADLINE_EXCEEDED"):
-        unzip(packed, 10, callers.Caller(begun + 0.1))
+        decompress(packed, 10, callers.Caller(begun + 0.1))
     assert time.monotonic() - begun < 5
 
 

@@ -132,7 +132,7 @@ def test_a_label_needs_a_version_that_will_serve(base_path):
 def test_a_label_at_the_start_needs_a_version_that_could_be_loaded(base_path):
     models = {"m": ServedModelConfig(base_path, version_labels={"stable": 2})}
     repository = Repository(models, ServerOptions(), load=Loader())
-    with pytest.raises(ValueError, match="assign label to version 2 of model m.*mend"):
+    with pytest.raises(ValueError, match="assign label to version 2 of model m.*fix"):
         repository.start()
 
 
@@ -235,9 +235,9 @@ def test_a_reload_mends_what_an_earlier_one_still_waits_for(base_path, waiting):
 def test_a_reload_that_waits_ends_with_the_server(base_path, waiting):
     repository, reload = waiting
     repository.stop_waiting()
-    with pytest.raises(ServingError, match="is stopping"):
+    with pytest.raises(ServingError, match="is shutting down"):
         reload.result(20)
-    with pytest.raises(ServingError, match="is stopping"):
+    with pytest.raises(ServingError, match="is shutting down"):
         repository.reload({"m": base_path})
 
 

@@ -279,7 +279,7 @@ def test_stopping_interrupts_every_wait(tmp_path):
         started = pool.submit(repository.start)
         eventually(lambda: loader.calls)
         repository.stop()
-        with pytest.raises(ServingError, match="is stopping"):
+        with pytest.raises(ServingError, match="is shutting down"):
             started.result(20)
     eventually(lambda: set(threading.enumerate()) == threads)  # the pool's goes too
 

@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from keras_attention.serving.versions.version_folders import (
-    look,
     missing,
+    take_snapshot,
     version_folders,
 )
 from tests.serving.versions.support import write_version
@@ -98,18 +98,18 @@ def test_tflite_models_count_only_when_they_are_wanted(tmp_path):
 
 
 def test_a_look_tells_every_change(folder):
-    looks = {look(folder).fingerprint}
+    snapshots = {take_snapshot(folder).fingerprint}
     (folder / "assets").mkdir()
-    looks.add(look(folder).fingerprint)
+    snapshots.add(take_snapshot(folder).fingerprint)
     (folder / "assets" / "words.txt").write_text("a")
-    looks.add(look(folder).fingerprint)
+    snapshots.add(take_snapshot(folder).fingerprint)
     (folder / "assets" / "words.txt").write_text("ab")
-    looks.add(look(folder).fingerprint)
-    assert len(looks) == 4
-    assert look(folder) == look(folder)
+    snapshots.add(take_snapshot(folder).fingerprint)
+    assert len(snapshots) == 4
+    assert take_snapshot(folder) == take_snapshot(folder)
 
 
 def test_old_times_of_modification_do_not_hide_a_fresh_copy(folder):
-    before = look(folder).changed_at
+    before = take_snapshot(folder).changed_at
     os.utime(folder / "saved_model.pb", (0, 0))
-    assert look(folder).changed_at >= before
+    assert take_snapshot(folder).changed_at >= before

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from keras_attention.data.images.sources import load_pixels
-from keras_attention.serving.client.pictures import pictures_of
+from keras_attention.serving.client.images import encode_images
 from tests.captioners import picture_bytes
 
 
@@ -17,7 +17,7 @@ def test_other_pictures_become_pngs_of_the_same_pixels(tmp_path, kind):
     path = tmp_path / "picture"
     path.write_bytes(content)
     for source in (content, path, str(path), bytearray(content), memoryview(content)):
-        (sent,) = pictures_of(source)
+        (sent,) = encode_images(source)
         assert sent.startswith(b"\x89PNG\r\n\x1a\n")
         np.testing.assert_array_equal(load_pixels([sent], 16), load_pixels([path], 16))
 
@@ -27,7 +27,7 @@ def test_jpeg_and_png_are_sent_as_they_are(tmp_path, kind):
     content = picture_bytes(kind, 40, 30)
     (tmp_path / "picture").write_bytes(content)
     damaged = content[:20]  # Which the server judges.
-    sent = pictures_of([content, tmp_path / "picture", damaged])
+    sent = encode_images([content, tmp_path / "picture", damaged])
     assert sent == [content, content, damaged]
 
 
@@ -35,7 +35,7 @@ def test_images_and_arrays_are_taken_alone_and_in_lists():
     pixels = np.random.default_rng(0).integers(0, 256, (9, 7, 3), "uint8")
     image = Image.fromarray(pixels)
     for images in (image, pixels, [image], [pixels], (each for each in [image])):
-        (sent,) = pictures_of(images)
+        (sent,) = encode_images(images)
         np.testing.assert_array_equal(Image.open(io.BytesIO(sent)), pixels)
 
 
@@ -43,10 +43,10 @@ def test_what_is_no_picture_is_named_and_not_sent(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("no picture")
     with pytest.raises(ValueError, match="notes.txt is not an image .*expected JPEG"):
-        pictures_of([path])
+        encode_images([path])
     with pytest.raises(ValueError, match="the image is empty"):
-        pictures_of(b"")
+        encode_images(b"")
     with pytest.raises(FileNotFoundError, match="none.png"):
-        pictures_of(tmp_path / "none.png")
+        encode_images(tmp_path / "none.png")
     with pytest.raises(ValueError, match="received int"):
-        pictures_of([3])
+        encode_images([3])

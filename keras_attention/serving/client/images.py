@@ -1,20 +1,20 @@
-"""Pictures as an exported captioner takes them: the content of a JPEG or PNG file."""
+"""Images as an exported captioner takes them: the content of a JPEG or PNG file."""
 
 import os
 from pathlib import Path
 
-TAKEN_AS_THEY_ARE = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")  # JPEG, PNG
+SENT_UNCHANGED = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")  # JPEG, PNG
 
 
-def pictures_of(images):
-    """The bytes of each picture; WebP, GIF, BMP and TIFF become PNGs.
+def encode_images(images):
+    """The bytes of each image; WebP, GIF, BMP and TIFF become PNGs.
 
     Args:
         images: list of paths, of bytes, of Pillow's images or of uint8 arrays; or one
             of them.
 
     Raises:
-        ValueError: what is no picture.
+        ValueError: what is no image.
         OSError: a file that cannot be read.
     """
     single = (bytes, bytearray, memoryview, str, os.PathLike)
@@ -29,7 +29,7 @@ def _bytes_of(image):
         content = Path(image).read_bytes()
     if isinstance(content, (bytes, bytearray, memoryview)):
         content = bytes(content)
-        if content.startswith(TAKEN_AS_THEY_ARE):
+        if content.startswith(SENT_UNCHANGED):
             return content  # The server judges them, as those of every client.
     # Not before it is needed: it takes Pillow.
     from keras_attention.data.images.sources import read_image

@@ -1,4 +1,4 @@
-"""Runs of a session that can be stopped from outside.
+"""Cancellation of a session's runs from outside.
 
 TensorFlow gives nobody a handle by which to cancel one run of a session. But when one
 operation of a run fails, it cancels the others. So a run that shall be stopped when its
@@ -21,7 +21,7 @@ from tensorflow.python.client import pywrap_tf_session
 _IN_THIS_THREAD = config_pb2.RunOptions(inter_op_thread_pool=-1).SerializeToString()
 
 
-class Stops:
+class CancellationQueues:
     """Queues in the graph of a session, one for each run at a time.
 
     Args:
@@ -101,7 +101,7 @@ class Stops:
                 component_types=[tf.bool], shapes=[[]], shared_name=name
             )
             serialized = tf.raw_ops.SerializeTensor(tensor=queue)
-        return self._renew(_Slot(serialized._as_tf_output()))
+        return self._renew(_Queue(serialized._as_tf_output()))
 
     def _renew(self, slot):
         """A queue that was closed stays so: another one takes its place."""
@@ -132,7 +132,7 @@ class Stops:
             self._session._extend_graph()
 
 
-class _Slot:
+class _Queue:
     def __init__(self, queue):
         self.queue = queue  # makes it, and tells its name
         self.handle = None
