@@ -15,6 +15,7 @@ from keras_attention.cli.app import app
 from keras_attention.decoding.options import DecodingOptions
 from keras_attention.models.families import FAMILIES
 from keras_attention.training import recipe, recipe_keys
+from keras_attention.training.recipe_keys import choices
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -179,14 +180,14 @@ def _table(name, config):
 def _known_words(where):
     """The words that "table.key" may hold, `[(of which task, words)]`."""
     known = {}
-    for task in recipe.DATA_TABLES:
-        words = tuple(filter(None, recipe.choices(task).get(where, ())))
+    for task in recipe_keys.DATA_TABLES:
+        words = tuple(filter(None, choices(task).get(where, ())))
         if words:
             known.setdefault(words, []).append(task)
     if len(known) == 1:
         return [("", *known)]
-    if not known and where in recipe.choices("captioning", of_scenes=True):
-        return [(" for scenes", recipe.choices("captioning", of_scenes=True)[where])]
+    if not known and where in choices("captioning", of_scenes=True):
+        return [(" for scenes", choices("captioning", of_scenes=True)[where])]
     return [(f" in {' and '.join(tasks)}", words) for words, tasks in known.items()]
 
 

@@ -9,7 +9,7 @@ from keras_attention.data.images.fit import check_fit
 from keras_attention.data.images.sources import load_images
 from keras_attention.special_tokens import PAD_ID
 from keras_attention.tasks.batches import num_rows, pad_rows, pad_to_bucket, strings
-from keras_attention.tasks.caption_results import (
+from keras_attention.tasks.results import (
     Caption,
     CaptionHypothesis,
     given_captions,

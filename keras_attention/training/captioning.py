@@ -24,7 +24,7 @@ from keras_attention.evaluation.captioning import captions_line, evaluate_captio
 from keras_attention.files import whole_file
 from keras_attention.tasks.captioner import Captioner
 from keras_attention.training.corpus import counter, warn_without_test
-from keras_attention.training.recipe import AUGMENTATIONS, METRICS
+from keras_attention.training.recipe_keys import AUGMENTATIONS, METRICS
 
 
 @dataclasses.dataclass(frozen=True)

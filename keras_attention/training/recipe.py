@@ -4,24 +4,24 @@ import dataclasses
 import sys
 from pathlib import Path
 
-from keras_attention import choices as words
 from keras_attention.checks import check_model_name, real_number, whole_number
-from keras_attention.data.captions.formats import FORMATS
-from keras_attention.data.captions.shared import SPLIT_BY
 from keras_attention.data.images.augmentation import Augmentation
-from keras_attention.data.images.fit import FITS
 from keras_attention.data.scenes import SCENES, is_scenes
-from keras_attention.data.scenes.things import ARTIST_CHOICES, LANGUAGES
 from keras_attention.data.text.direction import check_direction
 from keras_attention.data.text.toy import TASKS
-from keras_attention.data.tokenizer import MODEL_TYPES
 from keras_attention.decoding.options import DecodingOptions
 from keras_attention.training.recipe_keys import (
+    AUGMENTATIONS,
+    BELOW_ONE,
+    DATA_TABLES,
+    LEAST,
+    METRICS,
     CaptionDataConfig,
     DataConfig,
     ModelConfig,
     TokenizerConfig,
     TrainingConfig,
+    choices,
 )
 from keras_attention.training.recipe_names import meant
 from keras_attention.training.toml import checked_table, from_table, to_toml, unknown
@@ -32,65 +32,6 @@ else:
     import tomli as tomllib
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
-DATA_TABLES = {"translation": DataConfig, "captioning": CaptionDataConfig}
-AUGMENTATIONS = tuple(field.name for field in dataclasses.fields(Augmentation))
-# What may decide the best checkpoint; the first, unless something else is said.
-METRICS = {
-    "translation": ("bleu", "chrf", "exact"),
-    "captioning": ("cider", "bleu4", "rouge_l", "object_f1"),
-}
-
-_LEAST = {
-    "max_steps": 1,
-    "max_minutes": 0,
-    "batch_tokens": 1,
-    "max_shapes": 1,
-    "learning_rate": 0,
-    "warmup_steps": 0,
-    "weight_decay": 0,
-    "clip_norm": 0,
-    "accumulation_steps": 1,
-    "average_checkpoints": 1,
-    "guided_alignment": 0,
-    "sampling_half_steps": 1,
-    "validate_every": 1,
-    "validation_sentences": 1,
-    "test_sentences": 0,
-    "patience": 0,
-    "seed": 0,
-}
-
-
-def choices(task, of_scenes=False):
-    """The words that keys of a recipe may hold, a dict from "table.key" to tuples.
-
-    The lists stand beside what implements them; this says only where they are used.
-
-    Args:
-        task: str.
-        of_scenes: bool. Whether the images are scenes, not somebody's.
-    """
-    known = {
-        "model.family": tuple(words.FAMILIES[task]),
-        "tokenizer.type": MODEL_TYPES,
-        "training.optimizer": words.OPTIMIZERS,
-        "training.schedule": words.DECAYS,
-        "training.precision": words.PRECISIONS,
-        "training.scheduled_sampling": ("none", *words.SAMPLING_SCHEDULES),
-        "training.validation_metric": ("", *METRICS[task]),
-        "training.jit_compile": words.COMPILATIONS,
-        "training.encoder_weights": words.ENCODER_WEIGHTS,
-    }
-    if task == "captioning":
-        known |= {
-            "data.fit": FITS,
-            "data.format": FORMATS,
-            "data.split_by": SPLIT_BY,
-            "data.scenes_artist": ARTIST_CHOICES,
-        }
-    if of_scenes:
-        known["data.language"] = LANGUAGES
-    return known
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,7 +76,7 @@ class Recipe:
         return self.training.validation_metric or METRICS[self.task][0]
 
     def _check_numbers(self):
-        for name, least in _LEAST.items():
+        for name, least in LEAST.items():
             value = getattr(self.training, name)
             whole = TrainingConfig.__annotations__[name] is int
             check = whole_number if whole else real_number
@@ -148,8 +89,7 @@ class Recipe:
                 f"accumulation_steps={self.training.accumulation_steps}; received "
                 f"max_steps={self.training.max_steps}"
             )
-        below_one = "label_smoothing ema_momentum beta_1 beta_2 sampling_least"
-        for name in below_one.split():
+        for name in BELOW_ONE:
             value = getattr(self.training, name)
             if not 0 <= value < 1:
                 raise ValueError(

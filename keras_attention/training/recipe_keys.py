@@ -1,9 +1,19 @@
-"""The tables of a recipe, each a frozen dataclass with a sentence under each field."""
+"""The keys of a recipe, with their meanings, defaults, choices and bounds.
+
+Each table is a frozen dataclass with a sentence under each field.
+"""
 
 import dataclasses
 import math
 
+from keras_attention import choices as words
+from keras_attention.data.captions.formats import FORMATS
+from keras_attention.data.captions.shared import SPLIT_BY
+from keras_attention.data.images.augmentation import Augmentation
+from keras_attention.data.images.fit import FITS
+from keras_attention.data.scenes.things import ARTIST_CHOICES, LANGUAGES
 from keras_attention.data.text.direction import fill_languages
+from keras_attention.data.tokenizer import MODEL_TYPES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,3 +218,73 @@ class TrainingConfig:
         for name in ("max_minutes", "clip_norm"):
             if getattr(self, name) == math.inf:
                 object.__setattr__(self, name, 0.0)
+
+
+DATA_TABLES = {"translation": DataConfig, "captioning": CaptionDataConfig}
+AUGMENTATIONS = tuple(field.name for field in dataclasses.fields(Augmentation))
+# What may decide the best checkpoint; the first, unless something else is said.
+METRICS = {
+    "translation": ("bleu", "chrf", "exact"),
+    "captioning": ("cider", "bleu4", "rouge_l", "object_f1"),
+}
+
+# The least that numbers of [training] may be.
+LEAST = {
+    "max_steps": 1,
+    "max_minutes": 0,
+    "batch_tokens": 1,
+    "max_shapes": 1,
+    "learning_rate": 0,
+    "warmup_steps": 0,
+    "weight_decay": 0,
+    "clip_norm": 0,
+    "accumulation_steps": 1,
+    "average_checkpoints": 1,
+    "guided_alignment": 0,
+    "sampling_half_steps": 1,
+    "validate_every": 1,
+    "validation_sentences": 1,
+    "test_sentences": 0,
+    "patience": 0,
+    "seed": 0,
+}
+# Those that are at least 0 and below 1.
+BELOW_ONE = (
+    "label_smoothing",
+    "ema_momentum",
+    "beta_1",
+    "beta_2",
+    "sampling_least",
+)
+
+
+def choices(task, of_scenes=False):
+    """The words that keys of a recipe may hold, a dict from "table.key" to tuples.
+
+    The lists stand beside what implements them; this says only where they are used.
+
+    Args:
+        task: str.
+        of_scenes: bool. Whether the images are scenes, not somebody's.
+    """
+    known = {
+        "model.family": tuple(words.FAMILIES[task]),
+        "tokenizer.type": MODEL_TYPES,
+        "training.optimizer": words.OPTIMIZERS,
+        "training.schedule": words.DECAYS,
+        "training.precision": words.PRECISIONS,
+        "training.scheduled_sampling": ("none", *words.SAMPLING_SCHEDULES),
+        "training.validation_metric": ("", *METRICS[task]),
+        "training.jit_compile": words.COMPILATIONS,
+        "training.encoder_weights": words.ENCODER_WEIGHTS,
+    }
+    if task == "captioning":
+        known |= {
+            "data.fit": FITS,
+            "data.format": FORMATS,
+            "data.split_by": SPLIT_BY,
+            "data.scenes_artist": ARTIST_CHOICES,
+        }
+    if of_scenes:
+        known["data.language"] = LANGUAGES
+    return known

@@ -18,8 +18,7 @@ import numpy as np
 
 from keras_attention.data.report import SkipReport
 from keras_attention.data.splits import SPLITS
-from keras_attention.data.text.alignments import piece_links, piece_words
-from keras_attention.data.text.links import Links
+from keras_attention.data.text.alignments import Links, piece_links, piece_words
 from keras_attention.files import read_json
 from keras_attention.special_tokens import END_ID
 

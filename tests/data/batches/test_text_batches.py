@@ -10,7 +10,7 @@ import pytest
 from keras_attention.data.batches.mixing import mixed_order
 from keras_attention.data.batches.text_batches import TokenBatches
 from keras_attention.data.prepared.store import Sentences, TokenisedCorpus
-from keras_attention.data.text.links import Links
+from keras_attention.data.text.alignments import Links
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
 
