@@ -88,13 +88,12 @@ def read_inputs(source, size, fit):
     Raises:
         ValueError: it is none.
     """
-    from keras_attention.data.images.sources import load_images, read_image
+    from keras_attention.data.images.sources import decode_source
 
     if isinstance(source, Exception):
         raise source
-    image_bytes = read_image(source)
-    images, windows = load_images([image_bytes], size, fit)
-    return image_bytes, {"images": images, "windows": windows}
+    image_bytes, pixels, window = decode_source(source, size, fit)
+    return image_bytes, {"images": pixels[None], "windows": window[None]}
 
 
 def square_in(image_bytes, size, fit):

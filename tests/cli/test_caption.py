@@ -1,11 +1,13 @@
 """caption on the command line."""
 
 import json
+from unittest import mock
 
 import numpy as np
 import pytest
 
 from keras_attention.cli import main
+from keras_attention.data.images import files, sources
 from tests.captioners import picture_bytes, pictures
 from tests.cli.support import run, type_in
 from tests.data.pictures import BAD
@@ -70,6 +72,20 @@ def test_n_best_gives_scored_lines(loaded_captioner, folder, capsys):
     assert code == 0
     assert [row[0] for row in rows] == [path, path]
     assert float(rows[0][1]) >= float(rows[1][1])
+
+
+@pytest.mark.parametrize("command", ["caption", "attend"])
+def test_an_image_is_decoded_once(
+    loaded_captioner, folder, monkeypatch, capsys, command
+):
+    by_pillow = mock.Mock(wraps=files.load)
+    by_tensorflow = mock.Mock(wraps=sources.decode_image_and_window)
+    monkeypatch.setattr(files, "load", by_pillow)
+    monkeypatch.setattr(sources, "decode_image_and_window", by_tensorflow)
+    for count, name in enumerate(("a.png", "b.jpg"), start=1):
+        argv = [command, "bundle", str(folder / name), "--json"]
+        assert run(argv, capsys)[0] == 0
+        assert (by_pillow.call_count, by_tensorflow.call_count) == (0, count)
 
 
 def test_bad_images_are_named_and_the_others_captioned(

@@ -50,6 +50,7 @@ __all__ = [
     "Placement",
     "check_image",
     "decode_image",
+    "decode_source",
     "find_images",
     "load_images",
     "load_pixels",
@@ -127,8 +128,43 @@ def load_images(sources, size, fit="pad"):
         if is_array and source.shape == (size, size, 3) and source.dtype == np.uint8:
             pixels[i] = source
         else:
-            pixels[i], windows[i] = _decoded(source, size, fit)
+            _, pixels[i], windows[i] = decode_source(source, size, fit)
     return pixels, windows
+
+
+def decode_source(source, size, fit="pad"):
+    """Decodes one image, once; what the graph refuses, Pillow explains.
+
+    Args:
+        source: what `read_image` takes.
+        size: int, S.
+        fit: see `decode_image`.
+
+    Returns:
+        `(image_bytes, pixels, window)`: the content of a JPEG or PNG file, as of
+        `read_image`; uint8 `(S, S, 3)`; int32 `(4,)`, as of `load_images`.
+
+    Raises:
+        BadImage: see `read_image`.
+    """
+    import tensorflow as tf
+
+    content, name = _content_of(source)
+    if not content.startswith((JPEG, PNG)):
+        content = as_png(loaded(content, name), name)
+    if not decoding_work(content).is_allowed:
+        check_image(content, name)  # Which knows why.
+    try:
+        pixels, window = decode_image_and_window(content, size, fit, judged=True)
+    except tf.errors.InvalidArgumentError as error:
+        check_image(content, name)
+        why = plain_message(error.message)
+        raise BadImage(
+            TRUNCATED,
+            f"{name} is damaged, or of a rare kind ({why:.200}): save it anew, or "
+            "leave it out",
+        ) from None
+    return content, np.asarray(pixels), np.asarray(window)
 
 
 def oriented_size(content, name="the image"):
@@ -172,24 +208,3 @@ def _image_of(array):
             f"to 255; received {array.dtype} {array.shape}",
         )
     return Image.fromarray(array[..., 0] if array.shape[2:] == (1,) else array)
-
-
-def _decoded(source, size, fit):
-    """`decode_image_and_window`; what that refuses, Pillow explains."""
-    import tensorflow as tf
-
-    content, name = _content_of(source)
-    if not content.startswith((JPEG, PNG)):
-        content = as_png(loaded(content, name), name)
-    if not decoding_work(content).is_allowed:
-        check_image(content, name)  # Which knows why.
-    try:
-        return map(np.asarray, decode_image_and_window(content, size, fit, judged=True))
-    except tf.errors.InvalidArgumentError as error:
-        check_image(content, name)
-        why = plain_message(error.message)
-        raise BadImage(
-            TRUNCATED,
-            f"{name} is damaged, or of a rare kind ({why:.200}): save it anew, or "
-            "leave it out",
-        ) from None
