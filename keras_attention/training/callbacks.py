@@ -32,38 +32,38 @@ class Pace(keras.callbacks.Callback):
         self.max_steps = max_steps
         self.max_minutes = max_minutes
         self.batches = batches
-        self.memory = {"step": 0, "seconds": 0.0, "tokens": 0, "waiting": 0.0}
+        self.state = {"step": 0, "seconds": 0.0, "tokens": 0, "waiting": 0.0}
         self._batch_ended = None
         self._batch_began = None
 
     @property
     def step(self):
-        return self.memory["step"]
+        return self.state["step"]
 
     def on_epoch_begin(self, epoch, logs=None):
         self._batch_ended = time.monotonic()
 
     def on_train_batch_begin(self, batch, logs=None):
         self._batch_began = time.monotonic()
-        self.memory["waiting"] += self._batch_began - self._batch_ended
+        self.state["waiting"] += self._batch_began - self._batch_ended
 
     def on_train_batch_end(self, batch, logs=None):
-        memory = self.memory
+        state = self.state
         now = time.monotonic()
-        memory["seconds"] += now - self._batch_ended
+        state["seconds"] += now - self._batch_ended
         self._batch_ended = now
-        memory["tokens"] += self.batches.target_tokens_at(memory["step"])
-        memory["step"] += 1
-        out_of_time = self.max_minutes and memory["seconds"] > 60 * self.max_minutes
-        if memory["step"] >= self.max_steps or out_of_time:
+        state["tokens"] += self.batches.target_tokens_at(state["step"])
+        state["step"] += 1
+        out_of_time = self.max_minutes and state["seconds"] > 60 * self.max_minutes
+        if state["step"] >= self.max_steps or out_of_time:
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch, logs=None):
         if logs is not None:
-            seconds = max(self.memory["seconds"], 1e-9)
-            logs["step"] = self.memory["step"]
-            logs["tokens_per_second"] = self.memory["tokens"] / seconds
-            logs["waiting_share"] = self.memory["waiting"] / seconds
+            seconds = max(self.state["seconds"], 1e-9)
+            logs["step"] = self.state["step"]
+            logs["tokens_per_second"] = self.state["tokens"] / seconds
+            logs["waiting_share"] = self.state["waiting"] / seconds
 
 
 class Saver(keras.callbacks.Callback):
@@ -82,12 +82,12 @@ class Saver(keras.callbacks.Callback):
         self.validation = validation
 
     def on_epoch_end(self, epoch, logs=None):
-        memory = {
+        callbacks = {
             "round": epoch + 1,
-            "pace": self.pace.memory,
-            "validation": self.validation.memory,
+            "pace": self.pace.state,
+            "validation": self.validation.state,
         }
-        save_state(self.folder, self.pace.step, self.model, memory)
+        save_state(self.folder, self.pace.step, self.model, callbacks)
         self.validation.delete_old()
 
 
@@ -192,12 +192,12 @@ class Bar(keras.callbacks.Callback):
 
     def _done(self):
         if self.pace.max_minutes:
-            return round(self.pace.memory["seconds"])
+            return round(self.pace.state["seconds"])
         return self.pace.step
 
     def on_train_batch_end(self, batch, logs=None):
         if self.progress is not None and logs:
-            speed = self.pace.memory["tokens"] / max(self.pace.memory["seconds"], 1e-9)
+            speed = self.pace.state["tokens"] / max(self.pace.state["seconds"], 1e-9)
             figures = f"loss {float(logs['loss']):.3f}  {speed:,.0f} tokens/s"
             self.progress.update(self.task, completed=self._done(), figures=figures)
 

@@ -2,7 +2,7 @@
 
 A state is a folder `state-<step>`: arrays of all variables of the model (weights, and
 the seeds of dropout) and of the optimizer (moments, iterations, loss scale, moving
-averages), and what callbacks know as JSON. It is written whole, then the one before
+averages), and the state of callbacks as JSON. It is written whole, then the one before
 is deleted, so that a kill at any moment leaves one that can be read.
 """
 
@@ -15,16 +15,17 @@ import numpy as np
 from keras_attention.files import read_arrays, read_json, whole_folder
 
 KIND = "state-"
+CALLBACKS = "memory.json"  # So it was called when the first runs began, which go on.
 
 
-def save_state(folder, step, model, memory):
+def save_state(folder, step, model, callbacks):
     """Writes `folder/state-<step>` and deletes older ones.
 
     Args:
         folder: path.
         step: int. Batches trained on.
         model: compiled `keras.Model`, its optimizer built.
-        memory: dict of what JSON can hold.
+        callbacks: dict of what JSON can hold, their state.
     """
     folder = Path(folder)
     older = list(_states(folder))
@@ -34,7 +35,7 @@ def save_state(folder, step, model, memory):
     with whole_folder(folder / f"{KIND}{step}", overwrite=True) as new:
         arrays = {name: _portable(v) for name, v in _variables(model)}
         np.savez(new / "variables.npz", **arrays)
-        (new / "memory.json").write_text(json.dumps(memory), encoding="utf-8")
+        (new / CALLBACKS).write_text(json.dumps(callbacks), encoding="utf-8")
     for at, path in older:
         if at != step:
             shutil.rmtree(path)
@@ -44,7 +45,7 @@ def load_state(folder, model):
     """Puts the newest state into a compiled model.
 
     Returns:
-        `memory`, as it was saved; None if there is no state.
+        `callbacks`, as they were saved; None if there is no state.
 
     Raises:
         ValueError: if the state is damaged, or of another model.
@@ -53,7 +54,7 @@ def load_state(folder, model):
     if not states:
         return None
     path = states[-1][1]
-    memory, arrays = _whole(path)
+    callbacks, arrays = _whole(path)
     variables = list(_variables(model))
     ours, theirs = {name for name, _ in variables}, set(arrays)
     if ours != theirs:
@@ -64,12 +65,12 @@ def load_state(folder, model):
         )
     for name, variable in variables:
         variable.assign(arrays[name].astype(np.asarray(variable).dtype))
-    return memory
+    return callbacks
 
 
 def _whole(path):
     try:
-        return read_json(path / "memory.json"), read_arrays(path / "variables.npz")
+        return read_json(path / CALLBACKS), read_arrays(path / "variables.npz")
     except (ValueError, FileNotFoundError) as error:
         raise ValueError(
             f"the state to go on from cannot be read: {error}. Train anew, in another "

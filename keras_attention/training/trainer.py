@@ -254,20 +254,20 @@ class Trainer:
         )
 
     def _restore(self, model, pace, validation, batches):
-        memory = load_state(self.folder / "state", model)
-        if memory is None:
+        callbacks = load_state(self.folder / "state", model)
+        if callbacks is None:
             return 0
-        pace.memory.update(memory["pace"])
-        validation.memory.update(memory["validation"])
+        pace.state.update(callbacks["pace"])
+        validation.state.update(callbacks["validation"])
         batches.first_step = pace.step
         self.console.print(f"resuming after step {pace.step:,}")
-        return memory["round"]
+        return callbacks["round"]
 
     def _end(self, pace, validation):
         """Why there is no more training, "" where there is."""
         training = self.recipe.training
-        minutes = pace.memory["seconds"] / 60
-        waited = validation.memory["waited"]
+        minutes = pace.state["seconds"] / 60
+        waited = validation.state["waited"]
         if pace.step >= training.max_steps:
             return f"training.max_steps={training.max_steps} are done"
         if training.max_minutes and minutes >= training.max_minutes:
@@ -315,19 +315,19 @@ class Trainer:
 
     def _take_best_weights(self, model, validation):
         """The best round's weights, or the mean of the last if that scores better."""
-        memory, folder = validation.memory, self.folder / "weights"
-        load_weights(model, folder / f"step-{memory['best_step']}.npz")
-        if len(memory["recent"]) < 2 or validation.keep < 2:
+        state, folder = validation.state, self.folder / "weights"
+        load_weights(model, folder / f"step-{state['best_step']}.npz")
+        if len(state["recent"]) < 2 or validation.keep < 2:
             return
-        paths = [folder / f"step-{step}.npz" for step in memory["recent"]]
+        paths = [folder / f"step-{step}.npz" for step in state["recent"]]
         load_weights(model, *paths)
         averaged = validation.scores()[validation.metric]
         self.console.print(
             f"mean of the last {len(paths)} rounds: {validation.metric} "
-            f"{averaged:.2f}, best round: {memory['best']:.2f}",
+            f"{averaged:.2f}, best round: {state['best']:.2f}",
         )
-        if averaged < memory["best"]:
-            load_weights(model, folder / f"step-{memory['best_step']}.npz")
+        if averaged < state["best"]:
+            load_weights(model, folder / f"step-{state['best_step']}.npz")
 
     def _summary(self, pace, model, corpus):
         recipe = self.recipe
@@ -336,8 +336,8 @@ class Trainer:
             "corpus": recipe.data.corpus,
             **self.work.summary(corpus),
             "steps": pace.step,
-            "minutes": round(pace.memory["seconds"] / 60, 1),
-            "target_tokens": pace.memory["tokens"],
+            "minutes": round(pace.state["seconds"] / 60, 1),
+            "target_tokens": pace.state["tokens"],
             "parameters": model.count_params(),
             "parameters_of": model.parameter_counts(),
             "backend": keras.backend.backend(),

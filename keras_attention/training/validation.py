@@ -31,7 +31,7 @@ class FreeRunningValidation(keras.callbacks.Callback):
         self.keep = keep
         self.patience = patience
         self.folder = folder
-        self.memory = {"best": None, "best_step": 0, "waited": 0, "recent": []}
+        self.state = {"best": None, "best_step": 0, "waited": 0, "recent": []}
         self.step = lambda: 0  # the trainer's counter of batches
 
     def on_epoch_end(self, epoch, logs=None):
@@ -48,7 +48,7 @@ class FreeRunningValidation(keras.callbacks.Callback):
                 self.model.trainable_variables, trained, strict=True
             ):
                 variable.assign(value)
-        if self.patience and self.memory["waited"] >= self.patience:
+        if self.patience and self.state["waited"] >= self.patience:
             self.model.stop_training = True
 
     def _show_averaged_weights(self):
@@ -62,22 +62,22 @@ class FreeRunningValidation(keras.callbacks.Callback):
         return trained
 
     def _keep(self, step, value):
-        memory = self.memory
+        state = self.state
         self.folder.mkdir(parents=True, exist_ok=True)
         save_weights(self.model, self.folder / f"step-{step}.npz")
-        if memory["best"] is None or value > memory["best"]:
-            memory.update(best=value, best_step=step, waited=0)
+        if state["best"] is None or value > state["best"]:
+            state.update(best=value, best_step=step, waited=0)
         else:
-            memory["waited"] += 1
-        if step not in memory["recent"]:
-            memory["recent"] = [*memory["recent"], step][-self.keep :]
+            state["waited"] += 1
+        if step not in state["recent"]:
+            state["recent"] = [*state["recent"], step][-self.keep :]
 
     def delete_old(self):
         """Deletes weights that neither are the best nor among the last.
 
         To be called once the state that no longer names them is written.
         """
-        wanted = {self.memory["best_step"], *self.memory["recent"]}
+        wanted = {self.state["best_step"], *self.state["recent"]}
         for path in self.folder.glob("step-*.npz"):
             if int(path.stem[len("step-") :]) not in wanted:
                 path.unlink()

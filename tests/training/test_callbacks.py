@@ -70,7 +70,7 @@ def test_pace_does_not_count_what_validation_takes(clock):
     train(counting, clock, 2)
     clock.now += 1000
     train(counting, clock, 2)
-    assert counting.memory["seconds"] == pytest.approx(4)
+    assert counting.state["seconds"] == pytest.approx(4)
 
 
 @pytest.mark.parametrize(("count", "stops"), [(3, False), (4, True)])
@@ -89,10 +89,10 @@ def test_pace_stops_when_the_minutes_are_over(clock, count, stops):
 
 def test_pace_counts_on_after_a_resume(clock):
     counting = pace(max_minutes=1.0)
-    counting.memory.update(step=7, seconds=59.5, tokens=5, waiting=0.0)
+    counting.state.update(step=7, seconds=59.5, tokens=5, waiting=0.0)
     train(counting, clock, 1)
     assert counting.step == 8
-    assert counting.memory["tokens"] == 5 + 17
+    assert counting.state["tokens"] == 5 + 17
     assert counting.model.stop_training is True
 
 
@@ -106,15 +106,15 @@ def test_history_keeps_its_columns_and_gives_others_their_own(tmp_path, clock):
     counting = pace()
     told = history(tmp_path / "history.csv", counting)
     told.on_train_begin()
-    counting.memory["step"] = 8
+    counting.state["step"] = 8
     told.on_epoch_end(0, {"loss": 1 / 3, "val_bleu": 20.0})
     known = told.path.read_text().splitlines()[0].split(",")
-    counting.memory["step"] = 16
+    counting.state["step"] = 16
     told.on_epoch_end(1, {"val_bleu": 30.0, "val_ter": 40.0})
 
     again = history(told.path, counting)  # as after a kill
     again.on_train_begin()
-    counting.memory["step"] = 24
+    counting.state["step"] = 24
     again.on_epoch_end(2, {"val_ter": 50.0, "val_comet": 60.0})
 
     with told.path.open(newline="") as file:
@@ -133,12 +133,12 @@ def test_history_forgets_what_a_kill_has_undone(tmp_path, clock):
     told = history(path, counting)
     told.on_train_begin()
     for step in (8, 16, 24):
-        counting.memory["step"] = step
+        counting.state["step"] = step
         told.on_epoch_end(0, {"loss": 1.0})
     with path.open("a") as file:
         file.write("32,1.0,0.")  # the kill came here
 
-    counting.memory["step"] = 16  # as the state says
+    counting.state["step"] = 16  # as the state says
     history(path, counting).on_train_begin()
     steps = [line.split(",")[0] for line in path.read_text().splitlines()]
     assert steps == ["step", "8", "16"]

@@ -15,7 +15,7 @@ from keras_attention.training.recipe import ModelConfig
 from keras_attention.training.trainer import Trainer
 from tests.support import slow_on_jax, to_numpy
 from tests.training.support import assert_equal_weights, quiet, tiny_recipe
-from tests.training.test_trainer import rows, same_memory
+from tests.training.test_trainer import rows, same_state
 
 # With all that a state must remember: dropout's seeds, the coins and their number.
 SAMPLED = {
@@ -80,7 +80,7 @@ def test_a_run_stopped_and_resumed_ends_as_one_left_alone(run, tmp_path):
     train(tmp_path, recurrent_recipe(max_steps=8))
     resumed, again = train(tmp_path, recurrent_recipe(), resume=True)
     assert_equal_weights(resumed, translator)
-    same_memory(tmp_path, folder)
+    same_state(tmp_path, folder)
     for one, other in zip(
         again.scheduled_sampling.variables,
         model.scheduled_sampling.variables,

@@ -113,8 +113,8 @@ def test_the_mean_of_rounds_is_taken_if_it_scores_better(
 ):
     folder = run[1]
     shutil.copytree(folder, tmp_path / "run")
-    memory = json.loads((folder / "state/state-20/memory.json").read_text())
-    best = memory["validation"]["best"]
+    state = json.loads((folder / "state/state-20/memory.json").read_text())
+    best = state["validation"]["best"]
     monkeypatch.setattr(
         TranslationValidation,
         "__call__",
@@ -127,9 +127,9 @@ def test_the_mean_of_rounds_is_taken_if_it_scores_better(
     averaged = trainer.run(resume=True)
     assert "mean of the last 2 rounds: bleu" in console.file.getvalue()
 
-    steps = [memory["validation"]["best_step"]]
+    steps = [state["validation"]["best_step"]]
     if better:
-        steps = memory["validation"]["recent"]
+        steps = state["validation"]["recent"]
         assert len(steps) == 2
     expected = Translator.load(folder / "bundle")
     load_weights(
@@ -158,7 +158,7 @@ def test_a_run_killed_and_resumed_ends_as_one_left_alone(run, tmp_path, monkeypa
     console = quiet()
     resumed = Trainer(tiny_recipe(**EXACT), mine, console).run(resume=True)
     assert "resuming after step 8" in console.file.getvalue()
-    same_memory(mine, folder)
+    same_state(mine, folder)
     assert_equal_weights(resumed, translator)
     assert resumed.metrics == translator.metrics
     timeless = [
@@ -168,7 +168,7 @@ def test_a_run_killed_and_resumed_ends_as_one_left_alone(run, tmp_path, monkeypa
         assert [one[key] for key in timeless] == [other[key] for key in timeless]
 
 
-def same_memory(one, other):
+def same_state(one, other):
     """The last states agree in every array, and in all that is not a time."""
     with (
         np.load(one / "state/state-20/variables.npz") as mine,
@@ -177,13 +177,13 @@ def same_memory(one, other):
         assert mine.files == theirs.files
         for name in mine.files:
             np.testing.assert_array_equal(mine[name], theirs[name])
-    memories = [
+    callbacks = [
         json.loads((folder / "state/state-20/memory.json").read_text())
         for folder in (one, other)
     ]
-    for memory in memories:
-        del memory["pace"]["seconds"], memory["pace"]["waiting"]
-    assert memories[0] == memories[1]
+    for state in callbacks:
+        del state["pace"]["seconds"], state["pace"]["waiting"]
+    assert callbacks[0] == callbacks[1]
 
 
 @pytest.mark.parametrize(
@@ -224,8 +224,8 @@ def test_mixed_precision_with_all_options_stays_finite(tmp_path, precision):
 def test_a_run_is_over_when_one_of_its_limits_is_reached(tmp_path, limits, reason):
     """Resumed with the same limits, it does not go on."""
     trainer = Trainer(tiny_recipe(**limits), tmp_path, quiet())
-    pace = SimpleNamespace(step=20, memory={"seconds": 120.0})
-    validation = SimpleNamespace(memory={"waited": 3})
+    pace = SimpleNamespace(step=20, state={"seconds": 120.0})
+    validation = SimpleNamespace(state={"waited": 3})
     found = trainer._end(pace, validation)
     assert found.startswith(reason) and bool(found) == bool(reason)
 
@@ -438,7 +438,7 @@ def test_a_real_kill_changes_nothing(run, tmp_path):
     assert "bundle: " in result.stdout
 
     if (mine / "state/state-20").exists():
-        same_memory(mine, folder)
+        same_state(mine, folder)
     assert_equal_weights(Translator.load(mine / "bundle"), translator)
     assert not list(mine.glob("state/.state-*"))
 

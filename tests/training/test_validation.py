@@ -92,7 +92,7 @@ def test_decodes_greedily_whatever_the_recipe_says(tmp_path):
 def test_the_best_round_is_kept_and_others_go(tmp_path):
     callback = validation(tmp_path, Parrot(WRONG, RIGHT, HALF, HALF))
     rounds(callback, 4)
-    assert callback.memory == {
+    assert callback.state == {
         "best": 100,
         "best_step": 20,
         "waited": 2,
@@ -110,13 +110,13 @@ def test_the_best_round_is_kept_and_others_go(tmp_path):
 def test_the_first_of_equals_is_the_best(tmp_path):
     callback = validation(tmp_path, Parrot(WRONG, WRONG))
     rounds(callback, 2)
-    assert callback.memory["best_step"] == 10
+    assert callback.state["best_step"] == 10
 
 
 def test_the_last_rounds_are_kept_to_be_averaged(tmp_path):
     callback = validation(tmp_path, Parrot(RIGHT, HALF, HALF, HALF), keep=2)
     rounds(callback, 4)
-    assert callback.memory["recent"] == [30, 40]
+    assert callback.state["recent"] == [30, 40]
     model = dense_model()
     load_weights(model, *(tmp_path / f"step-{step}.npz" for step in (30, 40)))
     assert all_equal(model, 3.5)
@@ -125,7 +125,7 @@ def test_the_last_rounds_are_kept_to_be_averaged(tmp_path):
 def test_patience_stops_after_so_many_rounds_without_a_better_one(tmp_path):
     callback = validation(tmp_path, Parrot(*[HALF] * 9), patience=3)
     assert len(rounds(callback, 9)) == 4
-    assert callback.memory["waited"] == 3
+    assert callback.state["waited"] == 3
 
 
 def test_a_better_round_gives_patience_back(tmp_path):
@@ -136,13 +136,13 @@ def test_a_better_round_gives_patience_back(tmp_path):
     assert not callback.model.stop_training
 
 
-def test_memory_goes_on_after_a_resume(tmp_path):
+def test_state_goes_on_after_a_resume(tmp_path):
     first = validation(tmp_path, Parrot(RIGHT, HALF), keep=2)
     rounds(first, 2)
     second = validation(tmp_path, Parrot(HALF), keep=2)
-    second.memory.update(first.memory)
+    second.state.update(first.state)
     rounds(second, 1, start=3)
-    assert second.memory == {
+    assert second.state == {
         "best": 100,
         "best_step": 10,
         "waited": 2,
