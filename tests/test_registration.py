@@ -36,7 +36,6 @@ def examples():
         "Application": models.Application("MobileNet", 32, 4),
         "BahdanauAttention": layers.BahdanauAttention(8),
         "EfficientNetLite0": models.EfficientNetLite0("efficientnet-lite0", 32, 4),
-        "ImageEncoder": models.ImageEncoder("small-cnn", 32, 4),
         "ImageRegions": models.ImageRegions(**picture),
         "LabelSmoothedCrossEntropy": training.LabelSmoothedCrossEntropy(0.1),
         "LuongAttention": layers.LuongAttention("general"),
@@ -49,6 +48,7 @@ def examples():
         "RecurrentSeq2Seq": models.RecurrentSeq2Seq(9, 9, embedding_dim=8, units=8),
         "ScheduledSampling": layers.ScheduledSampling(),
         "SinePositionEncoding": layers.SinePositionEncoding(),
+        "SmallCNN": models.SmallCNN("small-cnn", 32, 4),
         "SoftImageAttention": layers.SoftImageAttention(8),
         "Transformer": models.Transformer(9, 9, 1, 8, 2, 8),
         "TransformerCaptioner": models.TransformerCaptioner(

@@ -10,6 +10,7 @@ HOMES = {
     "ImageRegions": "image_regions",
     "RecurrentCaptioner": "recurrent_captioner",
     "RecurrentSeq2Seq": "recurrent",
+    "SmallCNN": "image_encoder",
     "Transformer": "transformer",
     "TransformerCaptioner": "transformer_captioner",
 }

@@ -16,10 +16,10 @@ from keras_attention.models.small_cnn import small_cnn_network
 PACKAGE = "keras_attention"
 
 
-@keras.saving.register_keras_serializable(package=PACKAGE)
 class ImageEncoder(KeepsQuantization, keras.layers.Layer):
     """A convolutional network, cut where its map has as many cells as wanted.
 
+    Each kind is a subclass that gives the network; `image_encoder` makes one by name.
     All weights are there from the beginning, at random; `load_pretrained` fetches
     those of ImageNet where there are some.
 
@@ -55,11 +55,14 @@ class ImageEncoder(KeepsQuantization, keras.layers.Layer):
 
     def _network(self):
         """A functional model of floats `(B, S, S, 3)` as `preprocess` gives them."""
-        return small_cnn_network(self.image_size, self.grid_size, self.dtype_policy)
+        raise NotImplementedError(
+            f"{type(self).__name__} gives no network: take a subclass that does, as "
+            "image_encoder(name, image_size, grid_size) finds it"
+        )
 
     def preprocess(self, images):
-        """Pixels from 0 to 255 as the network was trained on them."""
-        return images / 127.5 - 1.0
+        """Pixels from 0 to 255 as the network takes them."""
+        raise NotImplementedError
 
     def load_pretrained(self):
         """Loads the weights of ImageNet.
@@ -102,6 +105,28 @@ class ImageEncoder(KeepsQuantization, keras.layers.Layer):
             "image_size": self.image_size,
             "grid_size": self.grid_size,
         }
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class SmallCNN(ImageEncoder):
+    """A small network, trained with the decoder from the beginning."""
+
+    def _network(self):
+        return small_cnn_network(self.image_size, self.grid_size, self.dtype_policy)
+
+    def preprocess(self, images):
+        return images / 127.5 - 1.0
+
+
+class _SavedAsImageEncoder(SmallCNN):
+    """What `.keras` files hold that were saved before `SmallCNN` had its name.
+
+    They name the class, and lead to its weights by that name.
+    """
+
+
+_SavedAsImageEncoder.__name__ = "ImageEncoder"
+keras.saving.register_keras_serializable(PACKAGE, "ImageEncoder")(_SavedAsImageEncoder)
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -157,7 +182,7 @@ class Application(ImageEncoder):
         self.network.set_weights(pretrained.get_weights())
 
 
-ENCODERS = {"small-cnn": ImageEncoder, "efficientnet-lite0": EfficientNetLite0}
+ENCODERS = {"small-cnn": SmallCNN, "efficientnet-lite0": EfficientNetLite0}
 
 
 def image_encoder(name, image_size, grid_size, dtype=None, trainable=True):

@@ -2,8 +2,10 @@
 there."""
 
 import functools
+import zipfile
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from PIL import Image
 from keras_attention.models import efficientnet_lite
 from keras_attention.models.applications import application_names
 from keras_attention.models.efficientnet_lite import efficientnet_lite0_classifier
-from keras_attention.models.image_encoder import ImageEncoder, image_encoder
+from keras_attention.models.image_encoder import ImageEncoder, SmallCNN, image_encoder
 from keras_attention.models.image_regions import ImageRegions
 from tests.shape_support import check_shapes
 from tests.support import check_config, check_functional, run, slow_on_jax, to_numpy
@@ -43,10 +45,39 @@ def test_encoders_survive_their_configuration_and_a_save(name):
 
 
 @slow_on_jax
+def test_files_from_before_the_small_cnn_had_a_class_of_its_own_are_read(tmp_path):
+    images = keras.Input((32, 32, 3), dtype="uint8")
+    model = keras.Model(images, image_encoder("small-cnn", 32, 4)(images))
+    expected = to_numpy(model(noise(32)))
+    model.save(tmp_path / "now.keras")
+    with zipfile.ZipFile(tmp_path / "now.keras") as file:
+        file.extractall(tmp_path)
+    with h5py.File(tmp_path / "model.weights.h5", "r+") as weights:
+        weights.move("layers/small_cnn", "layers/image_encoder")
+    config = (tmp_path / "config.json").read_text()
+    assert config.count("SmallCNN") == 2
+    (tmp_path / "config.json").write_text(config.replace("SmallCNN", "ImageEncoder"))
+    with zipfile.ZipFile(tmp_path / "before.keras", "w") as file:
+        for name in ("metadata.json", "config.json", "model.weights.h5"):
+            file.write(tmp_path / name, name)
+
+    for path in (tmp_path / "before.keras", tmp_path / "again.keras"):
+        loaded = keras.saving.load_model(path)
+        assert isinstance(loaded.layers[1], SmallCNN)
+        np.testing.assert_array_equal(to_numpy(loaded(noise(32))), expected)
+        loaded.save(tmp_path / "again.keras")
+
+
+def test_the_base_class_alone_has_no_network():
+    with pytest.raises(NotImplementedError, match="take a subclass that does"):
+        ImageEncoder("small-cnn", 32, 4)
+
+
+@slow_on_jax
 def test_shapes_are_known_without_numbers():
     sizes = {"image_size": 32, "grid_size": 4}
     check_shapes(
-        ImageEncoder, {"encoder_name": "small-cnn", **sizes}, {"images": noise(32)}
+        SmallCNN, {"encoder_name": "small-cnn", **sizes}, {"images": noise(32)}
     )
     config = {"encoder": "small-cnn", **sizes, "region_dim": 6}
     check_shapes(ImageRegions, config, {"inputs": {"images": noise(32)}})
