@@ -12,10 +12,10 @@ from keras_attention.data.batches.buckets import (
     choose_lengths,
     dominant,
     group,
+    mixed_order,
     num_batches,
     split_dominant,
 )
-from keras_attention.data.batches.mixing import mixed_order
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
 

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention.data.batches.mixing import mixed_order
+from keras_attention.data.batches.buckets import mixed_order
 from keras_attention.data.batches.text_batches import TokenBatches
 from keras_attention.data.prepared.store import Sentences, TokenisedCorpus
 from keras_attention.data.text.alignments import Links
