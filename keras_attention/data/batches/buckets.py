@@ -34,7 +34,7 @@ def choose_lengths(source_lengths, target_lengths, max_shapes):
     bucket = np.searchsorted(edges, key).astype("int16")
 
     lengths = []
-    longest = (0, 0)
+    longest: tuple[int, ...] = (0, 0)
     for number in range(len(edges)):
         members = bucket == number
         longest = tuple(
