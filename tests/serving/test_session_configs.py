@@ -120,7 +120,7 @@ def test_what_it_leaves_out_is_off(write):
         (PLATFORM.replace('"tensorflow"', '"other"') % "", "received 'other'"),
         ('platform_configs { key: "tensorflow" value {} }', "received 'none'"),
         (PLATFORM % "batch: 1", 'SessionBundleConfig" has no field named "batch"'),
-        (PLATFORM % 'session_target: "grpc://x"', "session_target is not there"),
+        (PLATFORM % 'session_target: "grpc://x"', "session_target is not supported"),
         (
             PLATFORM % "batching_parameters { allowed_batch_sizes: [4, 2] }",
             "must be positive and in increasing order",
