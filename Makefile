@@ -5,7 +5,7 @@
 #     make test-all     that, and the slow tests
 #     make check        lint and types
 #     make bench        benchmarks
-#     make docs         writes docs/cli.md and docs/recipes.md anew
+#     make docs         writes docs/api.md, cli.md and recipes.md anew
 #     make check-docs   whether what pages say and show is so
 #     make protos       compiles keras_attention/serving/wire/protos anew
 #     make dist         builds dist/: an sdist, and from it a wheel

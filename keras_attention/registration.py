@@ -23,7 +23,8 @@ def register():
     import Keras before any module of theirs.
     """
     for package in PACKAGES:
-        homes = import_module(f"keras_attention.{package}").HOMES
+        homes = import_module(f"keras_attention.{package}")
+        homes = getattr(homes, "REGISTERED", homes.HOMES)
         for module in sorted({*homes.values()}):
             import_module(f"keras_attention.{package}.{module}")
 

@@ -20,7 +20,8 @@ ARROWS = {
     "lazy": [],
     "import_hooks": [],
     "registration": [],
-    "__init__": ["registration"],
+    # What is lazy is imported by what reads types, too.
+    "__init__": ["registration", "training", "serving"],
     "checks": [],
     "byte_pieces": [],
     "graph_errors": [],
@@ -78,7 +79,7 @@ def reachable(part):
         "graph_errors",
     }
     if part == "serving":
-        return {part, "graph_errors"}
+        return {part, "graph_errors", "lazy"}
     for other in ARROWS[part]:
         found |= reachable(other)
     return found
@@ -114,7 +115,7 @@ SERVING = {
     "client": ["__init__"],
     "commands": [],
     "versions": ["server"],
-    "models": ["core", "grpc", "versions"],
+    "models": ["__init__", "core", "grpc", "versions"],
 }
 
 

@@ -1,4 +1,4 @@
-"""Writes docs/cli.md and docs/recipes.md from the code. `make docs` runs it.
+"""Writes docs/api.md, cli.md and recipes.md from the code. `make docs` runs it.
 
 A test compares the pages with what this would write.
 """
@@ -7,6 +7,7 @@ import ast
 import dataclasses
 import inspect
 import re
+from importlib import import_module
 from pathlib import Path
 
 import typer
@@ -18,6 +19,38 @@ from keras_attention.training import recipe, recipe_keys
 from keras_attention.training.recipe_keys import choices
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+API = """\
+# The interface in Python
+
+Written by `make docs` from the docstrings, which say the rest: `help(Name)`. Every
+public name is here, under the package from which it is imported. A module or a name that
+is not here may change in any version.
+
+What is public goes in two steps. First a version with a new second number, as 0.2.0,
+still does what was promised, and raises a `DeprecationWarning` that says what to write
+instead; so does the [changelog](../CHANGELOG.md), under "Deprecated". The next one with a
+new second number, from 1.0 on with a new first number, may be without it, and says so
+under "Removed". Names are public, arguments and what they mean, what is returned, which
+errors are raised; the words of messages are not. This holds from 0.1.0 on, the first
+version.
+"""
+
+# What may be imported from.
+PUBLIC = (
+    "keras_attention",
+    "keras_attention.layers",
+    "keras_attention.models",
+    "keras_attention.tasks",
+    "keras_attention.decoding",
+    "keras_attention.training",
+    "keras_attention.data",
+    "keras_attention.data.scenes",
+    "keras_attention.special_tokens",
+    "keras_attention.plotting",
+    "keras_attention.export",
+    "keras_attention.serving",
+)
 
 CLI = """\
 # Command line
@@ -65,6 +98,29 @@ TABLES = {
     "training": recipe_keys.TrainingConfig,
     "decoding": DecodingOptions,
 }
+
+
+def api_page():
+    """The text of docs/api.md."""
+    return "\n".join([API, *map(_public_names, PUBLIC)])
+
+
+def _public_names(package):
+    module = import_module(package)
+    names = sorted(module.__all__, key=str.lower)
+    lines = [f"## {package}", "", inspect.cleandoc(module.__doc__).split("\n\n")[0]]
+    lines += ["", "| name | |", "|---|---|"]
+    lines += [f"| `{name}` | {_said(name, getattr(module, name))} |" for name in names]
+    return "\n".join(lines) + "\n"
+
+
+def _said(name, value):
+    """What a docstring begins with, and of a constant its value."""
+    if name == "__version__":
+        return "Which version is installed."
+    if callable(value):
+        return _cell(inspect.getdoc(value).split("\n\n")[0])
+    return f"`{value!r}`"
 
 
 def cli_page():
@@ -209,7 +265,7 @@ def _cell(text):
     return " ".join((text or "").split()).replace("|", "\\|").replace("<", "\\<")
 
 
-PAGES = {"cli.md": cli_page, "recipes.md": recipes_page}
+PAGES = {"api.md": api_page, "cli.md": cli_page, "recipes.md": recipes_page}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

@@ -11,6 +11,8 @@ from keras_attention.export.captioner import served_captioner
 from keras_attention.export.translator import served_translator
 from keras_attention.files import whole_folder
 
+__all__ = ["export"]
+
 # TensorFlow Serving reads them as int64.
 MOST_VERSIONS = 2**63 - 1
 # By task; each makes the module to save and the inputs to warm it up with.

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops, tree
 
-from keras_attention.layers.alignment_loss import alignment_loss
+from keras_attention.layers.guided_alignment import alignment_loss
 from keras_attention.layers.quantization import KeepsQuantization, quick_collections
 from keras_attention.layers.soft_image import doubly_stochastic_penalty
 from keras_attention.models.token_weights import TokenWeighted
@@ -52,9 +52,11 @@ class EncoderDecoder(KeepsQuantization, TokenWeighted):
         doubly_stochastic: float, λ. Weight of the loss that wants each source
             position attended to as much as all others, over a whole target. As above.
         attends: bool. Whether there is attention; scores are all zero where not.
+        presets: dict. Arguments of usual sizes by name, as `**presets["tiny"]`.
     """
 
     target_vocabulary_size: int
+    presets: dict[str, dict[str, Any]] = {}
     attends = True
     guided_alignment = 0.0
     doubly_stochastic = 0.0

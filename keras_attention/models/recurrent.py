@@ -103,7 +103,8 @@ class RecurrentSeq2Seq(RecurrentWriter):
 
     Example:
 
-    >>> model = RecurrentSeq2Seq(9, 9, attention="luong", **PRESETS["tiny"])
+    >>> tiny = RecurrentSeq2Seq.presets["tiny"]
+    >>> model = RecurrentSeq2Seq(9, 9, attention="luong", **tiny)
     >>> ids = np.array([[4, 5, 3]])
     >>> tuple(model({"source_ids": ids, "target_ids": ids}).shape)
     (1, 3, 9)
@@ -114,6 +115,8 @@ class RecurrentSeq2Seq(RecurrentWriter):
         [Luong et al., 2015](https://arxiv.org/abs/1508.04025);
         tied embeddings: [Press & Wolf, 2017](https://arxiv.org/abs/1608.05859).
     """
+
+    presets = PRESETS
 
     def __init__(
         self,

@@ -97,7 +97,7 @@ class RecurrentCaptioner(RecurrentWriter):
 
     Example:
 
-    >>> model = RecurrentCaptioner(9, **PRESETS["tiny"])
+    >>> model = RecurrentCaptioner(9, **RecurrentCaptioner.presets["tiny"])
     >>> images = np.zeros((1, 32, 32, 3), "uint8")
     >>> ids = np.array([[1, 4, 5]])
     >>> tuple(model({"images": images, "target_ids": ids}).shape)
@@ -107,6 +107,8 @@ class RecurrentCaptioner(RecurrentWriter):
         [Vinyals et al., 2015](https://arxiv.org/abs/1411.4555);
         [Xu et al., 2015](https://arxiv.org/abs/1502.03044).
     """
+
+    presets = PRESETS
 
     def __init__(
         self,

@@ -84,7 +84,7 @@ class Transformer(TransformerWriter):
 
     Example:
 
-    >>> model = Transformer(9, 9, **PRESETS["tiny"])
+    >>> model = Transformer(9, 9, **Transformer.presets["tiny"])
     >>> ids = np.array([[4, 5, 3]])
     >>> tuple(model({"source_ids": ids, "target_ids": ids}).shape)
     (1, 3, 9)
@@ -94,6 +94,8 @@ class Transformer(TransformerWriter):
         tied embeddings: [Press & Wolf, 2017](https://arxiv.org/abs/1608.05859);
         [Garg et al., 2019](https://arxiv.org/abs/1909.02074).
     """
+
+    presets = PRESETS
 
     def __init__(
         self,

@@ -72,7 +72,7 @@ class TransformerCaptioner(TransformerWriter):
 
     Example:
 
-    >>> model = TransformerCaptioner(9, **PRESETS["tiny"])
+    >>> model = TransformerCaptioner(9, **TransformerCaptioner.presets["tiny"])
     >>> images = np.zeros((1, 32, 32, 3), "uint8")
     >>> ids = np.array([[1, 4, 5]])
     >>> tuple(model({"images": images, "target_ids": ids}).shape)
@@ -82,6 +82,8 @@ class TransformerCaptioner(TransformerWriter):
         [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762); over regions:
         [Cornia et al., 2020](https://arxiv.org/abs/1912.08226), without its memories.
     """
+
+    presets = PRESETS
 
     def __init__(
         self,

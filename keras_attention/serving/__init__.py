@@ -4,9 +4,30 @@ Reads exported models only and knows nothing of how they were trained: any Saved
 is served. Neither this module nor the client imports TensorFlow.
 """
 
-from importlib import import_module
+from typing import TYPE_CHECKING
 
-_HOMES = {
+from keras_attention.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from keras_attention.serving.client.client import AsyncClient as AsyncClient
+    from keras_attention.serving.client.client import Client as Client
+    from keras_attention.serving.client.results import ServedCaption as ServedCaption
+    from keras_attention.serving.client.results import (
+        ServedClassification as ServedClassification,
+    )
+    from keras_attention.serving.client.results import (
+        ServedRegression as ServedRegression,
+    )
+    from keras_attention.serving.client.results import (
+        ServedTranslation as ServedTranslation,
+    )
+    from keras_attention.serving.client.retries import RetryPolicy as RetryPolicy
+    from keras_attention.serving.client.tls import Tls as Tls
+    from keras_attention.serving.models.warmup import write_warmup as write_warmup
+    from keras_attention.serving.server import Server as Server
+    from keras_attention.serving.wire.errors import ServingError as ServingError
+
+HOMES = {
     "AsyncClient": "client.client",
     "Client": "client.client",
     "RetryPolicy": "client.exchange",
@@ -17,16 +38,8 @@ _HOMES = {
     "Server": "server",
     "ServingError": "wire.errors",
     "Tls": "client.tls",
+    "write_warmup": "models.warmup",
 }
 
-__all__ = sorted(_HOMES)
-
-
-def __getattr__(name):
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-
-
-def __dir__():
-    return __all__
+__all__ = [*HOMES]
+__getattr__, __dir__ = lazy_names(__name__, HOMES)

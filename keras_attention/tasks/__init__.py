@@ -1,29 +1,29 @@
 """Strings and images meet models; a bundle on disk."""
 
+from typing import TYPE_CHECKING
 
-def load(path, dtype=None):
-    """Reads a bundle, whatever it is for.
+from keras_attention.lazy import lazy_names
 
-    Args:
-        path: the bundle's folder.
-        dtype: str, optional. Another dtype policy than the model was trained with.
+if TYPE_CHECKING:
+    from keras_attention.tasks.caption_results import Caption as Caption
+    from keras_attention.tasks.caption_results import (
+        CaptionHypothesis as CaptionHypothesis,
+    )
+    from keras_attention.tasks.captioner import Captioner as Captioner
+    from keras_attention.tasks.loading import load as load
+    from keras_attention.tasks.results import Hypothesis as Hypothesis
+    from keras_attention.tasks.results import Translation as Translation
+    from keras_attention.tasks.translator import Translator as Translator
 
-    Returns:
-        `Translator` or `Captioner`.
+HOMES = {
+    "Caption": "caption_results",
+    "CaptionHypothesis": "caption_results",
+    "Captioner": "captioner",
+    "Hypothesis": "results",
+    "Translation": "results",
+    "Translator": "translator",
+    "load": "loading",
+}
 
-    Raises:
-        ValueError: if the folder is missing, incomplete, damaged, of another format or
-            for a task that this version does not know.
-    """
-    from keras_attention.tasks.bundle import bundle_task
-    from keras_attention.tasks.captioner import Captioner
-    from keras_attention.tasks.translator import Translator
-
-    classes = {kind.task: kind for kind in (Translator, Captioner)}
-    task = bundle_task(path)
-    if task not in classes:
-        raise ValueError(
-            f"{path} is a bundle for {task!r}; this version knows "
-            f"{', '.join(classes)}. Update keras-attention-models"
-        )
-    return classes[task].load(path, dtype)
+__all__ = [*HOMES]
+__getattr__, __dir__ = lazy_names(__name__, HOMES)

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention.layers.alignment_loss import alignment_loss
+from keras_attention.layers.guided_alignment import alignment_loss
 from keras_attention.models import families
 from keras_attention.models.encoder_decoder import EncoderDecoder
 from keras_attention.models.recurrent import RecurrentSeq2Seq

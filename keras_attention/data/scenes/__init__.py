@@ -2,8 +2,17 @@
 languages; the documentation has a page on them."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from keras_attention.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from keras_attention.data.scenes.language import Statement as Statement
+    from keras_attention.data.scenes.language import describe as describe
+    from keras_attention.data.scenes.language import read_caption as read_caption
+    from keras_attention.data.scenes.scenes import Scenes as Scenes
+    from keras_attention.data.scenes.things import LANGUAGES as LANGUAGES
+    from keras_attention.data.scenes.things import load_things as load_things
 
 HOMES = {
     "LANGUAGES": "things",

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_attention.layers.alignment_loss import alignment_loss
+from keras_attention.layers.guided_alignment import alignment_loss
 from tests.support import to_numpy
 
 

@@ -1,0 +1,29 @@
+"""A bundle is read, whatever it is for."""
+
+from keras_attention.tasks.bundle import bundle_task
+from keras_attention.tasks.captioner import Captioner
+from keras_attention.tasks.translator import Translator
+
+
+def load(path, dtype=None):
+    """Reads a bundle, whatever it is for.
+
+    Args:
+        path: the bundle's folder.
+        dtype: str, optional. Another dtype policy than the model was trained with.
+
+    Returns:
+        `Translator` or `Captioner`.
+
+    Raises:
+        ValueError: if the folder is missing, incomplete, damaged, of another format or
+            for a task that this version does not know.
+    """
+    classes = {kind.task: kind for kind in (Translator, Captioner)}
+    task = bundle_task(path)
+    if task not in classes:
+        raise ValueError(
+            f"{path} is a bundle for {task!r}; this version knows "
+            f"{', '.join(classes)}. Update keras-attention-models"
+        )
+    return classes[task].load(path, dtype)

@@ -1,0 +1,92 @@
+"""The public names: one page lists them, packages have them, pages use no others."""
+
+import ast
+import re
+import runpy
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PUBLIC = runpy.run_path(str(ROOT / "tools/write_docs.py"))["PUBLIC"]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "serving/README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+# Those that are not run too.
+BLOCK = re.compile(r"^```python[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+MENTIONED = re.compile(r"\bkeras_attention(?:\.[A-Za-z_]\w*)+")
+
+
+def is_public(name):
+    package, _, last = name.rpartition(".")
+    return name in PUBLIC or (
+        package in PUBLIC and last in import_module(package).__all__
+    )
+
+
+def names_on_the_page():
+    """`{package: its names}`, as docs/api.md has them."""
+    text = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    parts = re.split(r"^## (\S+)$", text, flags=re.MULTILINE)[1:]
+    return {
+        package: re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)
+        for package, part in zip(parts[::2], parts[1::2], strict=True)
+    }
+
+
+def test_the_page_lists_what_packages_export():
+    page = names_on_the_page()
+    assert list(page) == list(PUBLIC)
+    for package, names in page.items():
+        assert set(names) == set(import_module(package).__all__), package
+        assert len(names) == len(set(names)), package
+
+
+@pytest.mark.parametrize("package", PUBLIC)
+def test_public_names_are_there_and_say_what_they_are(package):
+    module = import_module(package)
+    for name in module.__all__:
+        value = getattr(module, name)
+        if isinstance(value, type):  # A tuple or dataclass has a docstring of its own.
+            assert not (value.__doc__ or "").startswith(f"{name}("), name
+        assert not callable(value) or value.__doc__, name
+
+
+@pytest.mark.parametrize("package", PUBLIC)
+def test_readers_of_types_find_the_names_where_they_are(package):
+    """Under TYPE_CHECKING stands what HOMES says."""
+    module = import_module(package)
+    if not hasattr(module, "HOMES"):
+        return
+    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    assert ast.unparse(block.test) == "TYPE_CHECKING"
+    said = {}
+    for node in block.body:
+        for alias in node.names:
+            assert alias.asname == alias.name, "only so is it exported to mypy"
+            said[alias.name] = node.module
+    assert said == {name: f"{package}.{home}" for name, home in module.HOMES.items()}
+
+
+def imported(source):
+    """All that Python code imports of this package, by full names."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        yield from (name for name in names if name.startswith("keras_attention"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_pages_use_public_names_only(page):
+    text = page.read_text(encoding="utf-8")
+    named = {name for block in BLOCK.findall(text) for name in imported(block)}
+    named |= set(MENTIONED.findall(text))
+    assert not [name for name in sorted(named) if not is_public(name)]
