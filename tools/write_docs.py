@@ -24,13 +24,13 @@ API = """\
 # The interface in Python
 
 Written by `make docs` from the docstrings, which say the rest: `help(Name)`. Every
-public name is here, under the package from which it is imported. A module or a name that
-is not here may change in any version.
+public name is here, under the package from which it is imported. A module or a name
+that is not here may change in any version.
 
 What is public goes in two steps. First a version with a new second number, as 0.2.0,
 still does what was promised, and raises a `DeprecationWarning` that says what to write
-instead; so does the [changelog](../CHANGELOG.md), under "Deprecated". The next one with a
-new second number, from 1.0 on with a new first number, may be without it, and says so
+instead; so does the [changelog](../CHANGELOG.md), under "Deprecated". The next one with
+a new second number, from 1.0 on with a new first number, may be without it, and says so
 under "Removed". Names are public, arguments and what they mean, what is returned, which
 errors are raised; the words of messages are not. This holds from 0.1.0 on, the first
 version.
@@ -119,7 +119,8 @@ def _said(name, value):
     if name == "__version__":
         return "Which version is installed."
     if callable(value):
-        return _cell(inspect.getdoc(value).split("\n\n")[0])
+        # Angle brackets are code there.
+        return _cell(inspect.getdoc(value).split("\n\n")[0]).replace("\\<", "<")
     return f"`{value!r}`"
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from keras_attention.plotting.curves import Curve as Curve
     from keras_attention.plotting.curves import Panel as Panel
     from keras_attention.plotting.curves import plot_curves as plot_curves
-    from keras_attention.plotting.gallery import plot_pictures as plot_pictures
+    from keras_attention.plotting.gallery import plot_images as plot_images
     from keras_attention.plotting.heat_map import plot_attention as plot_attention
     from keras_attention.plotting.heat_map import plot_heads as plot_heads
 
@@ -20,7 +20,7 @@ HOMES = {
     "plot_caption": "captions",
     "plot_curves": "curves",
     "plot_heads": "heat_map",
-    "plot_pictures": "gallery",
+    "plot_images": "gallery",
 }
 
 __all__ = [*HOMES]

@@ -11,6 +11,7 @@ from keras_attention.lazy import lazy_names
 if TYPE_CHECKING:
     from keras_attention.serving.client.client import AsyncClient as AsyncClient
     from keras_attention.serving.client.client import Client as Client
+    from keras_attention.serving.client.exchange import RetryPolicy as RetryPolicy
     from keras_attention.serving.client.results import ServedCaption as ServedCaption
     from keras_attention.serving.client.results import (
         ServedClassification as ServedClassification,
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from keras_attention.serving.client.results import (
         ServedTranslation as ServedTranslation,
     )
-    from keras_attention.serving.client.retries import RetryPolicy as RetryPolicy
     from keras_attention.serving.client.tls import Tls as Tls
     from keras_attention.serving.models.warmup import write_warmup as write_warmup
     from keras_attention.serving.server import Server as Server
