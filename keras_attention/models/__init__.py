@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         EfficientNetLite0 as EfficientNetLite0,
     )
     from keras_attention.models.image_encoder import ImageEncoder as ImageEncoder
+    from keras_attention.models.image_encoder import SmallCNN as SmallCNN
     from keras_attention.models.image_regions import ImageRegions as ImageRegions
     from keras_attention.models.recurrent import RecurrentSeq2Seq as RecurrentSeq2Seq
     from keras_attention.models.recurrent_captioner import (

@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING
 from keras_attention.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from keras_attention.tasks.caption_results import Caption as Caption
-    from keras_attention.tasks.caption_results import (
-        CaptionHypothesis as CaptionHypothesis,
-    )
     from keras_attention.tasks.captioner import Captioner as Captioner
     from keras_attention.tasks.loading import load as load
+    from keras_attention.tasks.results import Caption as Caption
+    from keras_attention.tasks.results import (
+        CaptionHypothesis as CaptionHypothesis,
+    )
     from keras_attention.tasks.results import Hypothesis as Hypothesis
     from keras_attention.tasks.results import Translation as Translation
     from keras_attention.tasks.translator import Translator as Translator
 
 HOMES = {
-    "Caption": "caption_results",
-    "CaptionHypothesis": "caption_results",
+    "Caption": "results",
+    "CaptionHypothesis": "results",
     "Captioner": "captioner",
     "Hypothesis": "results",
     "Translation": "results",
