@@ -1,6 +1,8 @@
 """The public names: one page lists them, packages have them, pages use no others."""
 
 import ast
+import functools
+import inspect
 import re
 import runpy
 from importlib import import_module
@@ -70,6 +72,54 @@ def test_readers_of_types_find_the_names_where_they_are(package):
             assert alias.asname == alias.name, "only so is it exported to mypy"
             said[alias.name] = node.module
     assert said == {name: f"{package}.{home}" for name, home in module.HOMES.items()}
+
+
+def functions(value):
+    """A function, or what a class of this package and its bases have of them."""
+    if not isinstance(value, type):
+        yield value.__qualname__, inspect.unwrap(value)
+        return
+    for kind in value.__mro__:
+        if kind.__module__.startswith("keras_attention"):
+            for name, member in vars(kind).items():
+                if isinstance(member, property):
+                    member = member.fget
+                elif isinstance(member, functools.cached_property):
+                    member = member.func
+                member = inspect.unwrap(getattr(member, "__func__", member))
+                if inspect.isfunction(member) and (name[0] != "_" or name[-2:] == "__"):
+                    yield f"{kind.__name__}.{name}", member
+
+
+@pytest.mark.parametrize("package", PUBLIC)
+def test_what_is_public_is_annotated(package):
+    module = import_module(package)
+    missing = set()
+    for value in [getattr(module, name) for name in module.__all__]:
+        for name, function in functions(value) if callable(value) else ():
+            if not function.__code__.co_filename.startswith(str(ROOT)):
+                continue  # made by a dataclass
+            signature = inspect.signature(function)
+            for parameter in signature.parameters.values():
+                if parameter.annotation is parameter.empty:
+                    if parameter.name not in ("self", "cls"):
+                        missing.add(f"{name}: {parameter.name}")
+            if signature.return_annotation is signature.empty:
+                missing.add(f"{name}: what it returns")
+    assert not missing
+
+
+@pytest.mark.parametrize(
+    "package", ["keras_attention.layers", "keras_attention.models"]
+)
+def test_layers_and_models_show_how_they_are_used(package):
+    """Other tests run what they show."""
+    module = import_module(package)
+    assert not [
+        name
+        for name in set(module.__all__) - {"Memory"}
+        if "\n>>> " not in inspect.getdoc(getattr(module, name))
+    ]
 
 
 def imported(source):

@@ -1,6 +1,7 @@
 """What was skipped while reading, and where."""
 
 from collections import Counter
+from typing import Any
 
 NO_TAB = "no tab"
 BAD_UTF8 = "bad UTF-8"
@@ -65,7 +66,7 @@ class SkipReport:
       empty caption: 1 (cat.jpg)
     """
 
-    def __init__(self, used="pair"):
+    def __init__(self, used: str = "pair") -> None:
         self.used = used
         self.num_good = 0
         self.num_lines = 0
@@ -73,19 +74,19 @@ class SkipReport:
         self.notes = Counter()
         self.lines = {}
 
-    def skip(self, reason, place):
+    def skip(self, reason: str, place: object) -> None:
         self.skipped[reason] += 1
         self._name(reason, place)
 
-    def note(self, remark, place):
+    def note(self, remark: str, place: object) -> None:
         self.notes[remark] += 1
         self._name(remark, place)
 
     @property
-    def num_skipped(self):
+    def num_skipped(self) -> int:
         return self.skipped.total()
 
-    def summary(self):
+    def summary(self) -> str:
         """The report as text, the most frequent reason first."""
         places = [place for reason in self.skipped for place in self.lines[reason]]
         only_lines = not any(isinstance(place, str) for place in places)
@@ -96,7 +97,7 @@ class SkipReport:
                 text += f"\n  {reason}: {count:,} ({self._where(reason, count)})"
         return text
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """The report as JSON can keep it."""
         return {
             "used": self.used,
@@ -107,7 +108,7 @@ class SkipReport:
         }
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: dict[str, Any]) -> "SkipReport":
         report = cls(values.get("used", "pair"))
         report.num_good = values["num_good"]
         report.skipped.update(values["skipped"])

@@ -5,7 +5,9 @@ import hashlib
 import io
 import random
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import sentencepiece
@@ -52,7 +54,7 @@ class Tokenizer:
         [Kudo and Richardson, 2018](https://arxiv.org/abs/1808.06226).
     """
 
-    def __init__(self, model):
+    def __init__(self, model: bytes) -> None:
         self.model = bytes(model)
         self._processor = _load(self.model)
         _check_special_ids(self._processor)
@@ -60,14 +62,14 @@ class Tokenizer:
     @classmethod
     def train(
         cls,
-        sentences,
-        vocabulary_size,
-        model_type="unigram",
-        character_coverage=1.0,
-        byte_fallback=None,
-        seed=0,
-        max_sentences=500_000,
-    ):
+        sentences: Iterable[str],
+        vocabulary_size: int,
+        model_type: str = "unigram",
+        character_coverage: float = 1.0,
+        byte_fallback: bool | None = None,
+        seed: int = 0,
+        max_sentences: int = 500_000,
+    ) -> "Tokenizer":
         """Learns pieces from `sentences`; the same arguments give the same bytes.
 
         Args:
@@ -121,32 +123,32 @@ class Tokenizer:
         return cls(model.getvalue())
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | Path) -> "Tokenizer":
         """Reads what `save`, or SentencePiece itself, wrote."""
         try:
             return cls(Path(path).read_bytes())
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         Path(path).write_bytes(self.model)
 
     @property
-    def vocabulary_size(self):
+    def vocabulary_size(self) -> int:
         return self._processor.get_piece_size()
 
     @property
-    def fingerprint(self):
+    def fingerprint(self) -> str:
         """A short name of the model's bytes."""
         return hashlib.blake2b(self.model, digest_size=16).hexdigest()
 
     @functools.cached_property
-    def unknown_surface(self):
+    def unknown_surface(self) -> str:
         """What an unknown id reads, " ⁇ " unless the model was trained otherwise."""
         return self.decode([[UNKNOWN_ID]])[0]
 
     @functools.cached_property
-    def unknown_takes_space(self):
+    def unknown_takes_space(self) -> bool:
         """Whether an unknown piece holds the space before its word too.
 
         So it is where whole words are pieces; elsewhere spaces have one of their own.
@@ -155,7 +157,7 @@ class Tokenizer:
         (ids,), (offsets,) = self.encode([text]), self.offsets([text])
         return ids[-1] == UNKNOWN_ID and offsets[-1][0] < text.index("\ue000")
 
-    def encode(self, texts, num_threads=1):
+    def encode(self, texts: list[str], num_threads: int = 1) -> list[list[int]]:
         """Ids of each text, without special ids.
 
         Args:
@@ -168,7 +170,9 @@ class Tokenizer:
         """
         return self._encode(texts, num_threads=num_threads)
 
-    def offsets(self, texts, num_threads=1):
+    def offsets(
+        self, texts: list[str], num_threads: int = 1
+    ) -> list[list[tuple[int, int]]]:
         """Where in its text each piece of `encode` was.
 
         Returns:
@@ -179,7 +183,7 @@ class Tokenizer:
         options = {"num_threads": num_threads, "return_type": "offset_mapping"}
         return [mapping["offsets"] for mapping in self._encode(texts, **options)]
 
-    def decode(self, ids):
+    def decode(self, ids: Any) -> list[str]:
         """Texts of a batch of ids, each up to its first END.
 
         Args:
@@ -191,7 +195,7 @@ class Tokenizer:
         """
         return self._processor.decode([self._content(row) for row in ids])
 
-    def decoded_offsets(self, ids):
+    def decoded_offsets(self, ids: Any) -> list[tuple[str, list[tuple[int, int]]]]:
         """Where in what they spell the pieces of each text are.
 
         Args:
@@ -207,7 +211,7 @@ class Tokenizer:
         )
         return [(mapping["text"], mapping["offsets"]) for mapping in mappings]
 
-    def pieces(self, ids):
+    def pieces(self, ids: Any) -> list[str]:
         """The piece of each id, special ones too, as `["▁He", "llo", "</s>"]`."""
         return self._processor.id_to_piece(self._checked(ids))
 
@@ -253,7 +257,7 @@ class Tokenizer:
     def __reduce__(self):
         return Tokenizer, (self.model,)
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return isinstance(other, Tokenizer) and self.model == other.model
 
     def __hash__(self):

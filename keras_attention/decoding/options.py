@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+from typing import Any
 
 from keras_attention.checks import real_number, whole_number
 from keras_attention.special_tokens import PAD_ID
@@ -126,15 +127,15 @@ class DecodingOptions:
             )
 
     @property
-    def samples(self):
+    def samples(self) -> bool:
         return self.temperature > 0
 
     @property
-    def forbids_repeats(self):
+    def forbids_repeats(self) -> bool:
         """Whether an n-gram could come twice at all, and may not."""
         return 0 < self.no_repeat_ngram < self.max_length
 
-    def replace(self, **changes):
+    def replace(self, **changes: Any) -> "DecodingOptions":
         """A copy with some options changed."""
         for name in changes:
             if name not in self.__dataclass_fields__:
@@ -142,7 +143,9 @@ class DecodingOptions:
         return dataclasses.replace(self, **changes)
 
     @classmethod
-    def from_table(cls, table, where="decoding"):
+    def from_table(
+        cls, table: dict[str, Any], where: str = "decoding"
+    ) -> "DecodingOptions":
         """Options from what a recipe or a bundle says.
 
         Args:
@@ -161,7 +164,7 @@ class DecodingOptions:
         except ValueError as error:
             raise ValueError(f"[{where}]: {error}") from None
 
-    def length_limits(self, inputs):
+    def length_limits(self, inputs: dict[str, Any]) -> Any:
         """How long each row's hypotheses may get: int `(B,)`, at least 1.
 
         Args:
@@ -176,7 +179,7 @@ class DecodingOptions:
         real = ops.not_equal(inputs["source_ids"], PAD_ID)
         return self._limit(ops.sum(ops.cast(real, "int32"), axis=1))
 
-    def num_steps(self, inputs):
+    def num_steps(self, inputs: dict[str, Any]) -> Any:
         """Steps that suffice for every row of a batch padded to `S` positions.
 
         A Python int where `S` is known, as a compiler of fixed shapes needs; an int

@@ -1,14 +1,20 @@
 """Forced decoding: how probable a model finds a given output, and its attention."""
 
 import functools
+from typing import TYPE_CHECKING
 
 import keras
 from keras import ops
 
+from keras_attention.annotations import Tensor
 from keras_attention.decoding.hypotheses import Hypotheses
+from keras_attention.decoding.options import DecodingOptions
 from keras_attention.decoding.ranking import Ranking
 from keras_attention.decoding.search import compiled
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
+
+if TYPE_CHECKING:
+    from keras_attention.models.encoder_decoder import EncoderDecoder
 
 
 def force_decode(model, inputs, token_ids, options):
@@ -61,11 +67,13 @@ class ForcedDecoder:
     (1, 1, 2, 3)
     """
 
-    def __init__(self, model):
+    def __init__(self, model: "EncoderDecoder") -> None:
         self.model = model
         self._compiled = functools.lru_cache(maxsize=8)(self._compile)
 
-    def __call__(self, inputs, token_ids, options):
+    def __call__(
+        self, inputs: dict[str, Tensor], token_ids: Tensor, options: DecodingOptions
+    ) -> Hypotheses:
         """`force_decode`, of NumPy arrays."""
         found = self._compiled(options)(inputs, token_ids)
         return keras.tree.map_structure(ops.convert_to_numpy, found)

@@ -1,12 +1,19 @@
 """One door to decoding: picks greedy search, beam search or sampling, compiled."""
 
 import functools
+from typing import TYPE_CHECKING
 
 import keras
 
+from keras_attention.annotations import Tensor
 from keras_attention.decoding.beam import beam_search
 from keras_attention.decoding.greedy import greedy_search
+from keras_attention.decoding.hypotheses import Hypotheses
+from keras_attention.decoding.options import DecodingOptions
 from keras_attention.decoding.sampling import draw_uniforms, sample
+
+if TYPE_CHECKING:
+    from keras_attention.models.encoder_decoder import EncoderDecoder
 
 
 def search(model, inputs, options, prefix_ids=None, return_attention_scores=False):
@@ -33,18 +40,18 @@ class Decoder:
     (1, 1, 5)
     """
 
-    def __init__(self, model):
+    def __init__(self, model: "EncoderDecoder") -> None:
         self.model = model
         self._compiled = functools.lru_cache(maxsize=32)(self._compile)
 
     def __call__(
         self,
-        inputs,
-        options,
-        prefix_ids=None,
-        return_attention_scores=False,
-        seed=0,
-    ):
+        inputs: dict[str, Tensor],
+        options: DecodingOptions,
+        prefix_ids: Tensor | None = None,
+        return_attention_scores: bool = False,
+        seed: int = 0,
+    ) -> Hypotheses:
         """Decodes one batch.
 
         Args:

@@ -5,11 +5,18 @@ only, so that nothing here is compiled with XLA and nothing needs Python to run.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from keras_attention.checks import check_model_name, whole_number
 from keras_attention.export.captioner import served_captioner
 from keras_attention.export.translator import served_translator
 from keras_attention.files import whole_folder
+
+if TYPE_CHECKING:
+    from keras_attention.decoding.options import DecodingOptions
+    from keras_attention.tasks.captioner import Captioner
+    from keras_attention.tasks.translator import Translator
+
 
 __all__ = ["export"]
 
@@ -19,7 +26,14 @@ MOST_VERSIONS = 2**63 - 1
 WRITERS = {"translation": served_translator, "captioning": served_captioner}
 
 
-def export(task, saved_models, name, version=None, options=None, warmup=True):
+def export(
+    task: "Translator | Captioner",
+    saved_models: str | Path,
+    name: str,
+    version: int | None = None,
+    options: "DecodingOptions | None" = None,
+    warmup: bool = True,
+) -> Path:
     """Writes `saved_models/<name>/<version>/`, whole or not at all.
 
     Signatures of a translator, all of which take `text`, string `(B,)`:

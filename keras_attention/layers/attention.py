@@ -1,8 +1,11 @@
 """Softmax attention, whatever the score."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from keras_attention.annotations import Shape, Tensor
 from keras_attention.layers.masking import masked_softmax
 from keras_attention.layers.quantization import KeepsQuantization
 
@@ -37,30 +40,30 @@ class Attention(KeepsQuantization, keras.layers.Layer):
         passes to the context.
     """
 
-    def __init__(self, **kwargs):
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.supports_masking = True
 
-    def build(self, query_shape, value_shape):
+    def build(self, query_shape: Shape, value_shape: Shape) -> None:
         check_ranks(self, query_shape, value_shape)
 
-    def project_key(self, value):
+    def project_key(self, value: Tensor) -> Tensor:
         """Computes what depends on `value` alone, `(B, S, key_dim)`."""
         return value
 
-    def compare(self, query, key):
+    def compare(self, query: Tensor, key: Tensor) -> Tensor:
         """Scores each key for each query, `(B, T, S)`, in float32 or as they are."""
         raise NotImplementedError
 
     def call(
         self,
-        query,
-        value,
-        key=None,
-        value_mask=None,
-        return_attention_scores=False,
-        training=None,
-    ):
+        query: Tensor,
+        value: Tensor,
+        key: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+    ) -> Any:
         key = self.project_key(value) if key is None else key
         mask = None if value_mask is None else value_mask[:, None, :]
         scores = self.compare(regroup(query, value), key)
@@ -73,19 +76,19 @@ class Attention(KeepsQuantization, keras.layers.Layer):
             return context, regroup(attention_scores, query, steps)
         return context
 
-    def compute_output_shape(self, query_shape, value_shape):
+    def compute_output_shape(self, query_shape: Shape, value_shape: Shape) -> Shape:
         """The context's."""
         return (*query_shape[:2], value_shape[-1])
 
     def compute_output_spec(
         self,
-        query,
-        value,
-        key=None,
-        value_mask=None,
-        return_attention_scores=False,
-        training=None,
-    ):
+        query: Tensor,
+        value: Tensor,
+        key: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+    ) -> Any:
         def spec(shape):
             return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
@@ -95,7 +98,7 @@ class Attention(KeepsQuantization, keras.layers.Layer):
             return context, spec((*query.shape[:2], length))
         return context
 
-    def source_length(self, value_shape):
+    def source_length(self, value_shape: Shape) -> int | None:
         """The number of positions in a `value` of this shape, None if unknown."""
         return value_shape[1]
 

@@ -1,8 +1,11 @@
 """Additive attention: a small tanh network scores each source position."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from keras_attention.annotations import Shape, Tensor
 from keras_attention.layers.attention import Attention
 from keras_attention.layers.projection import project
 
@@ -50,7 +53,7 @@ class BahdanauAttention(Attention):
         [Bahdanau et al., 2015](https://arxiv.org/abs/1409.0473), appendix A.1.2.
     """
 
-    def __init__(self, units, use_bias=False, **kwargs):
+    def __init__(self, units: int, use_bias: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = units
         self.use_bias = use_bias
@@ -66,19 +69,19 @@ class BahdanauAttention(Attention):
             1, use_bias=False, dtype=dtype, name="score_dense"
         )
 
-    def build(self, query_shape, value_shape):
+    def build(self, query_shape: Shape, value_shape: Shape) -> None:
         super().build(query_shape, value_shape)
         self.query_dense.build(query_shape)
         self.key_dense.build(value_shape)
         self.score_dense.build((None, None, None, self.units))
 
-    def project_key(self, value):
+    def project_key(self, value: Tensor) -> Tensor:
         return self.key_dense(value)
 
-    def compare(self, query, key):
+    def compare(self, query: Tensor, key: Tensor) -> Tensor:
         return additive_score(project(self.query_dense, query), key, self.score_dense)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "units": self.units,

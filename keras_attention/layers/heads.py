@@ -1,6 +1,7 @@
 """What multi-head layers share: projections, heads apart, softmax, heads together."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -20,16 +21,16 @@ class MultiHeadAttention(KeepsQuantization, keras.layers.Layer):
 
     def __init__(
         self,
-        num_heads,
-        key_dim,
-        value_dim=None,
-        output_dim=None,
-        scale=None,
-        dropout=0.0,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        **kwargs,
-    ):
+        num_heads: int,
+        key_dim: int,
+        value_dim: int | None = None,
+        output_dim: int | None = None,
+        scale: float | None = None,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        kernel_initializer: str = "glorot_uniform",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if num_heads < 1 or key_dim < 1:
             raise ValueError(
@@ -139,7 +140,7 @@ class MultiHeadAttention(KeepsQuantization, keras.layers.Layer):
         shape = (batch, self.num_heads, length, source_length)
         return context, keras.KerasTensor(shape, dtype=self.compute_dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "num_heads": self.num_heads,

@@ -1,8 +1,11 @@
 """Multiplicative attention: three ways to compare a query with a key."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from keras_attention.annotations import Shape, Tensor
 from keras_attention.layers.attention import Attention
 from keras_attention.layers.bahdanau import additive_score
 from keras_attention.layers.masking import scoring
@@ -125,7 +128,9 @@ class LuongAttention(Attention):
         [Luong et al., 2015](https://arxiv.org/abs/1508.04025), section 3.1.
     """
 
-    def __init__(self, score="dot", units=None, **kwargs):
+    def __init__(
+        self, score: str = "dot", units: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if score not in SCORES:
             raise ValueError(
@@ -136,15 +141,15 @@ class LuongAttention(Attention):
         self.units = units
         self.score_layer = SCORES[score](units, dtype=self.dtype_policy, name=score)
 
-    def build(self, query_shape, value_shape):
+    def build(self, query_shape: Shape, value_shape: Shape) -> None:
         super().build(query_shape, value_shape)
         self.score_layer.build(query_shape, value_shape)
 
-    def project_key(self, value):
+    def project_key(self, value: Tensor) -> Tensor:
         return self.score_layer.project_key(value)
 
-    def compare(self, query, key):
+    def compare(self, query: Tensor, key: Tensor) -> Tensor:
         return self.score_layer.compare(query, key)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "score": self.score, "units": self.units}

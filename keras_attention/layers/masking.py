@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_attention.annotations import Tensor
+
 # Far below any score, yet finite: infinities would turn into NaN where a whole row
 # is masked. Positions that carry it weigh exactly zero beside any attended one.
 MASKED_SCORE = -1e30
@@ -22,7 +24,7 @@ def scoring(*tensors):
     )
 
 
-def masked_softmax(scores, mask=None):
+def masked_softmax(scores: Tensor, mask: Tensor | None = None) -> Tensor:
     """Softmax over the last axis, in which masked positions weigh exactly zero.
 
     A row without any attended position is all zeros, not NaN and not uniform. The sum
@@ -61,7 +63,7 @@ def _softmax(scores):
     return ops.softmax(scores, axis=-1)
 
 
-def combine_masks(*masks):
+def combine_masks(*masks: Tensor | None) -> Tensor | None:
     """True where every mask is; None stands for "everywhere", and so may the result.
 
     Args:
@@ -85,7 +87,11 @@ def combine_masks(*masks):
     return combined
 
 
-def causal_mask(target_length, source_length=None, offset=0):
+def causal_mask(
+    target_length: int | Tensor,
+    source_length: int | Tensor | None = None,
+    offset: int | Tensor = 0,
+) -> Tensor:
     """Lets each target position see itself and what came before.
 
     Args:

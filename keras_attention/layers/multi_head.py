@@ -1,8 +1,11 @@
 """Multi-head attention: within a sequence, and from one sequence to another."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from keras_attention.annotations import Shape, Tensor
 from keras_attention.layers.cache import write_rows
 from keras_attention.layers.heads import (
     MultiHeadAttention,
@@ -61,19 +64,19 @@ class MultiHeadSelfAttention(MultiHeadAttention):
         (division by √d_k) and 3.2.2.
     """
 
-    def build(self, value_shape):
+    def build(self, value_shape: Shape) -> None:
         self._build_projections(value_shape, value_shape, value_shape)
 
     def call(
         self,
-        value,
-        value_mask=None,
-        mask=None,
-        attention_mask=None,
-        use_causal_mask=False,
-        return_attention_scores=False,
-        training=None,
-    ):
+        value: Tensor,
+        value_mask: Tensor | None = None,
+        mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        use_causal_mask: bool = False,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+    ) -> Any:
         visible = mask_for_heads(combine_masks(value_mask, mask), attention_mask)
         if use_causal_mask:
             visible = combine_masks(
@@ -87,7 +90,9 @@ class MultiHeadSelfAttention(MultiHeadAttention):
         )
         return self._result(value, heads, scores, return_attention_scores)
 
-    def make_cache(self, batch_size, num_steps, beams=1):
+    def make_cache(
+        self, batch_size: int, num_steps: int, beams: int = 1
+    ) -> tuple[Tensor, Tensor]:
         """Room for the keys and values of `num_steps` steps.
 
         Both are `(B · H, num_steps, beams, dim)`: matrix products read it as it lies,
@@ -100,7 +105,13 @@ class MultiHeadSelfAttention(MultiHeadAttention):
             ops.zeros((*shape, value_dim), dtype=self.compute_dtype),
         )
 
-    def step(self, value, cache, index, visible=None):
+    def step(
+        self,
+        value: Tensor,
+        cache: tuple[Tensor, Tensor],
+        index: int | Tensor,
+        visible: Tensor | None = None,
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Feeds one position, as `call` with a causal mask would have seen it.
 
         Args:
@@ -142,13 +153,17 @@ class MultiHeadSelfAttention(MultiHeadAttention):
         heads = by_beam(ops.matmul(weights, flat_values), self.num_heads)
         return self.output_dense(heads), (keys, values)
 
-    def compute_output_shape(self, value_shape):
+    def compute_output_shape(self, value_shape: Shape) -> Shape:
         """The context's."""
         return self._output_shape(value_shape)
 
     def compute_output_spec(
-        self, value, *args, return_attention_scores=False, **kwargs
-    ):
+        self,
+        value: Tensor,
+        *args: Any,
+        return_attention_scores: bool = False,
+        **kwargs: Any,
+    ) -> Any:
         return self._output_spec(value, value.shape[1], return_attention_scores)
 
 
@@ -173,23 +188,34 @@ class MultiHeadCrossAttention(MultiHeadAttention):
         context `(B, T, output_dim)`, or `(context, attention_scores)` with scores
         `(B, H, T, S)`.
 
+    Example:
+
+    >>> attention = MultiHeadCrossAttention(num_heads=2, key_dim=4)
+    >>> context, attention_scores = attention(
+    ...     np.ones((2, 3, 8)), np.ones((2, 5, 6)), return_attention_scores=True
+    ... )
+    >>> tuple(context.shape), tuple(attention_scores.shape)
+    ((2, 3, 8), (2, 2, 3, 5))
+
     References:
         [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762), section 3.2.3.
     """
 
-    def build(self, query_shape, value_shape, key_shape=None):
+    def build(
+        self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
+    ) -> None:
         self._build_projections(query_shape, key_shape or value_shape, value_shape)
 
     def call(
         self,
-        query,
-        value,
-        key=None,
-        value_mask=None,
-        attention_mask=None,
-        return_attention_scores=False,
-        training=None,
-    ):
+        query: Tensor,
+        value: Tensor,
+        key: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+    ) -> Any:
         heads, scores = self._attend(
             self._split(self.query_dense(query)),
             self._split(self.key_dense(value if key is None else key)),
@@ -200,7 +226,9 @@ class MultiHeadCrossAttention(MultiHeadAttention):
         )
         return self._result(query, heads, scores, return_attention_scores)
 
-    def project_source(self, value, key=None):
+    def project_source(
+        self, value: Tensor, key: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """The source's keys and values, ready for `step`, computed once.
 
         Returns:
@@ -211,7 +239,13 @@ class MultiHeadCrossAttention(MultiHeadAttention):
         values = self._split(self.value_dense(value))
         return ops.transpose(keys, (0, 2, 3, 1)), ops.transpose(values, (0, 2, 1, 3))
 
-    def step(self, query, source, value_mask=None, beams=None):
+    def step(
+        self,
+        query: Tensor,
+        source: tuple[Tensor, Tensor],
+        value_mask: Tensor | None = None,
+        beams: int | None = None,
+    ) -> tuple[Tensor, Tensor]:
         """Feeds one target position; several rows may share one source row.
 
         Args:
@@ -237,11 +271,18 @@ class MultiHeadCrossAttention(MultiHeadAttention):
         scores = ops.reshape(scores, (-1, num_heads, ops.shape(scores)[-1]))
         return self.output_dense(by_beam(heads, num_heads)), scores
 
-    def compute_output_shape(self, query_shape, value_shape, key_shape=None):
+    def compute_output_shape(
+        self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
+    ) -> Shape:
         """The context's."""
         return self._output_shape(query_shape)
 
     def compute_output_spec(
-        self, query, value, *args, return_attention_scores=False, **kwargs
-    ):
+        self,
+        query: Tensor,
+        value: Tensor,
+        *args: Any,
+        return_attention_scores: bool = False,
+        **kwargs: Any,
+    ) -> Any:
         return self._output_spec(query, value.shape[1], return_attention_scores)

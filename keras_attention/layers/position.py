@@ -1,9 +1,12 @@
 """Sine position encoding: where a token stands, written into its features."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
+
+from keras_attention.annotations import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -36,18 +39,18 @@ class SinePositionEncoding(keras.layers.Layer):
         [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762), section 3.5.
     """
 
-    def __init__(self, max_wavelength=10000.0, **kwargs):
+    def __init__(self, max_wavelength: float = 10000.0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.max_wavelength = max_wavelength
         self.supports_masking = True
 
-    def call(self, inputs, start_index=0):
+    def call(self, inputs: Tensor, start_index: int | Tensor = 0) -> Tensor:
         length, dim = ops.shape(inputs)[1], inputs.shape[-1]
         positions = ops.arange(length, dtype="int32") + start_index
         encoding = self.encode_positions(positions, dim)
         return ops.broadcast_to(encoding, ops.shape(inputs))
 
-    def encode_positions(self, positions, dim):
+    def encode_positions(self, positions: Tensor, dim: int) -> Tensor:
         """Encodes int positions of any shape `(…)`; returns `(…, dim)`."""
         # float32 whatever the policy: float16 cannot tell position 2049 from 2048.
         positions = ops.cast(positions, "float32")[..., None]
@@ -60,8 +63,8 @@ class SinePositionEncoding(keras.layers.Layer):
         encoding = ops.reshape(waves, shape)[..., :dim]
         return ops.cast(encoding, self.compute_dtype)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return tuple(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "max_wavelength": self.max_wavelength}

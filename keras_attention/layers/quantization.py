@@ -7,6 +7,7 @@ for other variables than its weights' file has.
 
 import contextlib
 import gc
+from typing import Any
 
 import keras
 
@@ -24,13 +25,15 @@ class KeepsQuantization:
 
     _quantization = None
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         quantization = _quantization(self)
         added = {"quantization": quantization} if quantization else {}
         return {**super().get_config(), **added}
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> Any:
         config = dict(config)
         quantization = config.pop("quantization", None)
         layer = super().from_config(config)
@@ -38,11 +41,11 @@ class KeepsQuantization:
             layer._quantization = quantization
         return layer
 
-    def build_from_config(self, config):
+    def build_from_config(self, config: dict[str, Any]) -> None:
         super().build_from_config(config)
         self.restore_quantization()
 
-    def restore_quantization(self):
+    def restore_quantization(self) -> None:
         """Quantises the layers inside as the configuration said; the layer is built.
 
         Raises:

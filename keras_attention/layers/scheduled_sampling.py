@@ -1,10 +1,12 @@
 """Scheduled sampling: a decoder in training learns to go on from its own words."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
+from keras_attention.annotations import Shape, Tensor
 from keras_attention.choices import SAMPLING_SCHEDULES
 
 
@@ -39,13 +41,26 @@ class ScheduledSampling(keras.layers.Layer):
     Raises:
         ValueError: an unknown schedule, or numbers out of range.
 
+    Example:
+
+    >>> sampling = ScheduledSampling("linear", half_steps=100)
+    >>> [round(float(sampling.teacher_share(step)), 2) for step in (0, 100, 200)]
+    [1.0, 0.5, 0.0]
+    >>> shown, uniforms = sampling(np.ones((3, 2), int))
+    >>> np.asarray(shown).all(), tuple(uniforms.shape)
+    (True, (3, 2))
+
     References:
         [Bengio et al., 2015](https://arxiv.org/abs/1506.03099), section 2.4.
     """
 
     def __init__(
-        self, schedule="inverse_sigmoid", half_steps=2000, least=0.0, **kwargs
-    ):
+        self,
+        schedule: str = "inverse_sigmoid",
+        half_steps: int = 2000,
+        least: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if schedule not in SAMPLING_SCHEDULES:
             raise ValueError(
@@ -71,18 +86,18 @@ class ScheduledSampling(keras.layers.Layer):
             name="num_batches",
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         pass
 
     @property
-    def weights(self):
+    def weights(self) -> list[Any]:
         """None: like a seed, the counter is a variable of training, no parameter.
 
         A model has the same weights with this layer and without.
         """
         return []
 
-    def teacher_share(self, num_batches):
+    def teacher_share(self, num_batches: Tensor) -> Tensor:
         """ε after so many batches, a float32 scalar tensor or array."""
         i = ops.cast(num_batches, "float32")
         if self.schedule == "linear":
@@ -94,7 +109,7 @@ class ScheduledSampling(keras.layers.Layer):
             share = ops.sigmoid(math.log(k) - i / k)
         return ops.maximum(share, self.least)
 
-    def call(self, token_ids):
+    def call(self, token_ids: Tensor) -> tuple[Tensor, Tensor]:
         shape = ops.shape(token_ids)
         coins = keras.random.uniform(shape, seed=self.seed_generator, dtype="float32")
         uniforms = keras.random.uniform(
@@ -104,18 +119,18 @@ class ScheduledSampling(keras.layers.Layer):
         self.num_batches.assign_add(1)
         return shown, uniforms
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> tuple[Shape, Shape]:
         """Those of `shown` and `uniforms`."""
         return tuple(input_shape), tuple(input_shape)
 
-    def compute_output_spec(self, token_ids):
+    def compute_output_spec(self, token_ids: Tensor) -> Any:
         shown, uniforms = self.compute_output_shape(token_ids.shape)
         return (
             keras.KerasTensor(shown, dtype="bool"),
             keras.KerasTensor(uniforms, dtype="float32"),
         )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "schedule": self.schedule,

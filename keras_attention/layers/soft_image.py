@@ -1,10 +1,12 @@
 """Soft attention over the regions of an image."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
+from keras_attention.annotations import Shape, Tensor
 from keras_attention.layers.attention import check_ranks
 from keras_attention.layers.bahdanau import BahdanauAttention
 from keras_attention.layers.projection import project
@@ -57,7 +59,9 @@ class SoftImageAttention(BahdanauAttention):
         [Xu et al., 2015](https://arxiv.org/abs/1502.03044), sections 3.1.2 and 4.2.
     """
 
-    def __init__(self, units, gate=True, use_bias=False, **kwargs):
+    def __init__(
+        self, units: int, gate: bool = True, use_bias: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(units, use_bias=use_bias, **kwargs)
         self.gate = gate
         if gate:
@@ -65,24 +69,24 @@ class SoftImageAttention(BahdanauAttention):
                 1, activation="sigmoid", dtype=self.dtype_policy, name="gate_dense"
             )
 
-    def build(self, query_shape, value_shape):
+    def build(self, query_shape: Shape, value_shape: Shape) -> None:
         check_ranks(self, query_shape, value_shape, value_ranks=(3, 4))
         super().build(query_shape, (value_shape[0], None, value_shape[-1]))
         if self.gate:
             self.gate_dense.build(query_shape)
 
-    def project_key(self, value):
+    def project_key(self, value: Tensor) -> Tensor:
         return super().project_key(flatten_regions(value))
 
     def call(
         self,
-        query,
-        value,
-        key=None,
-        value_mask=None,
-        return_attention_scores=False,
-        training=None,
-    ):
+        query: Tensor,
+        value: Tensor,
+        key: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+    ) -> Any:
         context, attention_scores = super().call(
             query,
             flatten_regions(value),
@@ -96,11 +100,11 @@ class SoftImageAttention(BahdanauAttention):
             return context, attention_scores
         return context
 
-    def source_length(self, value_shape):
+    def source_length(self, value_shape: Shape) -> int | None:
         regions = value_shape[1:-1]
         return None if None in regions else math.prod(regions)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "gate": self.gate}
 
 
@@ -112,7 +116,9 @@ def flatten_regions(value):
     return ops.reshape(value, (shape[0], shape[1] * shape[2], value.shape[-1]))
 
 
-def as_grid(attention_scores, height=None, width=None):
+def as_grid(
+    attention_scores: Tensor, height: int | None = None, width: int | None = None
+) -> Tensor:
     """Lays attention scores over the image they came from.
 
     Args:
@@ -163,6 +169,12 @@ def doubly_stochastic_penalty(attention_scores, target_mask=None, value_mask=Non
 
     Returns:
         float32 `(B,)`.
+
+    Example:
+
+    >>> at_one, at_both = np.array([[[1.0, 0], [1, 0]]]), np.array([[[1.0, 0], [0, 1]]])
+    >>> [float(doubly_stochastic_penalty(scores)[0]) for scores in (at_one, at_both)]
+    [2.0, 0.0]
 
     References:
         [Xu et al., 2015](https://arxiv.org/abs/1502.03044), section 4.2.1.

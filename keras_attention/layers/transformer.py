@@ -1,7 +1,10 @@
 """Transformer blocks: attention and feed-forward, each inside a residual."""
 
+from typing import Any
+
 import keras
 
+from keras_attention.annotations import Shape, Tensor
 from keras_attention.layers.multi_head import (
     MultiHeadCrossAttention,
     MultiHeadSelfAttention,
@@ -18,16 +21,16 @@ class TransformerBlock(KeepsQuantization, keras.layers.Layer):
 
     def __init__(
         self,
-        model_dim,
-        num_heads,
-        feed_forward_dim,
-        dropout=0.0,
-        attention_dropout=0.0,
-        activation="relu",
-        norm_first=False,
-        epsilon=1e-6,
-        **kwargs,
-    ):
+        model_dim: int,
+        num_heads: int,
+        feed_forward_dim: int,
+        dropout: float = 0.0,
+        attention_dropout: float = 0.0,
+        activation: str = "relu",
+        norm_first: bool = False,
+        epsilon: float = 1e-6,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if model_dim % num_heads:
             raise ValueError(
@@ -90,7 +93,7 @@ class TransformerBlock(KeepsQuantization, keras.layers.Layer):
         hidden = self.inner_dense(self._before(norm, features))
         return self._after(norm, features, self.outer_dense(hidden), training)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "model_dim": self.model_dim,
@@ -132,22 +135,28 @@ class TransformerEncoderBlock(TransformerBlock):
     Returns:
         `(B, S, model_dim)`, or that and scores `(B, H, S, S)`.
 
+    Example:
+
+    >>> block = TransformerEncoderBlock(8, num_heads=2, feed_forward_dim=16)
+    >>> tuple(block(np.ones((2, 5, 8))).shape)
+    (2, 5, 8)
+
     References:
         [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762), section 3.1;
         pre-norm: [Xiong et al., 2020](https://arxiv.org/abs/2002.04745).
     """
 
-    def build(self, value_shape):
+    def build(self, value_shape: Shape) -> None:
         self._build_common(value_shape)
 
     def call(
         self,
-        value,
-        value_mask=None,
-        mask=None,
-        return_attention_scores=False,
-        training=None,
-    ):
+        value: Tensor,
+        value_mask: Tensor | None = None,
+        mask: Tensor | None = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+    ) -> Any:
         norm = self.self_attention_norm
         result = self.self_attention(
             self._before(norm, value),
@@ -160,13 +169,17 @@ class TransformerEncoderBlock(TransformerBlock):
         features = self._feed_forward(features, training)
         return (features, scores) if return_attention_scores else features
 
-    def compute_output_shape(self, value_shape):
+    def compute_output_shape(self, value_shape: Shape) -> Shape:
         """The features'."""
         return tuple(value_shape)
 
     def compute_output_spec(
-        self, value, *args, return_attention_scores=False, **kwargs
-    ):
+        self,
+        value: Tensor,
+        *args: Any,
+        return_attention_scores: bool = False,
+        **kwargs: Any,
+    ) -> Any:
         features = keras.KerasTensor(value.shape, dtype=self.compute_dtype)
         if not return_attention_scores:
             return features
@@ -191,31 +204,39 @@ class TransformerDecoderBlock(TransformerBlock):
     Returns:
         `(B, T, model_dim)`, or that and cross-attention scores `(B, H, T, S)`.
 
+    Example:
+
+    >>> block = TransformerDecoderBlock(8, num_heads=2, feed_forward_dim=16)
+    >>> tuple(block(np.ones((2, 3, 8)), np.ones((2, 5, 8))).shape)
+    (2, 3, 8)
+
     References:
         [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762), section 3.1.
     """
 
-    def __init__(self, model_dim, num_heads, feed_forward_dim, **kwargs):
+    def __init__(
+        self, model_dim: int, num_heads: int, feed_forward_dim: int, **kwargs: Any
+    ) -> None:
         super().__init__(model_dim, num_heads, feed_forward_dim, **kwargs)
         self.cross_attention = self._attention(
             MultiHeadCrossAttention, "cross_attention"
         )
         self.cross_attention_norm = self._norm("cross_attention_norm")
 
-    def build(self, query_shape, value_shape):
+    def build(self, query_shape: Shape, value_shape: Shape) -> None:
         self._build_common(query_shape)
         self.cross_attention.build(query_shape, value_shape)
         self.cross_attention_norm.build(query_shape)
 
     def call(
         self,
-        query,
-        value,
-        query_mask=None,
-        value_mask=None,
-        return_attention_scores=False,
-        training=None,
-    ):
+        query: Tensor,
+        value: Tensor,
+        query_mask: Tensor | None = None,
+        value_mask: Tensor | None = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+    ) -> Any:
         norm = self.self_attention_norm
         context = self.self_attention(
             self._before(norm, query),
@@ -238,15 +259,25 @@ class TransformerDecoderBlock(TransformerBlock):
         features = self._feed_forward(features, training)
         return (features, scores) if return_attention_scores else features
 
-    def project_source(self, value):
+    def project_source(self, value: Tensor) -> tuple[Tensor, Tensor]:
         """What `step` needs of the encoded source `(B, S, any)`, computed once."""
         return self.cross_attention.project_source(value)
 
-    def make_cache(self, batch_size, num_steps, beams=1):
+    def make_cache(
+        self, batch_size: int, num_steps: int, beams: int = 1
+    ) -> tuple[Tensor, Tensor]:
         """Room for `num_steps` steps; see `MultiHeadSelfAttention.make_cache`."""
         return self.self_attention.make_cache(batch_size, num_steps, beams)
 
-    def step(self, query, source, cache, index, value_mask=None, visible=None):
+    def step(
+        self,
+        query: Tensor,
+        source: tuple[Tensor, Tensor],
+        cache: tuple[Tensor, Tensor],
+        index: int | Tensor,
+        value_mask: Tensor | None = None,
+        visible: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
         """Feeds one target position `(N, model_dim)`, as `call` would have seen it.
 
         Args:
@@ -277,13 +308,18 @@ class TransformerDecoderBlock(TransformerBlock):
         features = self._after(norm, features, context)
         return self._feed_forward(features), scores, cache
 
-    def compute_output_shape(self, query_shape, value_shape):
+    def compute_output_shape(self, query_shape: Shape, value_shape: Shape) -> Shape:
         """The features'."""
         return tuple(query_shape)
 
     def compute_output_spec(
-        self, query, value, *args, return_attention_scores=False, **kwargs
-    ):
+        self,
+        query: Tensor,
+        value: Tensor,
+        *args: Any,
+        return_attention_scores: bool = False,
+        **kwargs: Any,
+    ) -> Any:
         features = keras.KerasTensor(query.shape, dtype=self.compute_dtype)
         if not return_attention_scores:
             return features

@@ -2,11 +2,13 @@
 
 import math
 import re
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 from keras import ops, tree
 
+from keras_attention.annotations import Shape, Tensor
 from keras_attention.layers.guided_alignment import alignment_loss
 from keras_attention.layers.quantization import KeepsQuantization, quick_collections
 from keras_attention.layers.soft_image import doubly_stochastic_penalty
@@ -53,6 +55,15 @@ class EncoderDecoder(KeepsQuantization, TokenWeighted):
             position attended to as much as all others, over a whole target. As above.
         attends: bool. Whether there is attention; scores are all zero where not.
         presets: dict. Arguments of usual sizes by name, as `**presets["tiny"]`.
+
+    Example:
+
+    >>> model = Transformer(9, 9, **Transformer.presets["tiny"])
+    >>> model.build()
+    >>> memory, state = model.encode({"source_ids": np.array([[4, 5, 3]])})
+    >>> logits, state = model.step(np.array([2]), state, memory)
+    >>> tuple(logits.shape), tuple(state.attention_scores.shape)
+    ((1, 9), (1, 3))
     """
 
     target_vocabulary_size: int
@@ -62,30 +73,34 @@ class EncoderDecoder(KeepsQuantization, TokenWeighted):
     doubly_stochastic = 0.0
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> Any:
         model = super().from_config(config, custom_objects)
         if config.get("quantization"):
             model.build()
             model.restore_quantization()
         return model
 
-    def quantize(self, mode=None, config=None, **kwargs):
+    def quantize(
+        self, mode: str | None = None, config: Any = None, **kwargs: Any
+    ) -> None:
         """As `keras.Model.quantize`, which is slow in a process of many objects."""
         with quick_collections():
             super().quantize(mode, config, **kwargs)
 
-    def source_signature(self):
+    def source_signature(self) -> dict[str, Any]:
         """What a source is, a dict of `keras.InputSpec`."""
         raise NotImplementedError
 
     def export(
         self,
-        filepath,
-        format="tf_saved_model",
-        verbose=None,
-        input_signature=None,
-        **kwargs,
-    ):
+        filepath: str | Path,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
         """As `keras.Model.export`, which would want the model called before.
 
         The graph gives the logits of teacher forcing, for any number of rows and
@@ -103,7 +118,7 @@ class EncoderDecoder(KeepsQuantization, TokenWeighted):
             input_signature = [{**self.source_signature(), **target}]
         super().export(filepath, format, verbose, input_signature, **kwargs)
 
-    def parameter_counts(self):
+    def parameter_counts(self) -> dict[str, int]:
         """How many parameters each part has, a dict; numbered parts are one.
 
         For comparing twins: they add up to `count_params()`.
@@ -117,20 +132,22 @@ class EncoderDecoder(KeepsQuantization, TokenWeighted):
         return counts
 
     @property
-    def trains_compiled(self):
+    def trains_compiled(self) -> bool:
         """Whether XLA can compile training: no layer inside says otherwise."""
         return all(layer.supports_jit for layer in self._flatten_layers())
 
     @property
-    def adds_losses(self):
+    def adds_losses(self) -> bool:
         return bool(self.guided_alignment or self.doubly_stochastic)
 
-    def is_guided(self, inputs):
+    def is_guided(self, inputs: dict[str, Tensor]) -> bool:
         """Whether `guide` has something to say of attention in this batch."""
         aligned = self.guided_alignment and "alignments" in inputs
         return bool(self.attends and (aligned or self.doubly_stochastic))
 
-    def guide(self, inputs, attention_scores, value_mask):
+    def guide(
+        self, inputs: dict[str, Tensor], attention_scores: Tensor, value_mask: Tensor
+    ) -> None:
         """Adds the losses of attention `(B, T, S)`, if it is said how it should be;
         `value_mask` `(B, S)` is the memory's.
 
@@ -156,15 +173,20 @@ class EncoderDecoder(KeepsQuantization, TokenWeighted):
             penalty = ops.divide_no_nan(ops.sum(row_weights * penalties), num_tokens)
             self.add_loss(self.doubly_stochastic * penalty)
 
-    def source_length(self, input_shape):
+    def source_length(self, input_shape: dict[str, Shape]) -> int | None:
         """The positions of the source, None if unknown, of a dict of inputs' shapes."""
         raise NotImplementedError
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: dict[str, Shape]) -> Shape:
         """The logits', of a dict of inputs' shapes."""
         return (*input_shape["target_ids"], self.target_vocabulary_size)
 
-    def compute_output_spec(self, inputs, return_attention_scores=False, training=None):
+    def compute_output_spec(
+        self,
+        inputs: dict[str, Tensor],
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+    ) -> Any:
         shapes = {name: tensor.shape for name, tensor in inputs.items()}
         shape = self.compute_output_shape(shapes)
         logits = keras.KerasTensor(shape, dtype="float32")
@@ -173,11 +195,13 @@ class EncoderDecoder(KeepsQuantization, TokenWeighted):
         shape = (*shape[:-1], self.source_length(shapes))
         return logits, keras.KerasTensor(shape, dtype=self.compute_dtype)
 
-    def source_mask(self, inputs):
+    def source_mask(self, inputs: dict[str, Tensor]) -> Tensor:
         """Which source positions are there, bool `(B, S)`; False at padding."""
         return ops.not_equal(inputs["source_ids"], PAD_ID)
 
-    def encode(self, inputs, num_steps=None):
+    def encode(
+        self, inputs: dict[str, Tensor], num_steps: int | None = None
+    ) -> tuple[Memory, Any]:
         """Reads the source.
 
         Args:
@@ -190,7 +214,7 @@ class EncoderDecoder(KeepsQuantization, TokenWeighted):
         """
         raise NotImplementedError
 
-    def step(self, token_ids, state, memory):
+    def step(self, token_ids: Tensor, state: Any, memory: Memory) -> Any:
         """Feeds one token to each of `N` hypotheses.
 
         Args:
@@ -206,7 +230,7 @@ class EncoderDecoder(KeepsQuantization, TokenWeighted):
         """
         raise NotImplementedError
 
-    def repeat_state(self, state, count):
+    def repeat_state(self, state: Any, count: int) -> Any:
         """The state of `count` hypotheses, int, in place of each one.
 
         A search begins with it, since `encode` returns one hypothesis for each row.
@@ -216,7 +240,7 @@ class EncoderDecoder(KeepsQuantization, TokenWeighted):
         indices = ops.repeat(ops.arange(num_rows), count)
         return tree.map_structure(lambda leaf: ops.take(leaf, indices, axis=0), state)
 
-    def gather_state(self, state, indices):
+    def gather_state(self, state: Any, indices: Tensor) -> Any:
         """The state in which hypothesis `n` goes on from hypothesis `indices[n]`.
 
         Args:

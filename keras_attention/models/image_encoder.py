@@ -1,10 +1,12 @@
 """Image encoders: pixels in, a grid of N×N regions out."""
 
 import difflib
+from typing import Any
 
 import keras
 from keras import ops
 
+from keras_attention.annotations import Shape, Tensor
 from keras_attention.layers.quantization import KeepsQuantization
 from keras_attention.models.applications import application_names, application_network
 from keras_attention.models.efficientnet_lite import (
@@ -40,11 +42,24 @@ class ImageEncoder(KeepsQuantization, keras.layers.Layer):
     Attributes:
         dim: int, D.
         has_pretrained: bool. Whether there are weights to load.
+
+    Example:
+
+    >>> encoder = ImageEncoder("small-cnn", image_size=32, grid_size=4)
+    >>> tuple(encoder(np.zeros((1, 32, 32, 3), "uint8")).shape)[:3]
+    (1, 4, 4)
     """
 
     has_pretrained = False
 
-    def __init__(self, encoder_name, image_size, grid_size, trainable=True, **kwargs):
+    def __init__(
+        self,
+        encoder_name: str,
+        image_size: int,
+        grid_size: int,
+        trainable: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(trainable=trainable, **kwargs)
         self.encoder_name = encoder_name
         self.image_size = image_size
@@ -64,7 +79,7 @@ class ImageEncoder(KeepsQuantization, keras.layers.Layer):
         """Pixels from 0 to 255 as the network takes them."""
         raise NotImplementedError
 
-    def load_pretrained(self):
+    def load_pretrained(self) -> None:
         """Loads the weights of ImageNet.
 
         Raises:
@@ -76,10 +91,10 @@ class ImageEncoder(KeepsQuantization, keras.layers.Layer):
             'training.encoder_weights="random"'
         )
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         pass  # The network came with its weights.
 
-    def call(self, images, training=None):
+    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
         if images.shape[0] == 0:  # Convolutions refuse an empty batch.
             shape = self.compute_output_shape(images.shape)
             return ops.zeros(shape, dtype=self.compute_dtype)
@@ -91,14 +106,14 @@ class ImageEncoder(KeepsQuantization, keras.layers.Layer):
         shape = (None, self.image_size, self.image_size, 3)
         return keras.InputSpec(shape=shape, dtype="uint8", name="images")
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], self.grid_size, self.grid_size, self.dim)
 
-    def compute_output_spec(self, images, training=None):
+    def compute_output_spec(self, images: Tensor, training: bool | None = None) -> Any:
         shape = self.compute_output_shape(images.shape)
         return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "encoder_name": self.encoder_name,
@@ -131,7 +146,14 @@ keras.saving.register_keras_serializable(PACKAGE, "ImageEncoder")(_SavedAsImageE
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class EfficientNetLite0(ImageEncoder):
-    """EfficientNet-Lite0, whose weights come in a package of their own."""
+    """EfficientNet-Lite0, whose weights come in a package of their own.
+
+    Example:
+
+    >>> encoder = EfficientNetLite0("efficientnet-lite0", 32, 4)
+    >>> encoder.has_pretrained, encoder.compute_output_shape((1, 32, 32, 3))[:3]
+    (True, (1, 4, 4))
+    """
 
     has_pretrained = True
 
@@ -140,16 +162,23 @@ class EfficientNetLite0(ImageEncoder):
             self.image_size, self.grid_size, self.dtype_policy
         )
 
-    def preprocess(self, images):
+    def preprocess(self, images: Tensor) -> Tensor:
         return (images - 127.0) / 128.0
 
-    def load_pretrained(self):
+    def load_pretrained(self) -> None:
         load_efficientnet_lite0(self.network)
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class Application(ImageEncoder):
-    """Any model of `keras.applications`; Keras downloads its weights."""
+    """Any model of `keras.applications`; Keras downloads its weights.
+
+    Example:
+
+    >>> encoder = Application("MobileNet", image_size=32, grid_size=4)
+    >>> encoder.has_pretrained, encoder.compute_output_shape((1, 32, 32, 3))[:3]
+    (True, (1, 4, 4))
+    """
 
     has_pretrained = True
 
@@ -159,11 +188,11 @@ class Application(ImageEncoder):
         )
         return network
 
-    def preprocess(self, images):
+    def preprocess(self, images: Tensor) -> Tensor:
         # Some of these functions change arrays in place.
         return self._preprocess(images + 0.0)
 
-    def load_pretrained(self):
+    def load_pretrained(self) -> None:
         try:
             pretrained, _ = application_network(
                 self.encoder_name,

@@ -1,8 +1,11 @@
 """From pixels, or features computed before, to the regions that a captioner reads."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from keras_attention.annotations import Shape, Tensor
 from keras_attention.layers.quantization import KeepsQuantization
 from keras_attention.models.image_encoder import image_encoder
 
@@ -40,13 +43,13 @@ class ImageRegions(KeepsQuantization, keras.layers.Layer):
 
     def __init__(
         self,
-        encoder,
-        image_size,
-        grid_size,
-        region_dim=256,
-        train_encoder=True,
-        **kwargs,
-    ):
+        encoder: str,
+        image_size: int,
+        grid_size: int,
+        region_dim: int = 256,
+        train_encoder: bool = True,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.encoder_name = encoder
         self.image_size = image_size
@@ -67,7 +70,7 @@ class ImageRegions(KeepsQuantization, keras.layers.Layer):
             region_dim, dtype=self.dtype_policy, name="dense"
         )
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         self.encoder.build((None, self.image_size, self.image_size, 3))
         self.norm.build((None, None, None, self.encoder.dim))
         self.dense.build((None, None, None, self.encoder.dim))
@@ -76,7 +79,7 @@ class ImageRegions(KeepsQuantization, keras.layers.Layer):
         self.rows = self.add_weight(shape=(size, 1, dim), name="rows", **place)
         self.columns = self.add_weight(shape=(1, size, dim), name="columns", **place)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: dict[str, Tensor], training: bool | None = None) -> Tensor:
         if FEATURES in inputs:
             features = ops.cast(inputs[FEATURES], self.compute_dtype)
         else:
@@ -86,7 +89,7 @@ class ImageRegions(KeepsQuantization, keras.layers.Layer):
         length = self.grid_size * self.grid_size
         return ops.reshape(regions, (-1, length, self.region_dim))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: dict[str, Shape]) -> Shape:
         batch_size = next(iter(input_shape.values()))[0]
         return (batch_size, self.grid_size**2, self.region_dim)
 
@@ -97,12 +100,14 @@ class ImageRegions(KeepsQuantization, keras.layers.Layer):
         batch_size = ops.shape(inputs[FEATURES if FEATURES in inputs else IMAGES])[0]
         return ops.ones((batch_size, self.grid_size**2), dtype="bool")
 
-    def compute_output_spec(self, inputs, training=None):
+    def compute_output_spec(
+        self, inputs: dict[str, Tensor], training: bool | None = None
+    ) -> Any:
         shapes = {name: tensor.shape for name, tensor in inputs.items()}
         shape = self.compute_output_shape(shapes)
         return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "encoder": self.encoder_name,

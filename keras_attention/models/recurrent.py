@@ -11,9 +11,12 @@ along the target, `step` runs it once. Where no step needs the look of the one b
 (no attention, Luong without input feeding), `call` runs the recurrence at once.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from keras_attention.annotations import Shape
 from keras_attention.layers.packing import pack, take_positions
 from keras_attention.layers.recurrent import RecurrentEncoder
 from keras_attention.layers.token_embedding import (
@@ -120,25 +123,25 @@ class RecurrentSeq2Seq(RecurrentWriter):
 
     def __init__(
         self,
-        source_vocabulary_size,
-        target_vocabulary_size,
+        source_vocabulary_size: int,
+        target_vocabulary_size: int,
         attention: str | None = "bahdanau",
         score: str | None = None,
-        cell="gru",
-        embedding_dim=256,
-        units=256,
-        num_layers=1,
-        bidirectional=True,
-        residual=False,
-        input_feeding=False,
+        cell: str = "gru",
+        embedding_dim: int = 256,
+        units: int = 256,
+        num_layers: int = 1,
+        bidirectional: bool = True,
+        residual: bool = False,
+        input_feeding: bool = False,
         readout: str | None = None,
-        reverse_source=False,
-        dropout=0.0,
-        layer_norm=False,
-        share_embeddings=False,
-        tie_embeddings=False,
-        **kwargs,
-    ):
+        reverse_source: bool = False,
+        dropout: float = 0.0,
+        layer_norm: bool = False,
+        share_embeddings: bool = False,
+        tie_embeddings: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.source_vocabulary_size = source_vocabulary_size
         self.target_vocabulary_size = target_vocabulary_size
@@ -254,7 +257,7 @@ class RecurrentSeq2Seq(RecurrentWriter):
         kinds = {"bahdanau": BahdanauDecoder, None: BlindDecoder}
         return kinds[self.attention](*sizes, self.readout or "maxout", **options)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         if not self.share_embeddings:
             self.source_embedding.build((None, None))
         tokens = (None, None, self.embedding_dim)
@@ -284,13 +287,13 @@ class RecurrentSeq2Seq(RecurrentWriter):
         state = self.decoder.start(value, hidden)
         return Memory(value, self.decoder.project_key(value), mask), state
 
-    def source_signature(self):
+    def source_signature(self) -> dict[str, Any]:
         return {"source_ids": ids_spec("source_ids")}
 
-    def source_length(self, input_shape):
+    def source_length(self, input_shape: dict[str, Shape]) -> int | None:
         return input_shape["source_ids"][1]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         names = (
             "source_vocabulary_size target_vocabulary_size attention score cell "
             "embedding_dim units num_layers bidirectional residual input_feeding "

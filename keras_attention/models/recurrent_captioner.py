@@ -7,8 +7,11 @@ target_ids ─ embed ─ RNN ◄───────┘
                       └─► deep output ─► logits
 """
 
+from typing import Any
+
 import keras
 
+from keras_attention.annotations import Shape, Tensor
 from keras_attention.layers.token_embedding import token_embedding
 from keras_attention.models.caption_decoders import (
     INJECTIONS,
@@ -16,6 +19,7 @@ from keras_attention.models.caption_decoders import (
     SoftImageDecoder,
 )
 from keras_attention.models.encoder_decoder import Memory
+from keras_attention.models.image_encoder import ImageEncoder
 from keras_attention.models.image_regions import ImageRegions
 from keras_attention.models.recurrent_writer import RecurrentWriter
 
@@ -112,26 +116,26 @@ class RecurrentCaptioner(RecurrentWriter):
 
     def __init__(
         self,
-        target_vocabulary_size,
-        encoder="small-cnn",
-        image_size=128,
-        grid_size=8,
-        train_encoder=True,
-        region_dim=256,
+        target_vocabulary_size: int,
+        encoder: str = "small-cnn",
+        image_size: int = 128,
+        grid_size: int = 8,
+        train_encoder: bool = True,
+        region_dim: int = 256,
         attention: str | None = "soft",
         inject: str | None = None,
-        cell="lstm",
-        embedding_dim=256,
-        units=256,
-        num_layers=1,
+        cell: str = "lstm",
+        embedding_dim: int = 256,
+        units: int = 256,
+        num_layers: int = 1,
         attention_units: int | None = None,
-        gate=True,
-        readout="linear",
-        dropout=0.0,
-        layer_norm=False,
-        tie_embeddings=False,
-        **kwargs,
-    ):
+        gate: bool = True,
+        readout: str = "linear",
+        dropout: float = 0.0,
+        layer_norm: bool = False,
+        tie_embeddings: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.target_vocabulary_size = target_vocabulary_size
         self.encoder = encoder
@@ -198,7 +202,7 @@ class RecurrentCaptioner(RecurrentWriter):
             )
 
     @property
-    def image_encoder(self):
+    def image_encoder(self) -> ImageEncoder:
         """What makes features of pixels."""
         return self.regions.encoder
 
@@ -217,11 +221,11 @@ class RecurrentCaptioner(RecurrentWriter):
         attention_units = self.attention_units or self.units
         return SoftImageDecoder(*sizes, attention_units, self.gate, **options)
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         self.regions.build()
         self.build_writer()
 
-    def source_mask(self, inputs):
+    def source_mask(self, inputs: dict[str, Tensor]) -> Tensor:
         return self.regions.mask(inputs)
 
     def _encode(self, inputs, training=False):
@@ -230,13 +234,13 @@ class RecurrentCaptioner(RecurrentWriter):
         key = self.decoder.project_key(value)
         return Memory(value, key, mask), self.decoder.start(value, mask)
 
-    def source_signature(self):
+    def source_signature(self) -> dict[str, Any]:
         return {"images": self.image_encoder.input_signature()}
 
-    def source_length(self, input_shape):
+    def source_length(self, input_shape: dict[str, Shape]) -> int | None:
         return self.grid_size**2
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         names = (
             "target_vocabulary_size encoder image_size grid_size train_encoder "
             "region_dim attention inject cell embedding_dim units num_layers "

@@ -1,8 +1,11 @@
 """What recurrent models of all tasks share: the half that writes."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from keras_attention.annotations import Tensor
 from keras_attention.layers.scan import scan
 from keras_attention.layers.scheduled_sampling import draw_tokens
 from keras_attention.layers.token_embedding import (
@@ -10,7 +13,7 @@ from keras_attention.layers.token_embedding import (
     full_precision,
     tied_logits,
 )
-from keras_attention.models.encoder_decoder import EncoderDecoder, padded
+from keras_attention.models.encoder_decoder import EncoderDecoder, Memory, padded
 from keras_attention.models.recurrent_decoders import DropoutMasks
 from keras_attention.special_tokens import PAD_ID
 
@@ -27,7 +30,7 @@ class RecurrentWriter(EncoderDecoder):
             wants it before the model is built; it adds no weights.
     """
 
-    def make_writer(self, decoder, dropout, tie_embeddings):
+    def make_writer(self, decoder: Any, dropout: float, tie_embeddings: bool) -> None:
         """Makes what stands between target tokens and logits.
 
         Args:
@@ -47,7 +50,7 @@ class RecurrentWriter(EncoderDecoder):
             )
         self.scheduled_sampling = None
 
-    def build_writer(self):
+    def build_writer(self) -> None:
         self.target_embedding.build((None, None))
         self.dropout_layer.build((None, self.decoder.embedding_dim))
         self.decoder.build()
@@ -60,7 +63,7 @@ class RecurrentWriter(EncoderDecoder):
         raise NotImplementedError
 
     @property
-    def attends(self):
+    def attends(self) -> bool:
         return self.decoder.attention is not None
 
     def _draw_masks(self, batch_size, training):
@@ -88,7 +91,12 @@ class RecurrentWriter(EncoderDecoder):
             return tied_logits(self.target_embedding, vector)
         return ops.cast(self.logits_dense(vector), "float32")
 
-    def call(self, inputs, return_attention_scores=False, training=None):
+    def call(
+        self,
+        inputs: dict[str, Tensor],
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+    ) -> Any:
         inputs = padded(inputs)
         memory, state = self._encode(inputs, training)
         target_ids = inputs["target_ids"]
@@ -133,13 +141,15 @@ class RecurrentWriter(EncoderDecoder):
         chosen = scan(choose, first, columns, keep=lambda carry: carry[1])
         return ops.stop_gradient(ops.swapaxes(chosen, 0, 1))  # (B, T)
 
-    def encode(self, inputs, num_steps=None):
+    def encode(
+        self, inputs: dict[str, Tensor], num_steps: int | None = None
+    ) -> tuple[Memory, Any]:
         if not self.built:
             self.build()
             self.built = True
         return self._encode(padded(inputs))
 
-    def step(self, token_ids, state, memory):
+    def step(self, token_ids: Tensor, state: Any, memory: Memory) -> Any:
         tokens = self._embed(token_ids)
         features, state = self.decoder.advance(tokens, state, memory)
         return self._logits(features), state

@@ -9,9 +9,12 @@ An update from several batches follows the same rule:
 `keras_attention.training.accumulation` has it, and is told a batch's weight from here.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from keras_attention.annotations import Tensor
 from keras_attention.special_tokens import PAD_ID
 
 
@@ -71,25 +74,27 @@ class TokenWeighted(keras.Model):
     is to be squared, in norms and in the second moment of Adam.
     """
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.loss_per_token = keras.metrics.Mean(name="loss", dtype="float32")
         self.auxiliary_loss = keras.metrics.Mean(name="auxiliary_loss", dtype="float32")
 
     @property
-    def adds_losses(self):
+    def adds_losses(self) -> bool:
         """Whether `call` adds losses of its own in training."""
         return False
 
     @property
-    def metrics(self):
+    def metrics(self) -> list[Any]:
         ours = [self.loss_per_token]
         if self.adds_losses:
             ours.append(self.auxiliary_loss)
         hidden = {"loss", "auxiliary_loss"}  # Keras's mean over batches among them.
         return ours + [m for m in super().metrics if m.name not in hidden]
 
-    def batch_weight(self, labels, sample_weight=None):
+    def batch_weight(
+        self, labels: Tensor, sample_weight: Tensor | None = None
+    ) -> Tensor:
         """What the loss of a batch was divided by, a float32 scalar."""
         if getattr(self.loss, "reduction", None) == "mean_with_sample_weight":
             return ops.sum(token_weights(labels, sample_weight))
@@ -98,8 +103,13 @@ class TokenWeighted(keras.Model):
         return ops.cast(shape[0], "float32") * ops.cast(shape[1], "float32")
 
     def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
+        self,
+        x: Tensor | None = None,
+        y: Tensor | None = None,
+        y_pred: Tensor | None = None,
+        sample_weight: Tensor | None = None,
+        training: bool = True,
+    ) -> Tensor:
         weights = None if y is None else token_weights(y, sample_weight)
         loss = super().compute_loss(x, y, y_pred, weights, training)
         weight = 1.0 if y is None else self.batch_weight(y, sample_weight)
@@ -108,11 +118,13 @@ class TokenWeighted(keras.Model):
             self.auxiliary_loss.update_state(sum(self.losses), sample_weight=weight)
         return loss
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+    def compute_metrics(
+        self, x: Tensor, y: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> dict[str, Any]:
         weights = None if y is None else token_weights(y, sample_weight)
         return super().compute_metrics(x, y, y_pred, weights)
 
-    def train_step(self, *args):
+    def train_step(self, *args: Any) -> Any:
         """As Keras's: `data` on TensorFlow, `state` and `data` on JAX."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(args[-1])
         weight = self.batch_weight(y, sample_weight)
@@ -155,19 +167,24 @@ class TokenWeighted(keras.Model):
             )
         ]
 
-    def test_step(self, *args):
+    def test_step(self, *args: Any) -> Any:
         result = super().test_step(*args)
         logs = result if isinstance(result, dict) else result[0]
         logs.pop("auxiliary_loss", None)  # Of training only.
         return result
 
-    def fit(self, *args, class_weight=None, **kwargs):
+    def fit(self, *args: Any, class_weight: None = None, **kwargs: Any) -> Any:
         _refuse(class_weight)
         return super().fit(*args, **kwargs)
 
     def train_on_batch(
-        self, x, y=None, sample_weight=None, class_weight=None, **kwargs
-    ):
+        self,
+        x: Tensor,
+        y: Tensor | None = None,
+        sample_weight: Tensor | None = None,
+        class_weight: None = None,
+        **kwargs: Any,
+    ) -> Any:
         _refuse(class_weight)
         return super().train_on_batch(x, y, sample_weight, **kwargs)
 

@@ -9,9 +9,12 @@
 cached keys and values for decoding; both give the same numbers.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from keras_attention.annotations import Shape, Tensor
 from keras_attention.layers.token_embedding import check_one_vocabulary, token_embedding
 from keras_attention.models.encoder_decoder import ids_spec, padded
 from keras_attention.models.transformer_writer import TransformerWriter
@@ -99,21 +102,21 @@ class Transformer(TransformerWriter):
 
     def __init__(
         self,
-        source_vocabulary_size,
-        target_vocabulary_size,
-        num_layers=6,
-        model_dim=512,
-        num_heads=8,
-        feed_forward_dim=2048,
-        dropout=0.1,
-        attention_dropout=0.0,
-        activation="relu",
-        norm_first=False,
-        share_embeddings=False,
-        alignment_layer=-1,
-        max_steps=256,
-        **kwargs,
-    ):
+        source_vocabulary_size: int,
+        target_vocabulary_size: int,
+        num_layers: int = 6,
+        model_dim: int = 512,
+        num_heads: int = 8,
+        feed_forward_dim: int = 2048,
+        dropout: float = 0.1,
+        attention_dropout: float = 0.0,
+        activation: str = "relu",
+        norm_first: bool = False,
+        share_embeddings: bool = False,
+        alignment_layer: int = -1,
+        max_steps: int = 256,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if share_embeddings:
             check_one_vocabulary(source_vocabulary_size, target_vocabulary_size)
@@ -138,7 +141,7 @@ class Transformer(TransformerWriter):
                 source_vocabulary_size, model_dim, self.dtype_policy, "source_embedding"
             )
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         self.build_stacks()
         if not self.share_embeddings:
             self.source_embedding.build((None, None))
@@ -171,13 +174,13 @@ class Transformer(TransformerWriter):
             all_scores.append(scores)
         return all_scores
 
-    def source_signature(self):
+    def source_signature(self) -> dict[str, Any]:
         return {"source_ids": ids_spec("source_ids")}
 
-    def source_length(self, input_shape):
+    def source_length(self, input_shape: dict[str, Shape]) -> int | None:
         return input_shape["source_ids"][1]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         names = (
             "source_vocabulary_size target_vocabulary_size num_layers model_dim "
             "num_heads feed_forward_dim dropout attention_dropout activation "

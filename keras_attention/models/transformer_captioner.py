@@ -6,8 +6,12 @@ target_ids ─ embed + position ─ decoder blocks ◄─┘
                                     └─► logits
 """
 
+from typing import Any
+
 import keras
 
+from keras_attention.annotations import Shape, Tensor
+from keras_attention.models.image_encoder import ImageEncoder
 from keras_attention.models.image_regions import WINDOWS, ImageRegions
 from keras_attention.models.transformer_writer import TransformerWriter
 
@@ -87,23 +91,23 @@ class TransformerCaptioner(TransformerWriter):
 
     def __init__(
         self,
-        target_vocabulary_size,
-        encoder="small-cnn",
-        image_size=128,
-        grid_size=8,
-        train_encoder=True,
-        num_layers=3,
-        model_dim=512,
-        num_heads=8,
-        feed_forward_dim=2048,
-        dropout=0.1,
-        attention_dropout=0.0,
-        activation="relu",
-        norm_first=True,
-        alignment_layer=-1,
-        max_steps=64,
-        **kwargs,
-    ):
+        target_vocabulary_size: int,
+        encoder: str = "small-cnn",
+        image_size: int = 128,
+        grid_size: int = 8,
+        train_encoder: bool = True,
+        num_layers: int = 3,
+        model_dim: int = 512,
+        num_heads: int = 8,
+        feed_forward_dim: int = 2048,
+        dropout: float = 0.1,
+        attention_dropout: float = 0.0,
+        activation: str = "relu",
+        norm_first: bool = True,
+        alignment_layer: int = -1,
+        max_steps: int = 64,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.target_vocabulary_size = target_vocabulary_size
         self.encoder = encoder
@@ -132,15 +136,15 @@ class TransformerCaptioner(TransformerWriter):
         self.make_stacks()
 
     @property
-    def image_encoder(self):
+    def image_encoder(self) -> ImageEncoder:
         """What makes features of pixels."""
         return self.regions.encoder
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         self.regions.build()
         self.build_stacks()
 
-    def source_mask(self, inputs):
+    def source_mask(self, inputs: dict[str, Tensor]) -> Tensor:
         return self.regions.mask(inputs)
 
     def _encode(self, inputs, training=False):
@@ -153,13 +157,13 @@ class TransformerCaptioner(TransformerWriter):
             features = block(features, value_mask=value_mask, training=training)
         return self.encoder_norm(features), mask
 
-    def source_signature(self):
+    def source_signature(self) -> dict[str, Any]:
         return {"images": self.image_encoder.input_signature()}
 
-    def source_length(self, input_shape):
+    def source_length(self, input_shape: dict[str, Shape]) -> int | None:
         return self.grid_size**2
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         names = (
             "target_vocabulary_size encoder image_size grid_size train_encoder "
             "num_layers model_dim num_heads feed_forward_dim dropout attention_dropout "

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops, tree
 
+from keras_attention.annotations import Tensor
 from keras_attention.layers.position import SinePositionEncoding
 from keras_attention.layers.token_embedding import embed, tied_logits, token_embedding
 from keras_attention.layers.transformer import (
@@ -41,7 +42,7 @@ class TransformerWriter(EncoderDecoder):
     `(B, S, model_dim)` and `(B, S)`.
     """
 
-    def make_stacks(self):
+    def make_stacks(self) -> None:
         """Makes target embeddings, blocks and norms."""
         if self.num_layers < 1:
             raise ValueError(f"num_layers must be positive; received {self.num_layers}")
@@ -81,7 +82,7 @@ class TransformerWriter(EncoderDecoder):
             )
         return keras.layers.Identity(dtype=self.dtype_policy)
 
-    def build_stacks(self):
+    def build_stacks(self) -> None:
         features = (None, None, self.model_dim)
         self.target_embedding.build((None, None))
         self.position_encoding.build(features)
@@ -105,7 +106,12 @@ class TransformerWriter(EncoderDecoder):
     def _logits(self, features):
         return tied_logits(self.target_embedding, self.decoder_norm(features))
 
-    def call(self, inputs, return_attention_scores=False, training=None):
+    def call(
+        self,
+        inputs: dict[str, Tensor],
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+    ) -> Any:
         inputs = padded(inputs)
         value, mask = self._encode(inputs, training)
         features = self._embed(self.target_embedding, inputs["target_ids"], training)
@@ -137,7 +143,9 @@ class TransformerWriter(EncoderDecoder):
         layer = layer + self.num_layers if layer < 0 else layer
         return min(max(layer, 0), self.num_layers - 1)
 
-    def encode(self, inputs, num_steps=None):
+    def encode(
+        self, inputs: dict[str, Tensor], num_steps: int | None = None
+    ) -> tuple[Memory, Any]:
         if not self.built:
             self.build()
             self.built = True
@@ -155,7 +163,7 @@ class TransformerWriter(EncoderDecoder):
         )
         return Memory(value, keys, mask), state
 
-    def step(self, token_ids, state, memory):
+    def step(self, token_ids: Tensor, state: Any, memory: Memory) -> Any:
         features = embed(self.target_embedding, token_ids, self.compute_dtype)
         features = features * math.sqrt(self.model_dim)
         features = features + self.position_encoding.encode_positions(
@@ -191,7 +199,7 @@ class TransformerWriter(EncoderDecoder):
         )
         return logits, state
 
-    def repeat_state(self, state, count):
+    def repeat_state(self, state: Any, count: int) -> Any:
         caches = tree.map_structure(
             lambda cache: ops.repeat(cache, count, axis=2), state.caches
         )
@@ -202,7 +210,7 @@ class TransformerWriter(EncoderDecoder):
             ops.repeat(state.attention_scores, count, axis=0),
         )
 
-    def gather_state(self, state, indices):
+    def gather_state(self, state: Any, indices: Tensor) -> Any:
         return state._replace(
             ancestors=ops.take(state.ancestors, indices, axis=0),
             attention_scores=ops.take(state.attention_scores, indices, axis=0),

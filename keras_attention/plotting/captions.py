@@ -5,9 +5,14 @@ dark here and keeps some of its colour, so that it can be told what it is.
 """
 
 import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from numpy.typing import ArrayLike
 
 from keras_attention.byte_pieces import characters, mean_rows
 from keras_attention.plotting.fonts import font_families

@@ -1,6 +1,8 @@
 """Curves with their intervals, a panel for each data set, one legend for all."""
 
 import math
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
@@ -46,7 +48,7 @@ class Panel(NamedTuple):
     """Upper end of the y axis; as high as the curves if None."""
 
 
-def plot_curves(panels, *, path=None):
+def plot_curves(panels: Sequence[Panel], *, path: str | Path | None = None) -> Figure:
     """Draws panels side by side.
 
     Args:

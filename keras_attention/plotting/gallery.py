@@ -1,6 +1,11 @@
 """Many images with what was said of them."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
 
 from keras_attention.plotting.captions import (
     WHOLE,

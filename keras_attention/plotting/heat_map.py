@@ -4,9 +4,12 @@ They are drawn as in figure 3 of Bahdanau et al. (2015), the source along the to
 """
 
 import math
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from keras_attention.byte_pieces import characters, mean_rows, sum_columns
 from keras_attention.plotting.fonts import font_families
@@ -21,14 +24,14 @@ LARGEST_INCHES = 24.0
 
 
 def plot_attention(
-    attention_scores,
-    source_tokens,
-    target_tokens,
+    attention_scores: ArrayLike,
+    source_tokens: Sequence[str],
+    target_tokens: Sequence[str],
     *,
-    title=None,
-    path=None,
-    figure=None,
-):
+    title: str | None = None,
+    path: str | Path | None = None,
+    figure: Figure | None = None,
+) -> Figure:
     """Draws where each target token looked.
 
     Args:
@@ -68,8 +71,13 @@ def plot_attention(
 
 
 def plot_heads(
-    attention_scores, source_tokens, target_tokens, *, title=None, path=None
-):
+    attention_scores: ArrayLike,
+    source_tokens: Sequence[str],
+    target_tokens: Sequence[str],
+    *,
+    title: str | None = None,
+    path: str | Path | None = None,
+) -> Figure:
     """Draws the heat maps of several heads in a grid, with one scale for all.
 
     Args:

@@ -3,6 +3,7 @@
 import dataclasses
 import threading
 import time
+from typing import Any
 
 from keras_attention.serving.config import as_model_config
 from keras_attention.serving.descriptors import DescriptorWatch
@@ -33,7 +34,9 @@ class Server:
     ```
     """
 
-    def __init__(self, models, options=None, **changes):
+    def __init__(
+        self, models: Any, options: ServerOptions | None = None, **changes: Any
+    ) -> None:
         self.models = dict(models)
         self.options = dataclasses.replace(options or ServerOptions(), **changes)
         self.grpc_port = self.options.grpc_port
@@ -46,7 +49,7 @@ class Server:
         self._descriptors = None
         self._stopped = threading.Event()
 
-    def start(self):
+    def start(self) -> "Server":
         """Loads every model, then opens the ports.
 
         Returns:
@@ -141,10 +144,10 @@ class Server:
         """Blocks until the server is stopped; returns whether that happened."""
         return self._stopped.wait(timeout)
 
-    def __enter__(self):
+    def __enter__(self) -> "Server":
         return self.start()
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         self.stop()
 
 

@@ -1,6 +1,8 @@
 """`Captioner`: images in, captions out, with scores and attention."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +18,10 @@ from keras_attention.tasks.results import (
     read_caption_hypotheses,
 )
 from keras_attention.tasks.task import Task
+
+if TYPE_CHECKING:
+    from keras_attention.models.encoder_decoder import EncoderDecoder
+
 
 __all__ = ["Caption", "CaptionHypothesis", "Captioner"]
 
@@ -44,28 +50,28 @@ class Captioner(Task):
 
     def __init__(
         self,
-        model,
-        tokenizer,
-        options=None,
-        fit="pad",
-        language="",
-        training=None,
-        metrics=None,
-    ):
+        model: "EncoderDecoder",
+        tokenizer: Tokenizer,
+        options: DecodingOptions | None = None,
+        fit: str = "pad",
+        language: str = "",
+        training: dict[str, Any] | None = None,
+        metrics: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(model, options, training, metrics)
         check_fit(fit)
         self.tokenizer = tokenizer
         self.fit = fit
         self.language = language
 
-    def tokenizers(self):
+    def tokenizers(self) -> dict[str, Tokenizer]:
         return {"target.model": self.tokenizer}
 
     @classmethod
-    def tokenizer_files(cls, config):
+    def tokenizer_files(cls, config: dict[str, Any]) -> dict[str, list[str]]:
         return {"target.model": ["tokenizer"]}
 
-    def card(self):
+    def card(self) -> tuple[str, str, str]:
         return (
             f"images → {self.language or 'captions'}",
             "Captioner",
@@ -127,17 +133,17 @@ class Captioner(Task):
 
     def caption_inputs(
         self,
-        inputs,
-        names=None,
-        beam=None,
-        n_best=None,
-        return_attention=False,
-        prefixes=None,
-        batch_size=16,
-        seed=0,
-        progress=None,
-        **options,
-    ):
+        inputs: dict[str, np.ndarray],
+        names: list[str] | None = None,
+        beam: int | None = None,
+        n_best: int | None = None,
+        return_attention: bool = False,
+        prefixes: list[str] | None = None,
+        batch_size: int = 16,
+        seed: int = 0,
+        progress: Callable[[int], object] | None = None,
+        **options: Any,
+    ) -> list[Caption]:
         """`caption` of what is prepared already.
 
         Args:
@@ -178,7 +184,9 @@ class Captioner(Task):
                 progress(len(captions))
         return captions
 
-    def force_decode(self, images, captions, batch_size=16):
+    def force_decode(
+        self, images: Any, captions: list[str] | str, batch_size: int = 16
+    ) -> list[Caption]:
         """Has the model say captions that somebody else wrote.
 
         Each token follows those of the given caption, however improbable (teacher
@@ -211,7 +219,13 @@ class Captioner(Task):
             )
         return found
 
-    def force_inputs(self, inputs, captions, names=None, batch_size=16):
+    def force_inputs(
+        self,
+        inputs: dict[str, np.ndarray],
+        captions: list[str] | str,
+        names: list[str] | None = None,
+        batch_size: int = 16,
+    ) -> list[Caption]:
         """`force_decode` of what is prepared already; see `caption_inputs`."""
         count = _check_inputs(inputs)
         batch_size = whole_number("batch_size", batch_size, 1)

@@ -1,11 +1,13 @@
 """A bundle is read, whatever it is for."""
 
+from pathlib import Path
+
 from keras_attention.tasks.bundle import bundle_task
 from keras_attention.tasks.captioner import Captioner
 from keras_attention.tasks.translator import Translator
 
 
-def load(path, dtype=None):
+def load(path: str | Path, dtype: str | None = None) -> Translator | Captioner:
     """Reads a bundle, whatever it is for.
 
     Args:

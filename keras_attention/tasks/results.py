@@ -1,6 +1,7 @@
 """What a `Translator` and a `Captioner` give: texts, best first, ready for JSON."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +38,7 @@ class Hypothesis:
     """The source word that each word attends to most: `(source word, word)`, counted
     from 0 as `str.split` cuts both texts. None as `attention`."""
 
-    def in_characters(self, source_starts):
+    def in_characters(self, source_starts: Any) -> "Hypothesis":
         """Itself, bytes put together; see `Translation.in_characters`."""
         tokens, starts = characters(self.tokens)
         attention = self.attention
@@ -45,7 +46,7 @@ class Hypothesis:
             attention = sum_columns(mean_rows(attention, starts), source_starts)
         return dataclasses.replace(self, tokens=tokens, attention=attention)
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         """Plain lists and numbers, for JSON; the alignment as aligners write it."""
         attention = alignment = None
         if self.attention is not None:
@@ -68,19 +69,19 @@ class BestFirst:
     hypotheses: list
 
     @property
-    def text(self):
+    def text(self) -> str:
         return self.hypotheses[0].text
 
     @property
-    def score(self):
+    def score(self) -> float:
         return self.hypotheses[0].score
 
     @property
-    def tokens(self):
+    def tokens(self) -> list[str]:
         return self.hypotheses[0].tokens
 
     @property
-    def attention(self):
+    def attention(self) -> np.ndarray | None:
         return self.hypotheses[0].attention
 
     def __str__(self):
@@ -100,10 +101,10 @@ class Translation(BestFirst):
     """Whether the source was longer than the model takes, and cut."""
 
     @property
-    def alignment(self):
+    def alignment(self) -> Any:
         return self.hypotheses[0].alignment
 
-    def in_characters(self):
+    def in_characters(self) -> "Translation":
         """Itself as people read it: characters in place of the bytes that spell them.
 
         Attention to a character is the sum over its bytes, attention from one the mean;
@@ -113,7 +114,7 @@ class Translation(BestFirst):
         found = [each.in_characters(starts) for each in self.hypotheses]
         return dataclasses.replace(self, source_tokens=source_tokens, hypotheses=found)
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         """Plain lists and numbers, for JSON, `in_characters`."""
         shown = self.in_characters()
         return {

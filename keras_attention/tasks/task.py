@@ -1,8 +1,22 @@
 """What `Translator` and `Captioner` share: a model, how it decodes, what is known."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from keras_attention.annotations import Tensor
+from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.decoding.options import DecodingOptions, checked
 from keras_attention.tasks.bundle import read_bundle, write_bundle
 from keras_attention.tasks.bundle_config import naming
+
+if TYPE_CHECKING:
+    from keras_attention.decoding.hypotheses import Hypotheses
+    from keras_attention.models.encoder_decoder import EncoderDecoder
+
+# Each task loads itself.
+OneTask = TypeVar("OneTask", bound="Task")
 
 
 class Task:
@@ -22,7 +36,13 @@ class Task:
     fields: dict = {}
     has_source_text = False
 
-    def __init__(self, model, options=None, training=None, metrics=None):
+    def __init__(
+        self,
+        model: "EncoderDecoder",
+        options: DecodingOptions | None = None,
+        training: dict[str, Any] | None = None,
+        metrics: dict[str, Any] | None = None,
+    ) -> None:
         self.model = model
         self.options = options or DecodingOptions()
         self.check_options(self.options)
@@ -32,30 +52,37 @@ class Task:
         self._forced_decoder = None
 
     @classmethod
-    def load(cls, path, dtype=None):
+    def load(cls: type[OneTask], path: str | Path, dtype: str | None = None) -> OneTask:
         """Reads a bundle folder. See `read_bundle` for arguments and errors."""
         arguments = read_bundle(path, cls, dtype)
         with naming(path):
             return cls(**arguments)
 
-    def save(self, path, overwrite=False):
+    def save(self, path: str | Path, overwrite: bool = False) -> None:
         """Writes a bundle folder. See `write_bundle`."""
         write_bundle(path, self, overwrite)
 
-    def tokenizers(self):
+    def tokenizers(self) -> dict[str, Tokenizer]:
         """Dict of file name to `Tokenizer`."""
         raise NotImplementedError
 
     @classmethod
-    def tokenizer_files(cls, config):
+    def tokenizer_files(cls, config: dict[str, Any]) -> dict[str, list[str]]:
         """Dict of file name to the arguments of the constructor that it stands for."""
         raise NotImplementedError
 
-    def card(self):
+    def card(self) -> tuple[str, str, str]:
         """`(title, what it does, example)` for the model card, str each."""
         raise NotImplementedError
 
-    def decode(self, inputs, options, prefix_ids=None, attention=False, seed=0):
+    def decode(
+        self,
+        inputs: dict[str, Tensor],
+        options: DecodingOptions,
+        prefix_ids: Tensor | None = None,
+        attention: bool = False,
+        seed: int = 0,
+    ) -> "Hypotheses":
         """`Decoder`, kept with its compiled programs."""
         from keras_attention.decoding.search import Decoder
 
@@ -63,7 +90,7 @@ class Task:
             self._decoder = Decoder(self.model)
         return self._decoder(inputs, options, prefix_ids, attention, seed)
 
-    def force(self, inputs, target_ids):
+    def force(self, inputs: dict[str, Tensor], target_ids: np.ndarray) -> Any:
         """`ForcedDecoder`, kept with its compiled programs."""
         from keras_attention.decoding.scoring import ForcedDecoder
 
@@ -71,7 +98,9 @@ class Task:
             self._forced_decoder = ForcedDecoder(self.model)
         return self._forced_decoder(inputs, target_ids, self.options)
 
-    def decoding_options(self, beam, n_best, changes):
+    def decoding_options(
+        self, beam: int | None, n_best: int | None, changes: dict[str, Any]
+    ) -> DecodingOptions:
         """`DecodingOptions` with what a caller wants changed, in agreement."""
         changes = dict(changes)
         if beam is not None:
@@ -87,7 +116,7 @@ class Task:
         self.check_options(options)
         return options
 
-    def check_options(self, options):
+    def check_options(self, options: DecodingOptions) -> None:
         """Refuses `DecodingOptions` that make no sense of this model."""
         if options.unknown != "copy":
             return

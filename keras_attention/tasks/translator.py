@@ -1,16 +1,24 @@
 """`Translator`: strings in, strings out, with scores and attention."""
 
 import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_attention.checks import whole_number
 from keras_attention.data.text.alignments import piece_words
 from keras_attention.data.text.blank import is_blank
+from keras_attention.data.tokenizer import Tokenizer
+from keras_attention.decoding.options import DecodingOptions
 from keras_attention.special_tokens import END_ID, PAD_ID
 from keras_attention.tasks.batches import num_rows, pad_to_bucket, strings
 from keras_attention.tasks.results import Hypothesis, Translation, read_hypotheses
 from keras_attention.tasks.task import Task
+
+if TYPE_CHECKING:
+    from keras_attention.models.encoder_decoder import EncoderDecoder
+
 
 __all__ = ["Hypothesis", "Translation", "Translator", "pad_to_bucket"]
 
@@ -43,16 +51,16 @@ class Translator(Task):
 
     def __init__(
         self,
-        model,
-        source_tokenizer,
-        target_tokenizer=None,
-        options=None,
-        max_source_length=256,
-        source_language="",
-        target_language="",
-        training=None,
-        metrics=None,
-    ):
+        model: "EncoderDecoder",
+        source_tokenizer: Tokenizer,
+        target_tokenizer: Tokenizer | None = None,
+        options: DecodingOptions | None = None,
+        max_source_length: int = 256,
+        source_language: str = "",
+        target_language: str = "",
+        training: dict[str, Any] | None = None,
+        metrics: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(model, options, training, metrics)
         self.source_tokenizer = source_tokenizer
         self.target_tokenizer = target_tokenizer or source_tokenizer
@@ -62,14 +70,14 @@ class Translator(Task):
         self.source_language = source_language
         self.target_language = target_language
 
-    def tokenizers(self):
+    def tokenizers(self) -> dict[str, Tokenizer]:
         files = {"source.model": self.source_tokenizer}
         if self.target_tokenizer is not self.source_tokenizer:
             files["target.model"] = self.target_tokenizer
         return files
 
     @classmethod
-    def tokenizer_files(cls, config):
+    def tokenizer_files(cls, config: dict[str, Any]) -> dict[str, list[str]]:
         if "target.model" in config["tokenizers"]:
             return {
                 "source.model": ["source_tokenizer"],
@@ -77,7 +85,7 @@ class Translator(Task):
             }
         return {"source.model": ["source_tokenizer", "target_tokenizer"]}
 
-    def card(self):
+    def card(self) -> tuple[str, str, str]:
         source = self.source_language or "source"
         target = self.target_language or "target"
         return (
@@ -88,16 +96,16 @@ class Translator(Task):
 
     def translate(
         self,
-        texts,
-        beam=None,
-        n_best=None,
-        return_attention=False,
-        prefixes=None,
-        batch_size=32,
-        seed=0,
-        progress=None,
-        **options,
-    ):
+        texts: list[str] | str,
+        beam: int | None = None,
+        n_best: int | None = None,
+        return_attention: bool = False,
+        prefixes: list[str] | None = None,
+        batch_size: int = 32,
+        seed: int = 0,
+        progress: Callable[[int], object] | None = None,
+        **options: Any,
+    ) -> list[Translation]:
         """Translates texts, longest together with longest.
 
         Args:
@@ -168,7 +176,9 @@ class Translator(Task):
                 progress(len(empty) + start + len(rows))
         return results
 
-    def force_decode(self, texts, targets, batch_size=32):
+    def force_decode(
+        self, texts: list[str] | str, targets: list[str] | str, batch_size: int = 32
+    ) -> list[Translation]:
         """Has the model say translations that somebody else wrote.
 
         Each token follows those of the given translation, however improbable (teacher

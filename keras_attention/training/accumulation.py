@@ -8,8 +8,12 @@ g_b is not: there, a token of a short batch counts for more. The same two sums, 
 over devices too, will make one update of what several devices have read.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
+
+from keras_attention.annotations import Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -43,7 +47,12 @@ class TokenAccumulation(keras.optimizers.Optimizer):
     >>> optimizer = TokenAccumulation(adam, steps=4)
     """
 
-    def __init__(self, inner_optimizer, steps, name="token_accumulation"):
+    def __init__(
+        self,
+        inner_optimizer: keras.optimizers.Optimizer,
+        steps: int,
+        name: str = "token_accumulation",
+    ) -> None:
         if steps < 1:
             raise ValueError(f"steps must be at least 1; received {steps}")
         if inner_optimizer.gradient_accumulation_steps:
@@ -56,7 +65,7 @@ class TokenAccumulation(keras.optimizers.Optimizer):
         self.inner_optimizer = inner_optimizer
         self.steps = steps
 
-    def build(self, variables):
+    def build(self, variables: list[Any]) -> None:
         if self.built:
             return
         scalar = {"shape": (), "dtype": "float32"}
@@ -73,10 +82,12 @@ class TokenAccumulation(keras.optimizers.Optimizer):
         super().build(variables)
 
     @property
-    def variables(self):
+    def variables(self) -> list[Any]:
         return super().variables + self.inner_optimizer.variables
 
-    def apply(self, grads, trainable_variables=None):
+    def apply(
+        self, grads: list[Any], trainable_variables: list[Any] | None = None
+    ) -> None:
         if not self.built:
             self.build(list(trainable_variables))
         sums = self._add(grads)
@@ -87,7 +98,12 @@ class TokenAccumulation(keras.optimizers.Optimizer):
 
         ops.cond(self._is_full(), update, lambda: None)
 
-    def stateless_apply(self, optimizer_variables, grads, trainable_variables):
+    def stateless_apply(
+        self,
+        optimizer_variables: list[Any],
+        grads: list[Any],
+        trainable_variables: list[Any],
+    ) -> Any:
         ours = super().variables
         # A loss scale gives variables, whose values are those of its own scope.
         values = [ops.convert_to_tensor(value) for value in optimizer_variables]
@@ -147,24 +163,24 @@ class TokenAccumulation(keras.optimizers.Optimizer):
     # What a schedule, a callback or a loss scale wants to know is the inner one's.
 
     @property
-    def iterations(self):
+    def iterations(self) -> Any:
         return self.inner_optimizer.iterations
 
     @property
-    def learning_rate(self):
+    def learning_rate(self) -> Any:
         return self.inner_optimizer.learning_rate
 
     @learning_rate.setter
-    def learning_rate(self, learning_rate):
+    def learning_rate(self, learning_rate: Any) -> Any:
         self.inner_optimizer.learning_rate = learning_rate
 
-    def scale_loss(self, loss):
+    def scale_loss(self, loss: Tensor) -> Tensor:
         return self.inner_optimizer.scale_loss(loss)
 
-    def finalize_variable_values(self, var_list):
+    def finalize_variable_values(self, var_list: list[Any]) -> None:
         self.inner_optimizer.finalize_variable_values(var_list)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "name": self.name,
             "inner_optimizer": keras.saving.serialize_keras_object(
@@ -174,7 +190,9 @@ class TokenAccumulation(keras.optimizers.Optimizer):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> Any:
         inner = keras.saving.deserialize_keras_object(
             config.pop("inner_optimizer"), custom_objects=custom_objects
         )

@@ -1,8 +1,11 @@
 """The loss of teacher forcing: cross-entropy, softened."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from keras_attention.annotations import Tensor
 from keras_attention.models.token_weights import per_token
 
 
@@ -31,11 +34,11 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
 
     def __init__(
         self,
-        label_smoothing=0.0,
-        reduction="mean_with_sample_weight",
-        name="loss",
-        **kwargs,
-    ):
+        label_smoothing: float = 0.0,
+        reduction: str = "mean_with_sample_weight",
+        name: str = "loss",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(name=name, reduction=reduction, **kwargs)
         if not 0 <= label_smoothing < 1:
             raise ValueError(
@@ -43,13 +46,15 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
             )
         self.label_smoothing = label_smoothing
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
+    def __call__(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> Tensor:
         if sample_weight is not None:
             # Keras would divide by the sum of B weights, not of B·T.
             sample_weight = per_token(sample_weight, y_true)
         return super().__call__(y_true, y_pred, sample_weight)
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         y_pred = ops.cast(y_pred, "float32")
         labels = ops.cast(y_true, "int32")[..., None]
         total = ops.logsumexp(y_pred, axis=-1)  # (B, T)
@@ -59,5 +64,5 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
             loss = loss + self.label_smoothing * (spread - loss)
         return loss
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "label_smoothing": self.label_smoothing}

@@ -1,7 +1,11 @@
 """What is measured beside the loss."""
 
+from typing import Any
+
 import keras
 from keras import ops
+
+from keras_attention.annotations import Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -17,7 +21,9 @@ class TokenAccuracy(keras.metrics.SparseCategoricalAccuracy):
         sample_weight: float `(B, T)`, optional.
     """
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> Any:
         if sample_weight is not None:
             sample_weight = ops.reshape(sample_weight, (-1,))
         return super().update_state(

@@ -2,7 +2,9 @@
 
 import dataclasses
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from keras_attention.checks import check_model_name, real_number, whole_number
 from keras_attention.data.images.augmentation import Augmentation
@@ -71,7 +73,7 @@ class Recipe:
         check_model_name(self.name)
 
     @property
-    def validation_metric(self):
+    def validation_metric(self) -> str:
         """What decides the best checkpoint."""
         return self.training.validation_metric or METRICS[self.task][0]
 
@@ -140,7 +142,7 @@ class Recipe:
             )
 
     @classmethod
-    def from_tables(cls, tables):
+    def from_tables(cls, tables: dict[str, Any]) -> "Recipe":
         """Builds a recipe from nested dicts, as TOML gives them."""
         task = str(tables.get("task", cls.task))
         sections = {
@@ -166,17 +168,17 @@ class Recipe:
                 raise ValueError(unknown(f"table or key {key!r}", key, known))
         return cls(**values)
 
-    def to_tables(self):
+    def to_tables(self) -> dict[str, Any]:
         """Nested dicts from which `from_tables` makes the same recipe."""
         tables = dataclasses.asdict(self)
         tables["model"].update(tables["model"].pop("options"))
         return tables
 
-    def to_toml(self):
+    def to_toml(self) -> str:
         """The recipe as the text of a TOML file."""
         return to_toml(self.to_tables())
 
-    def fingerprint(self):
+    def fingerprint(self) -> dict[str, Any]:
         """Everything that a resumed run may not change."""
         tables = self.to_tables()
         for key in ("max_steps", "max_minutes", "patience", "jit_compile"):
@@ -185,12 +187,12 @@ class Recipe:
         return tables
 
 
-def shipped_recipes():
+def shipped_recipes() -> list[str]:
     """Names of the recipes that come with the package."""
     return sorted(path.stem for path in RECIPES.glob("*.toml"))
 
 
-def load_recipe(name, overrides=()):
+def load_recipe(name: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     """Reads a recipe.
 
     Args:

@@ -1,8 +1,11 @@
 """Learning rates: up over a warm-up, then down."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from keras_attention.annotations import Tensor
 from keras_attention.choices import DECAYS
 
 
@@ -26,8 +29,12 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(
-        self, learning_rate, warmup_steps=0, decay="constant", total_steps=None
-    ):
+        self,
+        learning_rate: float,
+        warmup_steps: int = 0,
+        decay: str = "constant",
+        total_steps: int | None = None,
+    ) -> None:
         if decay not in DECAYS:
             raise ValueError(
                 f"decay must be one of {', '.join(DECAYS)}; received {decay!r}"
@@ -39,7 +46,7 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self.decay = decay
         self.total_steps = total_steps
 
-    def __call__(self, step):
+    def __call__(self, step: Tensor) -> Tensor:
         # The first update is step 0; it should already move.
         step = ops.cast(step, "float32") + 1.0
         warmup = float(max(self.warmup_steps, 1))
@@ -57,7 +64,7 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
             return 1.0 - progress
         return 0.5 * (1.0 + ops.cos(3.141592653589793 * progress))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             "learning_rate": self.learning_rate,
             "warmup_steps": self.warmup_steps,

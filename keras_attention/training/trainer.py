@@ -4,7 +4,7 @@ import inspect
 import math
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -28,6 +28,11 @@ from keras_attention.training.toml import unknown
 from keras_attention.training.translation import TranslationTraining
 from keras_attention.training.validation import FreeRunningValidation, load_weights
 
+if TYPE_CHECKING:
+    from keras_attention.tasks.captioner import Captioner
+    from keras_attention.tasks.translator import Translator
+
+
 # What training has of its own in each task.
 WORK: dict[str, Any] = {
     "translation": TranslationTraining,
@@ -48,14 +53,18 @@ class Trainer:
         translator = Trainer("reverse", "runs/reverse").run()
     """
 
-    def __init__(self, recipe, folder, console=None):
+    def __init__(
+        self, recipe: Recipe | str | Path, folder: str | Path, console: Any = None
+    ) -> None:
         by_name = isinstance(recipe, (str, Path))
         self.recipe = load_recipe(recipe) if by_name else recipe
         self.folder = Path(folder)
         self.console = console or plain_console()
         self.work = WORK[self.recipe.task](self.recipe, self.console)
 
-    def run(self, resume=False, force=False):
+    def run(
+        self, resume: bool = False, force: bool = False
+    ) -> "Translator | Captioner":
         """Trains, validates, scores, and writes `bundle/`.
 
         Args:
@@ -102,7 +111,7 @@ class Trainer:
         task.save(self.folder / "bundle", overwrite=True)
         return task
 
-    def prepare(self):
+    def prepare(self) -> str:
         """Reads and tokenises the corpus into the folder itself, without training.
 
         Returns:

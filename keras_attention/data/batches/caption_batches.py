@@ -1,8 +1,14 @@
 """Batches of images and captions, in a few fixed shapes, in a known order."""
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from keras_attention.data.batches.text_batches import TokenBatches
+
+if TYPE_CHECKING:
+    from keras_attention.data.captions.store import CaptionCorpus
+    from keras_attention.data.images.augmentation import Augmentation
 
 
 class CaptionBatches(TokenBatches):
@@ -37,8 +43,13 @@ class CaptionBatches(TokenBatches):
     """
 
     def __init__(
-        self, corpus, tokens_per_batch=4096, augment=None, features=None, **options
-    ):
+        self,
+        corpus: "CaptionCorpus",
+        tokens_per_batch: int = 4096,
+        augment: "Augmentation | None" = None,
+        features: Any = None,
+        **options: Any,
+    ) -> None:
         features = corpus.features is not None if features is None else features
         if features and corpus.features is None:
             raise ValueError(

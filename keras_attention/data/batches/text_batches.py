@@ -2,6 +2,7 @@
 step number alone decides."""
 
 import threading
+from typing import Any
 
 import keras
 import numpy as np
@@ -77,17 +78,17 @@ class TokenBatches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        corpus,
-        tokens_per_batch=4096,
-        bucket_lengths=None,
-        max_shapes=8,
-        seed=0,
-        shuffle=True,
-        steps_per_epoch=None,
-        first_step=0,
-        alignments=False,
-        **kwargs,
-    ):
+        corpus: Any,
+        tokens_per_batch: int = 4096,
+        bucket_lengths: Any = None,
+        max_shapes: int = 8,
+        seed: int = 0,
+        shuffle: bool = True,
+        steps_per_epoch: int | None = None,
+        first_step: int = 0,
+        alignments: Any = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if not len(corpus):
             raise ValueError("expected a corpus with pairs; received an empty one")
@@ -122,26 +123,30 @@ class TokenBatches(keras.utils.PyDataset):
         self.num_batches_per_data_epoch = len(self._batch_bucket)
         self.steps_per_epoch = steps_per_epoch or self.num_batches_per_data_epoch
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.steps_per_epoch
 
-    def __getitem__(self, index):
+    def __getitem__(
+        self, index: int
+    ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
         if index == len(self) - 1:
             self._reached_end = True
         return self.batch_at(self.first_step + index)
 
-    def on_epoch_begin(self):
+    def on_epoch_begin(self) -> None:
         self._within_epoch = True
         self._reached_end = False
 
-    def on_epoch_end(self):
+    def on_epoch_end(self) -> None:
         # Keras also calls this after a look at the first batches, before training.
         # In worker processes the last batch is made out of sight.
         if self._within_epoch and (self._reached_end or self.use_multiprocessing):
             self.first_step += len(self)
         self._within_epoch = False
 
-    def batch_at(self, step):
+    def batch_at(
+        self, step: int
+    ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
         """The batch of a global step, from 0.
 
         Returns:
@@ -154,7 +159,7 @@ class TokenBatches(keras.utils.PyDataset):
         inputs = {**self._source(rows, shape, step), "target_ids": target_ids}
         return inputs, labels, sample_weight
 
-    def target_tokens_at(self, step):
+    def target_tokens_at(self, step: int) -> int:
         """Labels that count in the batch of a global step: real tokens and END."""
         rows, _ = self._rows_at(step)
         offsets = self.corpus.target.offsets
@@ -170,7 +175,7 @@ class TokenBatches(keras.utils.PyDataset):
         start = place * shape.batch_size
         return members[bucket][start : start + shape.batch_size], shape
 
-    def padding_share(self):
+    def padding_share(self) -> float:
         """The share of all positions that hold padding, over a data epoch."""
         used = sum(side.sum(dtype="int64") for side in self._lengths())
         areas = [shape[0] * (shape[1] + shape[2]) for shape in self.shapes]

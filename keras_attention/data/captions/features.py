@@ -11,7 +11,9 @@ so that a run that is killed goes on where it was.
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +41,7 @@ class FeatureStore:
         fingerprint: what the features are of, as given to `compute_features`.
     """
 
-    def __init__(self, folder, meta):
+    def __init__(self, folder: Path, meta: dict[str, Any]) -> None:
         self.folder = Path(folder)
         self.fingerprint = meta["fingerprint"]
         self.features = np.memmap(
@@ -49,14 +51,14 @@ class FeatureStore:
         if (self.folder / WINDOWS).exists():
             self.windows = np.fromfile(self.folder / WINDOWS, "int32").reshape(-1, 4)
 
-    def inputs(self):
+    def inputs(self) -> dict[str, np.ndarray]:
         """What a captioner reads, a dict of arrays."""
         if self.windows is None:
             return {"features": self.features}
         return {"features": self.features, "windows": self.windows}
 
     @classmethod
-    def open(cls, folder):
+    def open(cls, folder: str | Path) -> "FeatureStore":
         """Maps the features in a folder, reading nothing yet.
 
         Raises:

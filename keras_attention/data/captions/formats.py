@@ -7,8 +7,10 @@ corpus.train, corpus.valid, corpus.test
 """
 
 import hashlib
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from keras_attention.data.captions.captioned_image import CaptionedImage
 from keras_attention.data.captions.folders import (
@@ -107,11 +109,11 @@ class CaptionFiles:
         report: `SkipReport` to fill in, optional.
     """
 
-    def __init__(self, path, **options):
+    def __init__(self, path: str | Path, **options: Any) -> None:
         self.path = path
         self.options = options
 
-    def __call__(self, report=None):
+    def __call__(self, report: SkipReport | None = None) -> Iterator[CaptionedImage]:
         return read_captions(self.path, report=report, **self.options)
 
     def fingerprint(self):

@@ -3,10 +3,12 @@
 import json
 import os
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,8 +47,8 @@ class NoImages(ValueError):
 
 
 def train_caption_tokenizer(
-    examples,
-    vocabulary_size,
+    examples: Any,
+    vocabulary_size: int,
     *,
     valid_share=VALID_SHARE,
     test_share=TEST_SHARE,
@@ -87,8 +89,8 @@ def train_caption_tokenizer(
 
 
 def prepare_captions(
-    examples,
-    folder,
+    examples: Any,
+    folder: str | Path,
     *,
     tokenizer,
     image_size=128,

@@ -4,6 +4,9 @@
 one is trained on and the other tested with, scores are of what the model has seen.
 """
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
 from keras_attention.data import report as reasons
 from keras_attention.data.splits import check_shares, split_of
 
@@ -36,12 +39,14 @@ class SplitByCaption:
         report: `SkipReport` to fill in, optional.
     """
 
-    def __init__(self, examples, valid_share, test_share):
+    def __init__(self, examples: Any, valid_share: float, test_share: float) -> None:
         check_shares(valid_share, test_share)
         self.examples = examples
         self.shares = valid_share, test_share
 
-    def __call__(self, report=None):
+    def __call__(
+        self, report: "SkipReport | None" = None
+    ) -> "Iterator[CaptionedImage]":
         examples = list(self.examples(report=report))
         groups = _groups(examples)
         said: dict = {}
@@ -52,7 +57,7 @@ class SplitByCaption:
             split = example.split or said.get(group) or split_of(group, *self.shares)
             yield example._replace(split=split)
 
-    def fingerprint(self):
+    def fingerprint(self) -> str:
         """A short name of what is read, and how it is split."""
         return f"{self.examples.fingerprint()} by caption {self.shares}"
 

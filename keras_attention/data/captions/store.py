@@ -15,6 +15,7 @@ A prepared folder holds
 import functools
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,6 +30,11 @@ from keras_attention.data.prepared.store import (
     token_dtype,
 )
 from keras_attention.data.report import SkipReport
+
+if TYPE_CHECKING:
+    from keras_attention.data.captions.captioned_image import CaptionedImage
+    from keras_attention.data.tokenizer import Tokenizer
+
 
 FORMAT = "captions 2"  # The first kept no windows.
 PLACE_DTYPE = np.dtype("int32")
@@ -69,7 +75,9 @@ class CaptionCorpus:
         self._features_folder = None
 
     @classmethod
-    def from_examples(cls, examples, tokenizer):
+    def from_examples(
+        cls, examples: "list[CaptionedImage]", tokenizer: "Tokenizer"
+    ) -> "CaptionCorpus":
         """Tokenises `CaptionedImage`s in memory, whose images are uint8 `(S, S, 3)`,
         for small data."""
         examples = list(examples)
@@ -88,7 +96,13 @@ class CaptionCorpus:
         )
 
     @classmethod
-    def open(cls, folder, shape, vocabulary_size, features=None):
+    def open(
+        cls,
+        folder: Path,
+        shape: tuple[int, ...],
+        vocabulary_size: int,
+        features: str | Path | None = None,
+    ) -> "CaptionCorpus":
         """Maps the files of one split, reading nothing yet.
 
         Args:
@@ -110,15 +124,15 @@ class CaptionCorpus:
             corpus.attach_features(features)
         return corpus
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.target)
 
     @property
-    def num_images(self):
+    def num_images(self) -> int:
         return len(self.images)
 
     @property
-    def target_lengths(self):
+    def target_lengths(self) -> np.ndarray:
         """int32 `(len(corpus),)`, special ids not counted."""
         return self.target.lengths
 
@@ -163,7 +177,7 @@ class CaptionCorpus:
             inputs["windows"] = self.windows[rows]
         return inputs
 
-    def text(self, i):
+    def text(self, i: int) -> str:
         """The caption `i`, as it was before tokenising."""
         return self.annotations[self.image_of[i]]["captions"][self.place_of[i]]
 

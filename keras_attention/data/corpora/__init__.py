@@ -11,7 +11,7 @@ FILES = {
 }
 
 
-def shipped_corpora():
+def shipped_corpora() -> list[str]:
     """Names that `corpus_path` knows.
 
     Example:
@@ -22,7 +22,7 @@ def shipped_corpora():
     return list(FILES)
 
 
-def corpus_path(name):
+def corpus_path(name: str) -> Path:
     """Path of a shipped corpus: gzipped UTF-8, `source<TAB>target` on each line.
 
     Args:

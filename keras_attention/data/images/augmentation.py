@@ -6,6 +6,7 @@ place and count things; and left becomes right only where nobody says which.
 
 import dataclasses
 import re
+from typing import Any
 
 import numpy as np
 
@@ -94,7 +95,7 @@ class Augmentation:
                     f"received {value}"
                 )
 
-    def flippable(self, corpus):
+    def flippable(self, corpus: Any) -> np.ndarray:
         """Which captions of a `CaptionCorpus` stay true when mirrored, bool `(N,)`."""
         if not self.flip:
             return np.zeros(len(corpus), bool)
@@ -102,7 +103,12 @@ class Augmentation:
         pairs = zip(corpus.image_of, corpus.place_of, strict=True)
         return np.array([not sides[image][place] for image, place in pairs], bool)
 
-    def __call__(self, inputs, rng, flippable):
+    def __call__(
+        self,
+        inputs: dict[str, np.ndarray],
+        rng: np.random.Generator,
+        flippable: np.ndarray,
+    ) -> dict[str, np.ndarray]:
         images, windows = inputs["images"], inputs.get("windows")
         # Drawn at once and for all, so that one number changes nothing else.
         chance = rng.uniform(-1, 1, (len(images), 7))

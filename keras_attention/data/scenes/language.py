@@ -13,6 +13,8 @@ import re
 from collections import Counter
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from keras_attention.data.scenes.things import MOST, load_things, thing_named
 
 AND = {"en": " and ", "de": " und ", "fr": " et ", "es": " y ", "zh": "和"}
@@ -83,7 +85,11 @@ class Statement(NamedTuple):
     """`(begin, end, name)` of each phrase that names a thing."""
 
 
-def describe(plan, language, rng):
+def describe(
+    plan: tuple[str, list[list[tuple[str, int]]]],
+    language: str,
+    rng: np.random.Generator,
+) -> str:
     """A caption that is true of a scene.
 
     Args:
@@ -124,7 +130,7 @@ class _Group:
         )
 
 
-def read_caption(text, language):
+def read_caption(text: str, language: str) -> Statement:
     """Reads what a caption says, as far as it can be understood.
 
     Phrases are found wherever they stand; the relation only where the whole caption

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 import numpy as np
@@ -91,26 +92,26 @@ class Scenes:
                 )
         load_things(self.num_things)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> CaptionedImage:
         if not 0 <= index < self.count:
             raise IndexError(f"there are {self.count} scenes; received {index}")
         return self._scene(index, drawn=True)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[CaptionedImage]:
         return (self._scene(index, drawn=True) for index in range(self.count))
 
     def undrawn(self):
         """The same without images and truths, quickly: to learn words from."""
         return _Undrawn(self)
 
-    def fingerprint(self):
+    def fingerprint(self) -> str:
         """A short name of all that decides what is drawn and said."""
         return f"{self!r} of {files_digest()}"
 
-    def split_of(self, index):
+    def split_of(self, index: int) -> str:
         """ "train", "valid", "test" or "held out"."""
         position = _share(f"{self.seed} {index}")
         for name, share in SPLITS:
@@ -119,7 +120,7 @@ class Scenes:
             position -= share
         return "train"
 
-    def name_of(self, index):
+    def name_of(self, index: int) -> str:
         """What a scene is called, without drawing it."""
         return f"scene-{self.seed}-{index}"
 

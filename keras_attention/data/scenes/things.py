@@ -74,7 +74,7 @@ class Thing(NamedTuple):
 
 
 @functools.cache
-def load_things(count=None):
+def load_things(count: int | None = None) -> tuple[Thing, ...]:
     """The things, those that differ most first.
 
     Args:

@@ -10,7 +10,7 @@ _LANGUAGE = r"([a-z]{2}(?:[-_][A-Z][A-Za-z]{1,3})?)"
 _FILE = re.compile(rf"\.{_LANGUAGE}-{_LANGUAGE}\.(?:tsv|txt)(?:\.gz)?$")
 
 
-def corpus_languages(corpus, swap=False):
+def corpus_languages(corpus: str | Path, swap: bool = False) -> tuple[str, str]:
     """Source and target language of a corpus, by its name.
 
     Args:

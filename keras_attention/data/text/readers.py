@@ -3,6 +3,8 @@
 import contextlib
 import itertools
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from keras_attention.data import report as reasons
@@ -29,16 +31,16 @@ class Pair(NamedTuple):
 
 
 def read_pairs(
-    path,
+    path: str | Path,
     *,
-    target_path=None,
-    format="auto",
-    source_key=SOURCE_KEY,
-    target_key=TARGET_KEY,
-    swap=False,
-    max_characters=MAX_CHARACTERS,
-    report=None,
-):
+    target_path: str | Path | None = None,
+    format: str = "auto",
+    source_key: str = SOURCE_KEY,
+    target_key: str = TARGET_KEY,
+    swap: bool = False,
+    max_characters: int = MAX_CHARACTERS,
+    report: SkipReport | None = None,
+) -> Iterator[Pair]:
     """Yields the good pairs of a file.
 
     gzip is recognised by its first bytes, whatever the name. A line without a tab,

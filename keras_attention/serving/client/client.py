@@ -4,6 +4,8 @@ They work with this package's server and with TensorFlow Serving alike.
 """
 
 import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from keras_attention.serving.client.calls import Calls
 from keras_attention.serving.client.exchange import RetryPolicy, run, run_async
@@ -17,6 +19,9 @@ from keras_attention.serving.client.transports import (
     check_url,
 )
 
+if TYPE_CHECKING:
+    from keras_attention.serving.client.tls import Tls
+
 
 class _Connected(ClientMethods):
     """A client with its transports; `_kinds` says which, by name."""
@@ -25,9 +30,9 @@ class _Connected(ClientMethods):
 
     def __init__(
         self,
-        rest_url="http://127.0.0.1:8501",
-        grpc_target="127.0.0.1:8500",
-        timeout=60.0,
+        rest_url: str = "http://127.0.0.1:8501",
+        grpc_target: str = "127.0.0.1:8500",
+        timeout: float = 60.0,
         *,
         transport="rest",
         retries=RetryPolicy(),  # noqa: B008 (a tuple)
@@ -91,14 +96,14 @@ class Client(_Connected):
     def _perform(self, steps):
         return run(steps, self)
 
-    def close(self):
+    def close(self) -> None:
         for transport in self._transports.values():
             transport.close()
 
-    def __enter__(self):
+    def __enter__(self) -> "Client":
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
 
@@ -127,12 +132,12 @@ class AsyncClient(_Connected):
 
         await asyncio.sleep(seconds)
 
-    async def close(self):
+    async def close(self) -> None:
         for transport in self._transports.values():
             await transport.close()
 
-    async def __aenter__(self):
+    async def __aenter__(self) -> "AsyncClient":
         return self
 
-    async def __aexit__(self, *exception):
+    async def __aexit__(self, *exception: object) -> None:
         await self.close()

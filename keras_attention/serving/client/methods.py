@@ -17,7 +17,7 @@ class ClientMethods:
         calls: `Calls`.
     """
 
-    def __init__(self, calls):
+    def __init__(self, calls: Any) -> None:
         self._calls = calls
 
     def _perform(self, steps):
@@ -26,16 +26,16 @@ class ClientMethods:
 
     def predict(
         self,
-        model,
-        inputs,
-        signature_name=DEFAULT_SIGNATURE,
-        version=None,
-        transport=None,
-        outputs=None,
+        model: str,
+        inputs: Mapping[str, Any],
+        signature_name: str = DEFAULT_SIGNATURE,
+        version: int | None = None,
+        transport: str | None = None,
+        outputs: Sequence[str] | None = None,
         *,
-        label=None,
-        timeout=None,
-    ):
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> Any:
         """Runs a signature.
 
         Args:
@@ -63,16 +63,16 @@ class ClientMethods:
 
     def classify(
         self,
-        model,
-        examples,
-        signature_name=DEFAULT_SIGNATURE,
-        version=None,
-        transport=None,
+        model: str,
+        examples: Sequence[Mapping[str, Any]],
+        signature_name: str = DEFAULT_SIGNATURE,
+        version: int | None = None,
+        transport: str | None = None,
         *,
-        context=None,
-        label=None,
-        timeout=None,
-    ):
+        context: Mapping[str, Any] | None = None,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> Any:
         """Runs a signature of classes and scores.
 
         Args:
@@ -95,16 +95,16 @@ class ClientMethods:
 
     def regress(
         self,
-        model,
-        examples,
-        signature_name=DEFAULT_SIGNATURE,
-        version=None,
-        transport=None,
+        model: str,
+        examples: Sequence[Mapping[str, Any]],
+        signature_name: str = DEFAULT_SIGNATURE,
+        version: int | None = None,
+        transport: str | None = None,
         *,
-        context=None,
-        label=None,
-        timeout=None,
-    ):
+        context: Mapping[str, Any] | None = None,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> Any:
         """Runs a signature of one value for each example.
 
         Args:
@@ -123,10 +123,10 @@ class ClientMethods:
 
     def multi_inference(
         self,
-        model,
-        tasks,
-        examples,
-        version=None,
+        model: str,
+        tasks: Sequence[tuple[str, str]],
+        examples: Sequence[Mapping[str, Any]],
+        version: int | None = None,
         *,
         context=None,
         label=None,
@@ -162,7 +162,15 @@ class ClientMethods:
             )
         )
 
-    def status(self, model, version=None, transport=None, *, label=None, timeout=None):
+    def status(
+        self,
+        model: str,
+        version: int | None = None,
+        transport: str | None = None,
+        *,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> Any:
         """The state of a model's versions.
 
         Returns:
@@ -182,8 +190,14 @@ class ClientMethods:
         return self._perform(self._calls.models(timeout))
 
     def wait_until_ready(
-        self, model, version=None, transport=None, *, label=None, timeout=None
-    ):
+        self,
+        model: str,
+        version: int | None = None,
+        transport: str | None = None,
+        *,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> Any:
         """Waits for a model to be served, and for the server if it is not there yet.
 
         Returns:
@@ -210,16 +224,16 @@ class ClientMethods:
 
     def translate(
         self,
-        texts,
-        model,
-        transport=None,
-        attention=False,
-        version=None,
+        texts: Sequence[str] | str,
+        model: str,
+        transport: str | None = None,
+        attention: bool = False,
+        version: int | None = None,
         *,
-        signature_name=None,
-        label=None,
-        timeout=None,
-    ):
+        signature_name: str | None = None,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> Any:
         """Translates sentences.
 
         Args:
@@ -245,11 +259,11 @@ class ClientMethods:
 
     def caption(
         self,
-        images,
-        model,
-        transport=None,
-        attention=False,
-        version=None,
+        images: Any,
+        model: str,
+        transport: str | None = None,
+        attention: bool = False,
+        version: int | None = None,
         *,
         signature_name=None,
         label=None,

@@ -51,7 +51,7 @@ class ServedClassification:
     gives no scores these are 0."""
 
     @property
-    def label(self):
+    def label(self) -> str | None:
         """The label with the highest score; None if there is no class."""
         best = max(self.classes, key=lambda pair: pair[1], default=None)
         return None if best is None else best[0]

@@ -1,7 +1,11 @@
 """A client's TLS certificates."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import ssl
+
 
 Pem = str | bytes | Path
 
@@ -19,7 +23,7 @@ class Tls(NamedTuple):
     key: Pem | None = None
     """The key of `certificate`."""
 
-    def check(self):
+    def check(self) -> None:
         """Raises ValueError unless certificate and key come together."""
         if (self.certificate is None) != (self.key is None):
             given = "key" if self.certificate is None else "certificate"
@@ -28,7 +32,7 @@ class Tls(NamedTuple):
                 f"{given}"
             )
 
-    def context(self):
+    def context(self) -> "ssl.SSLContext":
         """For HTTP."""
         import ssl
         import tempfile
@@ -52,7 +56,7 @@ class Tls(NamedTuple):
             ) from error
         return context
 
-    def credentials(self):
+    def credentials(self) -> Any:
         """For gRPC."""
         import grpc
 

@@ -5,7 +5,9 @@ Serving, runs the requests in `assets.extra/tf_serving_warmup_requests` first.
 """
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from keras_attention.serving.wire import tensors
 from keras_attention.serving.wire.errors import Code, ServingError, invalid_argument
@@ -14,7 +16,9 @@ WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 MAX_RECORDS = 1000  # TensorFlow Serving refuses more
 
 
-def write_warmup(version_folder, model_name, requests):
+def write_warmup(
+    version_folder: str | Path, model_name: str, requests: Iterable[tuple[Any, ...]]
+) -> Path:
     """Writes the warm-up file of an exported version.
 
     Args:

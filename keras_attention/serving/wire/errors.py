@@ -90,7 +90,9 @@ class ServingError(Exception):
         http_status: int, optional. Where REST has a finer word than the code.
     """
 
-    def __init__(self, code, message, hint="", http_status=None):
+    def __init__(
+        self, code: Code, message: str, hint: str = "", http_status: int | None = None
+    ) -> None:
         super().__init__(code, message, hint)
         self.code = Code(code)
         self.message = message
@@ -101,7 +103,7 @@ class ServingError(Exception):
         text = f"{self.code.name}: {self.message}"
         return f"{text} ({self.hint})" if self.hint else text
 
-    def sent(self):
+    def sent(self) -> str:
         """The message as it goes over the wire: what it quotes may be of any length.
 
         Bytes count, not characters: gRPC sends other than ASCII threefold, and clients
