@@ -5,7 +5,7 @@ only, so that nothing here is compiled with XLA and nothing needs Python to run.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from keras_attention.checks import check_model_name, whole_number
 from keras_attention.export.captioner import served_captioner
