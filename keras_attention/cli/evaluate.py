@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -150,7 +151,7 @@ def _read(path, target_path, alignments):
     from keras_attention.evaluation.alignments import read_gold, toy_gold
 
     report, gold = SkipReport(), None
-    pairs = read_pairs(path, target_path=target_path, report=report)
+    pairs: Any = read_pairs(path, target_path=target_path, report=report)
     if alignments is None or alignments in TASKS:
         pairs = list(pairs)
     else:

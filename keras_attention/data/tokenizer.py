@@ -15,7 +15,7 @@ import sentencepiece
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 
 MODEL_TYPES = ("unigram", "bpe", "char", "word")
-SPECIAL_PIECES = {
+SPECIAL_PIECES: dict[str, Any] = {
     "pad_id": PAD_ID,
     "pad_piece": "<pad>",
     "unk_id": UNKNOWN_ID,
@@ -254,16 +254,16 @@ class Tokenizer:
             )
         return ids.astype(int).tolist()
 
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         return Tokenizer, (self.model,)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tokenizer) and self.model == other.model
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self.model)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Tokenizer of {self.vocabulary_size} pieces, {self.fingerprint[:8]}>"
 
 

@@ -106,7 +106,7 @@ class DecodingOptions:
     """Words that the vocabulary lacks: "forbid" has a model say others, "allow" writes
     ` ⁇ `, "copy" writes the source word that the model attends to most."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in (*NUMBERS, "unknown"):
             object.__setattr__(self, name, checked(name, getattr(self, name)))
         if 0 < self.temperature < COLDEST:

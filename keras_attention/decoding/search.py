@@ -74,8 +74,8 @@ class Decoder:
         return keras.tree.map_structure(keras.ops.convert_to_numpy, run(*arguments))
 
     def _compile(self, options, has_prefix, return_attention_scores):
-        def run(inputs, *rest):
-            rest = list(rest)
+        def run(inputs, *arguments):
+            rest = list(arguments)
             prefix_ids = rest.pop(0) if has_prefix else None
             if options.samples:
                 return sample(

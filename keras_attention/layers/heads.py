@@ -51,7 +51,7 @@ class MultiHeadAttention(KeepsQuantization, keras.layers.Layer):
             num_heads * (value_dim or key_dim), "value_dense"
         )
         # Its width may be the query's, which `build` sees first.
-        self.output_dense = None
+        self.output_dense: Any = None
         self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
         self.supports_masking = True
 

@@ -139,7 +139,9 @@ class LuongAttention(Attention):
             )
         self.score = score
         self.units = units
-        self.score_layer = SCORES[score](units, dtype=self.dtype_policy, name=score)
+        self.score_layer: Any = SCORES[score](
+            units, dtype=self.dtype_policy, name=score
+        )
 
     def build(self, query_shape: Shape, value_shape: Shape) -> None:
         super().build(query_shape, value_shape)

@@ -23,12 +23,14 @@ class KeepsQuantization:
     the twin is built, before weights are loaded.
     """
 
-    _quantization = None
+    name: str
+    _quantization: dict[str, Any] | None = None
 
     def get_config(self) -> dict[str, Any]:
         quantization = _quantization(self)
         added = {"quantization": quantization} if quantization else {}
-        return {**super().get_config(), **added}
+        config = super().get_config()  # type: ignore[misc]  # of the Keras class beside it
+        return {**config, **added}
 
     @classmethod
     def from_config(
@@ -36,13 +38,13 @@ class KeepsQuantization:
     ) -> Any:
         config = dict(config)
         quantization = config.pop("quantization", None)
-        layer = super().from_config(config)
+        layer = super().from_config(config)  # type: ignore[misc]  # of the Keras class beside it
         if quantization:
             layer._quantization = quantization
         return layer
 
     def build_from_config(self, config: dict[str, Any]) -> None:
-        super().build_from_config(config)
+        super().build_from_config(config)  # type: ignore[misc]  # of the Keras class beside it
         self.restore_quantization()
 
     def restore_quantization(self) -> None:

@@ -192,8 +192,8 @@ class RecurrentEncoder(RecurrentStack):
     ) -> tuple[Tensor, tuple[tuple[Tensor, ...], ...]]:
         if is_empty(features):
             batch_size, length = ops.shape(features)[:2]
-            states = (self._nothing(batch_size),) * (2 if self.cell == "lstm" else 1)
-            return self._nothing(batch_size, length), (states,) * self.num_layers
+            nothing = (self._nothing(batch_size),) * (2 if self.cell == "lstm" else 1)
+            return self._nothing(batch_size, length), (nothing,) * self.num_layers
         first = ops.equal(ops.arange(ops.shape(value_mask)[1]), 0)[None]
         # Fused kernels refuse an empty row: it reads one padding, and forgets it.
         mask = ops.logical_or(value_mask, first)

@@ -47,7 +47,7 @@ class ScheduledSampling(keras.layers.Layer):
     >>> [round(float(sampling.teacher_share(step)), 2) for step in (0, 100, 200)]
     [1.0, 0.5, 0.0]
     >>> shown, uniforms = sampling(np.ones((3, 2), int))
-    >>> np.asarray(shown).all(), tuple(uniforms.shape)
+    >>> bool(np.asarray(shown).all()), tuple(uniforms.shape)
     (True, (3, 2))
 
     References:

@@ -102,7 +102,8 @@ class SoftImageAttention(BahdanauAttention):
 
     def source_length(self, value_shape: Shape) -> int | None:
         regions = value_shape[1:-1]
-        return None if None in regions else math.prod(regions)
+        known = [length for length in regions if length is not None]
+        return math.prod(known) if len(known) == len(regions) else None
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "gate": self.gate}
@@ -144,7 +145,7 @@ def as_grid(
             height = width = math.isqrt(length)
         height = length // width if height is None else height
         width = length // height if width is None else width
-    if None in (height, width) or length not in (None, height * width):
+    if height is None or width is None or length not in (None, height * width):
         raise ValueError(
             f"attention_scores over L={length} regions do not fill a grid of "
             f"{height} by {width}. A grid is square unless height and width say "

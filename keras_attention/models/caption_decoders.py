@@ -3,6 +3,8 @@
 Shapes: `N` hypotheses, `B` images, `L` regions of `D` features.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -35,7 +37,7 @@ class PooledDecoder(BlindDecoder):
         self.region_dim = region_dim
         self.inject = inject
         super().__init__(units, embedding_dim, **kwargs)
-        self.image_dense = None
+        self.image_dense: Any = None
         if inject == "first":
             self.image_dense = keras.layers.Dense(
                 embedding_dim, dtype=self.dtype_policy, name="image_dense"

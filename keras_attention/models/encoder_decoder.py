@@ -66,6 +66,7 @@ class EncoderDecoder(KeepsQuantization, TokenWeighted):
     ((1, 9), (1, 3))
     """
 
+    built: bool
     target_vocabulary_size: int
     presets: dict[str, dict[str, Any]] = {}
     attends = True

@@ -33,7 +33,7 @@ from keras_attention.models.recurrent_decoders import (
 from keras_attention.models.recurrent_writer import RecurrentWriter
 from keras_attention.special_tokens import PAD_ID
 
-PRESETS = {
+PRESETS: dict[str, dict[str, Any]] = {
     # Toy tasks and tests.
     "tiny": {"embedding_dim": 32, "units": 64},
     # Corpora of some ten thousand pairs.

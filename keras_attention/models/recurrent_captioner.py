@@ -23,7 +23,7 @@ from keras_attention.models.image_encoder import ImageEncoder
 from keras_attention.models.image_regions import ImageRegions
 from keras_attention.models.recurrent_writer import RecurrentWriter
 
-PRESETS = {
+PRESETS: dict[str, dict[str, Any]] = {
     # Tests.
     "tiny": {
         "image_size": 32,

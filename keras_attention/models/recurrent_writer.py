@@ -48,7 +48,7 @@ class RecurrentWriter(EncoderDecoder):
                 dtype=full_precision(self.dtype_policy),
                 name="logits_dense",
             )
-        self.scheduled_sampling = None
+        self.scheduled_sampling: Any = None
 
     def build_writer(self) -> None:
         self.target_embedding.build((None, None))
@@ -63,7 +63,7 @@ class RecurrentWriter(EncoderDecoder):
         raise NotImplementedError
 
     @property
-    def attends(self) -> bool:
+    def attends(self) -> bool:  # type: ignore[override]  # read only here
         return self.decoder.attention is not None
 
     def _draw_masks(self, batch_size, training):

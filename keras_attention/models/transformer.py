@@ -20,7 +20,7 @@ from keras_attention.models.encoder_decoder import ids_spec, padded
 from keras_attention.models.transformer_writer import TransformerWriter
 from keras_attention.special_tokens import PAD_ID
 
-PRESETS = {
+PRESETS: dict[str, dict[str, Any]] = {
     # Toy tasks and tests.
     "tiny": {
         "num_layers": 2,

@@ -15,7 +15,7 @@ from keras_attention.models.image_encoder import ImageEncoder
 from keras_attention.models.image_regions import WINDOWS, ImageRegions
 from keras_attention.models.transformer_writer import TransformerWriter
 
-PRESETS = {
+PRESETS: dict[str, dict[str, Any]] = {
     # Tests.
     "tiny": {
         "image_size": 32,

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -77,7 +77,8 @@ def plot_curves(panels: Sequence[Panel], *, path: str | Path | None = None) -> F
     figure = Figure(
         figsize=(max(columns * width, 5.5), rows * height + 0.6), layout="constrained"
     )
-    figure.get_layout_engine().set(wspace=0.06, hspace=0.06)
+    layout: Any = figure.get_layout_engine()
+    layout.set(wspace=0.06, hspace=0.06)
     families = font_families("".join([*labels, *(panel.title for panel in panels)]))
     handles = {}
     for number, panel in enumerate(panels):

@@ -59,8 +59,8 @@ def plot_attention(
     'source'
     """
     scores = _check(attention_scores, source_tokens, target_tokens, ("T", "S"))
-    scores, *tokens = _in_characters(scores, source_tokens, target_tokens)
-    labels = _Labels(*tokens, title)
+    scores, source, target = _in_characters(scores, source_tokens, target_tokens)
+    labels = _Labels(source, target, title)
     if figure is None:
         figure = labels.new_figure(rows=1, columns=1)
     axes = figure.add_subplot()
@@ -94,8 +94,8 @@ def plot_heads(
         ValueError: scores and tokens whose numbers differ, or no heads.
     """
     scores = _check(attention_scores, source_tokens, target_tokens, ("H", "T", "S"))
-    scores, *tokens = _in_characters(scores, source_tokens, target_tokens)
-    labels = _Labels(*tokens, title)
+    scores, source, target = _in_characters(scores, source_tokens, target_tokens)
+    labels = _Labels(source, target, title)
     columns = min(4, math.ceil(math.sqrt(len(scores))))
     rows = math.ceil(len(scores) / columns)
     figure = labels.new_figure(rows, columns)

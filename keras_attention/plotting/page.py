@@ -7,6 +7,7 @@ spaces, or anywhere in scripts that are written without them.
 import functools
 import re
 import warnings
+from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -84,7 +85,8 @@ class Sheet:
         text = _in_one_line(text)
         for number, (start, end) in enumerate(spans):
             base = self._base(y, number, points)
-            at, anchor = x / self.width, self.figure.transFigure
+            at: float = x / self.width
+            anchor: Any = self.figure.transFigure
             first, last = (min(max(place, start), end) for place in marked)
             for begin, stop, ink in (
                 (start, first, INK),

@@ -41,12 +41,12 @@ class Server:
         self.options = dataclasses.replace(options or ServerOptions(), **changes)
         self.grpc_port = self.options.grpc_port
         self.rest_port = self.options.rest_port
-        self.metrics = None
-        self.core = None
-        self._repository = None
+        self.metrics: Any = None
+        self.core: Any = None
+        self._repository: Any = None
         self._requests: Requests | None = None
         self._transports = []
-        self._descriptors = None
+        self._descriptors: DescriptorWatch | None = None
         self._stopped = threading.Event()
 
     def start(self) -> "Server":

@@ -1,11 +1,13 @@
 """Batches of few shapes, which compiled programs can share."""
 
+from typing import Any
+
 import numpy as np
 
 from keras_attention.special_tokens import PAD_ID
 
 
-def strings(texts, name):
+def strings(texts: Any, name: str) -> list[str]:
     """A list of str, of which one alone may be given as it is."""
     texts = [texts] if isinstance(texts, str) else list(texts)
     for i, text in enumerate(texts):

@@ -160,7 +160,7 @@ class Captioner(Task):
         count = _check_inputs(inputs)
         batch_size = whole_number("batch_size", batch_size, 1)
         seed = whole_number("seed", seed, 0)
-        options = self.decoding_options(beam, n_best, options)
+        decoding = self.decoding_options(beam, n_best, options)
         attention = return_attention and self.model.attends
         if prefixes is not None and len(prefixes) != count:
             raise ValueError(
@@ -172,10 +172,10 @@ class Captioner(Task):
         for start in range(0, count, batch_size):
             batch, size, rows = _batch(inputs, start, batch_size)
             prefix = None
-            if prefixes is not None:
+            if prefix_ids:
                 some = prefix_ids[start : start + batch_size]
                 prefix = pad_to_bucket([ids or [PAD_ID] for ids in some], rows)
-            hypotheses = self.decode(batch, options, prefix, attention, seed)
+            hypotheses = self.decode(batch, decoding, prefix, attention, seed)
             begun = prefixes and prefixes[start : start + batch_size]
             captions += self._captions(
                 hypotheses, size, start, names, batch, prefixes=begun

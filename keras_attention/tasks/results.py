@@ -84,7 +84,7 @@ class BestFirst:
     def attention(self) -> np.ndarray | None:
         return self.hypotheses[0].attention
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.text
 
 

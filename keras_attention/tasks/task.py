@@ -48,8 +48,8 @@ class Task:
         self.check_options(self.options)
         self.training = training or {}
         self.metrics = metrics or {}
-        self._decoder = None
-        self._forced_decoder = None
+        self._decoder: Any = None
+        self._forced_decoder: Any = None
 
     @classmethod
     def load(cls: type[OneTask], path: str | Path, dtype: str | None = None) -> OneTask:

@@ -135,12 +135,12 @@ class Translator(Task):
                 'one prefix for each text is needed ("" for none); received '
                 f"{len(texts)} texts and {len(prefixes)} prefixes"
             )
-        options = self.decoding_options(beam, n_best, options)
+        decoding = self.decoding_options(beam, n_best, options)
         return_attention = return_attention and self.model.attends
-        copies = options.unknown == "copy"
+        copies = decoding.unknown == "copy"
         source_ids, truncated = self._source_ids(texts)
         prefix_ids = prefixes and self.target_tokenizer.encode(prefixes)
-        results = [None] * len(texts)
+        results: list[Any] = [None] * len(texts)
         order = sorted(range(len(texts)), key=lambda i: len(source_ids[i]))
         # The end token alone is no sentence: nothing in, nothing out. Nor are spaces,
         # of which some tokenizers make pieces.
@@ -157,7 +157,7 @@ class Translator(Task):
             hypotheses = self._decode(
                 batch,
                 prefix_ids and [prefix_ids[i] for i in rows],
-                options,
+                decoding,
                 return_attention or copies,
                 seed,
             )
@@ -194,7 +194,8 @@ class Translator(Task):
             list of `Translation`, in the order of `texts`. Each has one hypothesis,
             the target, with its attention if the model has any.
         """
-        texts, targets = strings(texts, "texts"), strings(targets, "targets")
+        texts = strings(texts, "texts")
+        targets = strings(targets, "targets")
         batch_size = whole_number("batch_size", batch_size, 1)
         if len(texts) != len(targets):
             raise ValueError(
@@ -204,7 +205,7 @@ class Translator(Task):
         source_ids, truncated = self._source_ids(texts)
         target_ids = [[*ids, END_ID] for ids in self.target_tokenizer.encode(targets)]
         words = piece_words(self.target_tokenizer, targets)
-        results = [None] * len(texts)
+        results: list[Any] = [None] * len(texts)
         lengths = [
             (len(t), len(s)) for s, t in zip(source_ids, target_ids, strict=True)
         ]

@@ -89,7 +89,7 @@ class TokenAccumulation(keras.optimizers.Optimizer):
         self, grads: list[Any], trainable_variables: list[Any] | None = None
     ) -> None:
         if not self.built:
-            self.build(list(trainable_variables))
+            self.build(list(trainable_variables))  # type: ignore[arg-type]  # given at first
         sums = self._add(grads)
 
         def update():

@@ -3,6 +3,7 @@
 import csv
 import io
 import time
+from typing import Any
 
 import keras
 from rich.progress import (

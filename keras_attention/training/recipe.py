@@ -50,7 +50,7 @@ class Recipe:
     training: TrainingConfig = TrainingConfig()
     decoding: DecodingOptions = DecodingOptions()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.task not in DATA_TABLES:
             known = tuple(DATA_TABLES)
             raise ValueError(unknown(f"task {self.task!r}", self.task, known))

@@ -56,8 +56,9 @@ class Trainer:
     def __init__(
         self, recipe: Recipe | str | Path, folder: str | Path, console: Any = None
     ) -> None:
-        by_name = isinstance(recipe, (str, Path))
-        self.recipe = load_recipe(recipe) if by_name else recipe
+        if isinstance(recipe, (str, Path)):
+            recipe = load_recipe(recipe)
+        self.recipe = recipe
         self.folder = Path(folder)
         self.console = console or plain_console()
         self.work = WORK[self.recipe.task](self.recipe, self.console)
@@ -137,8 +138,8 @@ class Trainer:
         known -= {"self", "kwargs", *self.work.sizes()}
         for key in config.options:
             if key not in known:
-                known = ["family", "preset", *sorted(known)]
-                raise ValueError(unknown(f"key {key!r} in [model]", key, known))
+                names = ["family", "preset", *sorted(known)]
+                raise ValueError(unknown(f"key {key!r} in [model]", key, names))
         defaults = self.work.default_options()
         options = {**defaults, **presets[config.preset], **config.options}
         # Without weights yet: combinations that cannot be are found out here.

@@ -1,6 +1,7 @@
 """Free-running validation: what the model says when nobody holds its hand."""
 
 import time
+from typing import Any
 
 import keras
 import numpy as np
@@ -87,7 +88,7 @@ def save_weights(model, path):
     """Writes a model's trainable weights, whole or not at all."""
     arrays = {f"{i:04d}": np.asarray(w) for i, w in enumerate(model.weights)}
     with whole_file(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # allow_pickle stays False
 
 
 def load_weights(model, *paths):
@@ -96,11 +97,11 @@ def load_weights(model, *paths):
     Raises:
         ValueError: a file is damaged; it is named.
     """
-    total = None
+    total: list[Any] = []
     for path in paths:
         arrays = read_arrays(path)
         values = [arrays[name].astype("float64") for name in sorted(arrays)]
-        if total is None:
+        if not total:
             total = values
         else:
             total = [a + b for a, b in zip(total, values, strict=True)]

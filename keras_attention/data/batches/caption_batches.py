@@ -64,7 +64,7 @@ class CaptionBatches(TokenBatches):
         super().__init__(corpus, tokens_per_batch, **options)
         self.augment = augment
         self.features = features
-        self._may_flip = None
+        self._may_flip: np.ndarray | None = None
 
     def _lengths(self):
         # An image shall weigh nothing, and bucket lengths must differ on both sides.
@@ -90,4 +90,6 @@ class CaptionBatches(TokenBatches):
         """Which images of a batch may be mirrored, their captions staying true."""
         if self._may_flip is None:
             self._may_flip = self.augment.flippable(self.corpus)
-        return np.resize(self._may_flip[rows], batch_size)
+        # Those that may be mirrored, their captions staying true.
+        flippable = np.resize(self._may_flip[rows], shape.batch_size)
+        return self.augment(inputs, rng, flippable)

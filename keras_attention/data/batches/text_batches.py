@@ -187,19 +187,24 @@ class TokenBatches(keras.utils.PyDataset):
 
     def _make_groups(self, bucket_lengths, max_shapes):
         """The shapes, each with the pairs that are padded to it."""
-        sides = self._lengths()
+        source, target = self._lengths()
         if bucket_lengths is not None:
             lengths = checked_lengths(bucket_lengths)
             lengths = lengths[-1:] if max_shapes == 1 else lengths
-            groups = group(lengths, assign(*sides, lengths), self.tokens_per_batch)
+            groups = group(
+                lengths, assign(source, target, lengths), self.tokens_per_batch
+            )
             return split_dominant(groups, self.tokens_per_batch)
         # Few batches deserve few shapes: each is compiled.
-        full_batches = np.maximum(*sides).sum(dtype="int64") / self.tokens_per_batch
+        full_batches = (
+            np.maximum(source, target).sum(dtype="int64") / self.tokens_per_batch
+        )
         max_shapes = min(max_shapes, 1 + int(2 * full_batches))
-        groups = group(*choose_lengths(*sides, max_shapes), self.tokens_per_batch)
+        lengths, bucket = choose_lengths(source, target, max_shapes)
+        groups = group(lengths, bucket, self.tokens_per_batch)
         if dominant(groups) is not None and len(groups) == max_shapes:
             # Leaves room for the shape that splitting adds.
-            lengths, bucket = choose_lengths(*sides, max_shapes - 1)
+            lengths, bucket = choose_lengths(source, target, max_shapes - 1)
             groups = group(lengths, bucket, self.tokens_per_batch)
         return split_dominant(groups, self.tokens_per_batch)
 
@@ -240,9 +245,9 @@ class TokenBatches(keras.utils.PyDataset):
         target_ids[:, 1:] = np.where(labels == END_ID, PAD_ID, labels)[:, :-1]
         return target_ids, labels, sample_weight
 
-    def __getstate__(self):
+    def __getstate__(self) -> Any:
         return {**self.__dict__, "_lock": None, "_plans": {}}
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: Any) -> None:
         self.__dict__.update(state)
         self._lock = threading.Lock()

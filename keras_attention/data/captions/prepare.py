@@ -223,7 +223,7 @@ def _append(chunk, writers, tokenizer, options, report, pool, problems, shared):
     for item, found in zip(usable, pool.map(decode, usable), strict=True):
         example, *rest = item
         if isinstance(found, ValueError):
-            report.skip(found.reason, example.name)
+            report.skip(found.reason, example.name)  # type: ignore[attr-defined]  # BadImage
             problems += [found][: not problems]
             continue
         split = _split(example, options["valid_share"], options["test_share"])

@@ -85,7 +85,7 @@ class CaptionCorpus:
         counts = [len(example.captions) for example in examples]
         places = [np.arange(count) for count in counts]
         return cls(
-            np.stack([example.image for example in examples]),
+            np.stack([np.asarray(example.image) for example in examples]),
             Sentences.from_ids(tokenizer.encode(captions), tokenizer.vocabulary_size),
             np.repeat(np.arange(len(examples)), counts).astype(PLACE_DTYPE),
             np.concatenate(places).astype(PLACE_DTYPE),
@@ -196,7 +196,7 @@ class CaptionCorpus:
         self.features = features
         self._features_folder = folder
 
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         # Mapped arrays travel to another process by their names.
         at_hand = {"features": self.features} if self._features_folder is None else {}
         if self._opened is not None:

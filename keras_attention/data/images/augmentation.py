@@ -85,7 +85,7 @@ class Augmentation:
     saturation: float = 0.1
     """Their distance to grey, likewise."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             most = 1.0 if field.name == "flip" else 0.5
             value = getattr(self, field.name)
@@ -116,7 +116,8 @@ class Augmentation:
         result = np.empty_like(images)
         seen = np.zeros((len(images), 4), "int32")
         for i, image in enumerate(images):
-            places = self._places(len(image), *chance[i, 1:4], mirrored=flipped[i])
+            x, y, size = chance[i, 1:4]
+            places = self._places(len(image), x, y, size, mirrored=flipped[i])
             result[i] = self._coloured(self._moved(image, *places), *chance[i, 4:])
             if windows is not None:
                 seen[i] = _seen(windows[i], places)

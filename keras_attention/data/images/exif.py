@@ -45,7 +45,7 @@ def orientation(content):
 
 def tiff_orientation(tiff):
     """The same, of EXIF data without the name before them."""
-    order = {b"II*\0": "little", b"MM\0*": "big"}.get(tiff[:4])
+    order: Any = {b"II*\0": "little", b"MM\0*": "big"}.get(tiff[:4])
     if order is None:
         return 1
 

@@ -43,8 +43,8 @@ def draw_plan(rng, things, max_objects):
     number = int(rng.integers(1, max_objects + 1))
     relation, counts = PLANS[number][rng.integers(len(PLANS[number]))]
     kinds = sum(map(len, counts))
-    names = [things[i].name for i in rng.choice(len(things), kinds, replace=False)]
-    names = iter(names)
+    chosen = [things[i].name for i in rng.choice(len(things), kinds, replace=False)]
+    names = iter(chosen)
     groups = [[(next(names), count) for count in group] for group in counts]
     if relation == "side":
         relation = ("left of", "above")[rng.integers(2)]

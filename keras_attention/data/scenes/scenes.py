@@ -67,7 +67,7 @@ class Scenes:
     composed: ClassVar = True
     """Many say the same, and are no copies of each other."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, known in (
             ("artist", ARTIST_CHOICES),
             ("language", LANGUAGES),

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from typing import Any
 
 from keras_attention.data import report as reasons
 from keras_attention.data.text.alignments import (
@@ -47,7 +48,8 @@ class AlignmentFile:
             ValueError: more or fewer lines than the corpus has, or pairs out of order.
         """
         lines = enumerate(read_lines(self.path), start=1)
-        number, line = 0, None
+        number: Any = 0
+        line = None
         for pair in pairs:
             while number < pair[0]:
                 read = number

@@ -29,7 +29,7 @@ def corpus_languages(corpus: str | Path, swap: bool = False) -> tuple[str, str]:
     >>> corpus_languages("pairs.tsv")
     ('', '')
     """
-    found = _FILE.search(FILES.get(corpus, Path(corpus).name))
+    found = _FILE.search(FILES.get(str(corpus), Path(corpus).name))
     source, target = found.groups() if found else ("", "")
     return (target, source) if swap else (source, target)
 

@@ -10,6 +10,7 @@ import io
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 from keras_attention.data import report as reasons
 from keras_attention.data.report import Skip
@@ -101,7 +102,7 @@ def _lines(file, path):
 def _open(path):
     with contextlib.ExitStack() as stack:
         if str(path) == "-":
-            file = sys.stdin.buffer
+            file: Any = sys.stdin.buffer
         else:
             file = stack.enter_context(Path(path).open("rb"))
         if file.peek(2)[:2] == GZIP_MAGIC:

@@ -32,7 +32,7 @@ class _Connected(ClientMethods):
         self,
         rest_url: str = "http://127.0.0.1:8501",
         grpc_target: str = "127.0.0.1:8500",
-        timeout: float = 60.0,
+        timeout: float | None = 60.0,
         *,
         transport="rest",
         retries=RetryPolicy(),  # noqa: B008 (a tuple)

@@ -63,7 +63,7 @@ class ServedRegression:
 
     value: float
 
-    def __float__(self):
+    def __float__(self) -> float:
         return self.value
 
 

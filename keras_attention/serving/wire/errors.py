@@ -99,7 +99,7 @@ class ServingError(Exception):
         self.hint = hint
         self.http_status = http_status or HTTP_STATUS[self.code]
 
-    def __str__(self):
+    def __str__(self) -> str:
         text = f"{self.code.name}: {self.message}"
         return f"{text} ({self.hint})" if self.hint else text
 

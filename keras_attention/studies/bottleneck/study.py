@@ -156,7 +156,7 @@ class _Run(StudyRun):
             tuple(map(_one_cell, row))
             for row in zip(sources, references, texts, strict=True)
         ]
-        lines = ("\t".join(row) + "\n" for row in [HEADER, *rows])
+        lines = ["\t".join(row) + "\n" for row in [HEADER, *rows]]
         write_whole(path, "".join(lines))
         return rows
 

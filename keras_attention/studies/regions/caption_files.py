@@ -34,9 +34,9 @@ def write_captions(path, captions):
     path = Path(path)
     grids = [each.attention for each in captions if each.attention is not None]
     if grids:
-        arrays = {"attention": np.concatenate(grids).astype("float16")}
+        arrays = np.concatenate(grids).astype("float16")
         with whole_file(path.with_suffix(".npz")) as new, new.open("wb") as file:
-            np.savez_compressed(file, **arrays)
+            np.savez_compressed(file, attention=arrays)
     lines = (
         json.dumps(
             {

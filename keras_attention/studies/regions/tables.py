@@ -73,7 +73,8 @@ def _share(part, whole):
     right = ["1"] * part + ["0"] * (whole - part)
     if not whole:
         return None
-    return Score(*exact_match(right, ["1"] * whole)[:3], whole)
+    score, low, high, *_ = exact_match(right, ["1"] * whole)
+    return Score(score, low, high, whole)
 
 
 def _splits(images):
