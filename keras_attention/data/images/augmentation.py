@@ -116,8 +116,7 @@ class Augmentation:
         result = np.empty_like(images)
         seen = np.zeros((len(images), 4), "int32")
         for i, image in enumerate(images):
-            x, y, size = chance[i, 1:4]
-            places = self._places(len(image), x, y, size, mirrored=flipped[i])
+            places = self._places(len(image), *chance[i, 1:4], flipped[i])
             result[i] = self._coloured(self._moved(image, *places), *chance[i, 4:])
             if windows is not None:
                 seen[i] = _seen(windows[i], places)
