@@ -116,7 +116,8 @@ class Augmentation:
         result = np.empty_like(images)
         seen = np.zeros((len(images), 4), "int32")
         for i, image in enumerate(images):
-            places = self._places(len(image), *chance[i, 1:4], flipped[i])
+            down, right, larger = chance[i, 1:4]
+            places = self._places(len(image), down, right, larger, flipped[i])
             result[i] = self._coloured(self._moved(image, *places), *chance[i, 4:])
             if windows is not None:
                 seen[i] = _seen(windows[i], places)
