@@ -156,7 +156,11 @@ def as_grid(
     )
 
 
-def doubly_stochastic_penalty(attention_scores, target_mask=None, value_mask=None):
+def doubly_stochastic_penalty(
+    attention_scores: Tensor,
+    target_mask: Tensor | None = None,
+    value_mask: Tensor | None = None,
+) -> Tensor:
     """How unevenly a caption has attended to its image: Σ_i (1 − Σ_t α_ti)².
 
     To be multiplied by λ and added to the loss.

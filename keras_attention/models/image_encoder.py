@@ -75,7 +75,7 @@ class ImageEncoder(KeepsQuantization, keras.layers.Layer):
             "image_encoder(name, image_size, grid_size) finds it"
         )
 
-    def preprocess(self, images):
+    def preprocess(self, images: Tensor) -> Tensor:
         """Pixels from 0 to 255 as the network takes them."""
         raise NotImplementedError
 
@@ -101,7 +101,7 @@ class ImageEncoder(KeepsQuantization, keras.layers.Layer):
         images = self.preprocess(ops.cast(images, self.compute_dtype))
         return self.network(images, training=bool(training) and self.trainable)
 
-    def input_signature(self):
+    def input_signature(self) -> keras.InputSpec:
         """`keras.InputSpec` of the images."""
         shape = (None, self.image_size, self.image_size, 3)
         return keras.InputSpec(shape=shape, dtype="uint8", name="images")
@@ -129,7 +129,7 @@ class SmallCNN(ImageEncoder):
     def _network(self):
         return small_cnn_network(self.image_size, self.grid_size, self.dtype_policy)
 
-    def preprocess(self, images):
+    def preprocess(self, images: Tensor) -> Tensor:
         return images / 127.5 - 1.0
 
 

@@ -93,7 +93,7 @@ class ImageRegions(KeepsQuantization, keras.layers.Layer):
         batch_size = next(iter(input_shape.values()))[0]
         return (batch_size, self.grid_size**2, self.region_dim)
 
-    def mask(self, inputs):
+    def mask(self, inputs: dict[str, Tensor]) -> Tensor:
         """Which regions show any of the image, bool `(B, L)`; see `region_mask`."""
         if WINDOWS in inputs:
             return region_mask(inputs[WINDOWS], self.image_size, self.grid_size)

@@ -154,7 +154,7 @@ class Transformer(TransformerWriter):
             features = block(features, value_mask=mask, training=training)
         return self.encoder_norm(features), mask
 
-    def encoder_attention_scores(self, source_ids):
+    def encoder_attention_scores(self, source_ids: Tensor) -> list[Tensor]:
         """What each source token attends to in its own sentence.
 
         Args:

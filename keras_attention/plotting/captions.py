@@ -55,16 +55,16 @@ _UNSPACED = re.compile(
 
 
 def plot_caption(
-    image,
-    tokens,
-    attention,
+    image: np.ndarray,
+    tokens: Sequence[str],
+    attention: ArrayLike,
     *,
-    window=WHOLE,
-    boxes=None,
-    title=None,
-    join_words=True,
-    path=None,
-):
+    window: tuple[float, float, float, float] = WHOLE,
+    boxes: Any = None,
+    title: str | None = None,
+    join_words: bool = True,
+    path: str | Path | None = None,
+) -> Figure:
     """Draws what each word of a caption attended to.
 
     Below each panel stands the weight of the cell with the most attention; below all,

@@ -174,7 +174,13 @@ class _Block:
             y += len(spans) * line_height(TEXT_POINTS)
 
 
-def plot_images(images, captions, *, columns=4, path=None):
+def plot_images(
+    images: Sequence[np.ndarray],
+    captions: Sequence[str],
+    *,
+    columns: int = 4,
+    path: str | Path | None = None,
+) -> Figure:
     """Draws images in a grid, each with its caption below.
 
     Args:

@@ -94,7 +94,7 @@ class Server:
             raise
         return self
 
-    def stop(self):
+    def stop(self) -> bool:
         """Graceful shutdown: rejects new requests, finishes those in flight, unloads.
 
         Waits for in-flight requests, and for their responses to be sent, up to
@@ -134,13 +134,13 @@ class Server:
         self._stopped.set()
         return ended
 
-    def reopen_access_log(self):
+    def reopen_access_log(self) -> None:
         """Continues in a new file, once the old one was moved (log rotation)."""
         requests = self._requests
         if requests is not None:
             requests.reopen_log()
 
-    def wait(self, timeout=None):
+    def wait(self, timeout: float | None = None) -> bool:
         """Blocks until the server is stopped; returns whether that happened."""
         return self._stopped.wait(timeout)
 

@@ -14,7 +14,7 @@ class Score(NamedTuple):
     score: float
     low: float
     high: float
-    count: int
+    count: int  # type: ignore[assignment]  # a tuple's method
     """Images, or whatever was resampled, that have a say in it."""
 
     def text(self, digits=1):

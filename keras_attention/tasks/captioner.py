@@ -20,6 +20,8 @@ from keras_attention.tasks.results import (
 from keras_attention.tasks.task import Task
 
 if TYPE_CHECKING:
+    from keras_attention.data.tokenizer import Tokenizer
+    from keras_attention.decoding.options import DecodingOptions
     from keras_attention.models.encoder_decoder import EncoderDecoder
 
 
@@ -51,8 +53,8 @@ class Captioner(Task):
     def __init__(
         self,
         model: "EncoderDecoder",
-        tokenizer: Tokenizer,
-        options: DecodingOptions | None = None,
+        tokenizer: "Tokenizer",
+        options: "DecodingOptions | None" = None,
         fit: str = "pad",
         language: str = "",
         training: dict[str, Any] | None = None,
@@ -64,7 +66,7 @@ class Captioner(Task):
         self.fit = fit
         self.language = language
 
-    def tokenizers(self) -> dict[str, Tokenizer]:
+    def tokenizers(self) -> "dict[str, Tokenizer]":
         return {"target.model": self.tokenizer}
 
     @classmethod
@@ -80,16 +82,16 @@ class Captioner(Task):
 
     def caption(
         self,
-        images,
-        beam=None,
-        n_best=None,
-        return_attention=False,
-        prefixes=None,
-        batch_size=16,
-        seed=0,
-        progress=None,
-        **options,
-    ):
+        images: Any,
+        beam: int | None = None,
+        n_best: int | None = None,
+        return_attention: bool = False,
+        prefixes: list[str] | None = None,
+        batch_size: int = 16,
+        seed: int = 0,
+        progress: Callable[[int], object] | None = None,
+        **options: Any,
+    ) -> list[Caption]:
         """Writes about images.
 
         Args:

@@ -209,7 +209,7 @@ class CaptionHypothesis:
     """`(tokens, N, N)`: what each token attended to in the image, row by row from
     the top. None if not asked for, or if the model has none."""
 
-    def in_characters(self):
+    def in_characters(self) -> "CaptionHypothesis":
         """Itself, bytes put together; see `Caption.in_characters`."""
         tokens, starts = characters(self.tokens)
         ends = [*starts[1:], len(self.tokens)]
@@ -224,7 +224,7 @@ class CaptionHypothesis:
             self, tokens=tokens, spans=spans, attention=attention
         )
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         """Plain lists and numbers, for JSON."""
         attention = self.attention
         if attention is not None:
@@ -251,16 +251,16 @@ class Caption(BestFirst):
     model sees; None for all over it. Elsewhere nothing is attended to."""
 
     @property
-    def spans(self):
+    def spans(self) -> list[tuple[int, int]]:
         return self.hypotheses[0].spans
 
-    def in_characters(self):
+    def in_characters(self) -> "Caption":
         """Itself as people read it: characters in place of the bytes that spell them,
         each with the mean of their grids; see `byte_pieces`."""
         found = [each.in_characters() for each in self.hypotheses]
         return dataclasses.replace(self, hypotheses=found)
 
-    def as_dict(self):
+    def as_dict(self) -> dict[str, Any]:
         """Plain lists and numbers, for JSON, `in_characters`."""
         shown = self.in_characters()
         return {

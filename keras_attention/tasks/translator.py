@@ -222,7 +222,7 @@ class Translator(Task):
                 )
         return results
 
-    def self_attention(self, text):
+    def self_attention(self, text: str) -> tuple[list[str], np.ndarray]:
         """What each source token attends to in its own sentence (encoder).
 
         Args:

@@ -2,8 +2,8 @@
 
 import csv
 import io
+import math
 import time
-from typing import Any
 
 import keras
 from rich.progress import (
@@ -34,8 +34,7 @@ class Pace(keras.callbacks.Callback):
         self.max_minutes = max_minutes
         self.batches = batches
         self.state = {"step": 0, "seconds": 0.0, "tokens": 0, "waiting": 0.0}
-        self._batch_ended = None
-        self._batch_began = None
+        self._batch_ended = self._batch_began = math.nan  # No batch yet.
 
     @property
     def step(self):

@@ -20,7 +20,7 @@ from keras_attention.training.console import plain_console
 from keras_attention.training.folder import claim_folder
 from keras_attention.training.losses import LabelSmoothedCrossEntropy
 from keras_attention.training.metrics import TokenAccuracy
-from keras_attention.training.recipe import load_recipe
+from keras_attention.training.recipe import Recipe, load_recipe
 from keras_attention.training.recipe_keys import METRICS
 from keras_attention.training.schedules import WarmupSchedule
 from keras_attention.training.state import load_state

@@ -32,7 +32,12 @@ class FreeRunningValidation(keras.callbacks.Callback):
         self.keep = keep
         self.patience = patience
         self.folder = folder
-        self.state = {"best": None, "best_step": 0, "waited": 0, "recent": []}
+        self.state: dict[str, Any] = {
+            "best": None,
+            "best_step": 0,
+            "waited": 0,
+            "recent": [],
+        }
         self.step = lambda: 0  # the trainer's counter of batches
 
     def on_epoch_end(self, epoch, logs=None):

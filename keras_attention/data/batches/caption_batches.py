@@ -83,13 +83,7 @@ class CaptionBatches(TokenBatches):
         if self.augment is None:
             return inputs
         rng = np.random.default_rng([self.seed, step, 1])
-        flippable = self._flippable(rows, shape.batch_size)
-        return self.augment(inputs, rng, flippable)
-
-    def _flippable(self, rows, batch_size):
-        """Which images of a batch may be mirrored, their captions staying true."""
-        if self._may_flip is None:
+        if self._may_flip is None:  # Their captions staying true.
             self._may_flip = self.augment.flippable(self.corpus)
-        # Those that may be mirrored, their captions staying true.
         flippable = np.resize(self._may_flip[rows], shape.batch_size)
         return self.augment(inputs, rng, flippable)

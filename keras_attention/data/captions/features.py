@@ -165,14 +165,14 @@ def _encode(encode_function, images, folder, fingerprint, batch_size, progress, 
 
 
 def compute_caption_features(
-    encode_function,
-    prepared,
-    folder,
-    encoder,
-    batch_size=32,
-    progress=None,
-    overwrite=False,
-):
+    encode_function: Callable[[np.ndarray], Any],
+    prepared: Any,
+    folder: str | Path,
+    encoder: str,
+    batch_size: int = 32,
+    progress: Callable[[int, int], object] | None = None,
+    overwrite: bool = False,
+) -> None:
     """Encodes all images of a prepared folder, and attaches the features to it.
 
     Args:

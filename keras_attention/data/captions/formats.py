@@ -116,7 +116,7 @@ class CaptionFiles:
     def __call__(self, report: SkipReport | None = None) -> Iterator[CaptionedImage]:
         return read_captions(self.path, report=report, **self.options)
 
-    def fingerprint(self):
+    def fingerprint(self) -> str:
         """A short name of what is read: captions, splits, and images by their names
         and their sizes in bytes."""
         digest = hashlib.blake2b(digest_size=16)

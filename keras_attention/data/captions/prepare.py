@@ -50,10 +50,10 @@ def train_caption_tokenizer(
     examples: Any,
     vocabulary_size: int,
     *,
-    valid_share=VALID_SHARE,
-    test_share=TEST_SHARE,
-    **options,
-):
+    valid_share: float = VALID_SHARE,
+    test_share: float = TEST_SHARE,
+    **options: Any,
+) -> Tokenizer:
     """Learns a tokenizer from the captions of the train split alone; no image is
     decoded.
 
@@ -92,17 +92,17 @@ def prepare_captions(
     examples: Any,
     folder: str | Path,
     *,
-    tokenizer,
-    image_size=128,
-    fit="pad",
-    max_target_length=MAX_TARGET_LENGTH,
-    valid_share=VALID_SHARE,
-    test_share=TEST_SHARE,
-    report=None,
-    progress=None,
-    fingerprint=None,
-    overwrite=False,
-):
+    tokenizer: Tokenizer,
+    image_size: int = 128,
+    fit: str = "pad",
+    max_target_length: int = MAX_TARGET_LENGTH,
+    valid_share: float = VALID_SHARE,
+    test_share: float = TEST_SHARE,
+    report: SkipReport | None = None,
+    progress: Callable[[int], object] | None = None,
+    fingerprint: str | None = None,
+    overwrite: bool = False,
+) -> PreparedCaptions:
     """Decodes images and tokenises captions into a folder of memory-mapped arrays.
 
     The folder appears when it is complete; an interrupted run leaves none. A folder

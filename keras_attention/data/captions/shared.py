@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 from keras_attention.data import report as reasons
 from keras_attention.data.splits import check_shares, split_of
 
+if TYPE_CHECKING:
+    from keras_attention.data.captions.captioned_image import CaptionedImage
+    from keras_attention.data.report import SkipReport
+
 # What decides the split of an image of which the data do not say it.
 SPLIT_BY = ("image", "caption")
 

@@ -60,7 +60,15 @@ class CaptionCorpus:
             `attach_features`.
     """
 
-    def __init__(self, images, target, image_of, place_of, annotations, windows=None):
+    def __init__(
+        self,
+        images: np.ndarray,
+        target: Sentences,
+        image_of: np.ndarray,
+        place_of: np.ndarray,
+        annotations: Any,
+        windows: np.ndarray | None = None,
+    ) -> None:
         self.images = images
         if windows is not None:
             whole = whole_windows(len(images), images.shape[1])
@@ -69,10 +77,10 @@ class CaptionCorpus:
         self.target = target
         self.image_of = image_of
         self.place_of = place_of
-        self.features = None
+        self.features: np.ndarray | None = None
         self._annotations = annotations
-        self._opened = None
-        self._features_folder = None
+        self._opened: tuple[Path, tuple[int, ...], int] | None = None
+        self._features_folder: str | Path | None = None
 
     @classmethod
     def from_examples(
@@ -137,31 +145,31 @@ class CaptionCorpus:
         return self.target.lengths
 
     @property
-    def source_lengths(self):
+    def source_lengths(self) -> np.ndarray:
         """int32 zeros `(len(corpus),)`: an image has no words."""
         return np.zeros(len(self), "int32")
 
     @functools.cached_property
-    def annotations(self):
+    def annotations(self) -> list[dict[str, Any]]:
         """List of `{"name", "captions", "truth"}`, one for each image."""
         return self._annotations() if callable(self._annotations) else self._annotations
 
     @property
-    def names(self):
+    def names(self) -> list[str]:
         """List of str, one for each image."""
         return [annotation["name"] for annotation in self.annotations]
 
     @property
-    def references(self):
+    def references(self) -> list[list[str]]:
         """All captions of each image, a list of lists of str; over-long ones too."""
         return [annotation["captions"] for annotation in self.annotations]
 
     @property
-    def truths(self):
+    def truths(self) -> list[dict[str, Any] | None]:
         """What is known of each image, a list of dict or None."""
         return [annotation["truth"] for annotation in self.annotations]
 
-    def inputs(self, rows=slice(None)):
+    def inputs(self, rows: slice | np.ndarray = slice(None)) -> dict[str, np.ndarray]:
         """What a captioner reads of images, a dict of arrays.
 
         Args:
@@ -181,7 +189,7 @@ class CaptionCorpus:
         """The caption `i`, as it was before tokenising."""
         return self.annotations[self.image_of[i]]["captions"][self.place_of[i]]
 
-    def attach_features(self, folder):
+    def attach_features(self, folder: str | Path) -> None:
         """Maps what an image encoder made of the images; see `FeatureStore`.
 
         Raises:

@@ -38,7 +38,7 @@ SIDE_PATTERN = re.compile(
 LUMINANCE = np.array([0.299, 0.587, 0.114], "float32")
 
 
-def names_a_side(caption):
+def names_a_side(caption: str) -> bool:
     """Whether a caption would be false, or may be, of the mirrored image.
 
     Example:

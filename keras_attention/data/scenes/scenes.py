@@ -103,7 +103,7 @@ class Scenes:
     def __iter__(self) -> Iterator[CaptionedImage]:
         return (self._scene(index, drawn=True) for index in range(self.count))
 
-    def undrawn(self):
+    def undrawn(self) -> Iterable[CaptionedImage]:
         """The same without images and truths, quickly: to learn words from."""
         return _Undrawn(self)
 

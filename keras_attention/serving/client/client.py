@@ -34,13 +34,13 @@ class _Connected(ClientMethods):
         grpc_target: str = "127.0.0.1:8500",
         timeout: float | None = 60.0,
         *,
-        transport="rest",
-        retries=RetryPolicy(),  # noqa: B008 (a tuple)
-        tls=None,
-        headers=None,
-        grpc_options=None,
-        keepalive=None,
-    ):
+        transport: str = "rest",
+        retries: RetryPolicy = RetryPolicy(),  # noqa: B008 (a tuple)
+        tls: Tls | None = None,
+        headers: Mapping[str, str] | None = None,
+        grpc_options: Any = None,
+        keepalive: Any = None,
+    ) -> None:
         rest_url, grpc_target = check_url(rest_url), check_address(grpc_target)
         urls = {"rest": rest_url, "grpc": grpc_target}
         super().__init__(Calls(urls, timeout, transport, retries))

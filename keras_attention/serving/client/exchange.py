@@ -96,7 +96,12 @@ class RetryPolicy(NamedTuple):
     throttled: bool = False
     """Retry after RESOURCE_EXHAUSTED too, if the server said when (Retry-After)."""
 
-    def pause(self, failures, error, draw=random.uniform):
+    def pause(
+        self,
+        failures: int,
+        error: ServingError,
+        draw: Callable[[float, float], float] = random.uniform,
+    ) -> float | None:
         """Seconds to wait before the next attempt, or None to give up.
 
         Args:
@@ -115,7 +120,7 @@ class RetryPolicy(NamedTuple):
         # The exponent is bounded, for those who never give up.
         most = self.base_seconds * 2.0 ** min(failures - 1, 64)
         seconds = draw(0.0, min(most, self.max_seconds))
-        return max(seconds, error.seconds) if said_when else seconds
+        return max(seconds, error.seconds) if isinstance(error, RetryLater) else seconds
 
 
 def with_retries(exchange, policy, deadline, draw=random.uniform):

@@ -1,5 +1,8 @@
 """The methods of a client, whatever the transport."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from keras_attention.serving.client.images import encode_images
 from keras_attention.serving.client.results import read_captions, read_translations
 from keras_attention.serving.core import ModelSpec
@@ -128,10 +131,10 @@ class ClientMethods:
         examples: Sequence[Mapping[str, Any]],
         version: int | None = None,
         *,
-        context=None,
-        label=None,
-        timeout=None,
-    ):
+        context: Mapping[str, Any] | None = None,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> Any:
         """Runs several signatures on the same examples, over gRPC.
 
         Args:
@@ -149,8 +152,14 @@ class ClientMethods:
         )
 
     def metadata(
-        self, model, version=None, transport=None, *, label=None, timeout=None
-    ):
+        self,
+        model: str,
+        version: int | None = None,
+        transport: str | None = None,
+        *,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> Any:
         """The signatures of a model.
 
         Returns:
@@ -182,7 +191,7 @@ class ClientMethods:
             )
         )
 
-    def models(self, *, timeout=None):
+    def models(self, *, timeout: float | None = None) -> Any:
         """The names of the models that this package's server has; over REST.
 
         TensorFlow Serving has no such route.
@@ -211,7 +220,9 @@ class ClientMethods:
             self._calls.wait_until_ready(model_spec, transport, timeout)
         )
 
-    def reload_config(self, models, *, timeout=None):
+    def reload_config(
+        self, models: Mapping[str, Any], *, timeout: float | None = None
+    ) -> Any:
         """Changes which models the server serves, and how; over gRPC.
 
         Args:
@@ -265,10 +276,10 @@ class ClientMethods:
         attention: bool = False,
         version: int | None = None,
         *,
-        signature_name=None,
-        label=None,
-        timeout=None,
-    ):
+        signature_name: str | None = None,
+        label: str | None = None,
+        timeout: float | None = None,
+    ) -> Any:
         """Captions images.
 
         Args:
