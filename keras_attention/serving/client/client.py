@@ -36,7 +36,7 @@ class _Connected(ClientMethods):
         *,
         transport: str = "rest",
         retries: RetryPolicy = RetryPolicy(),  # noqa: B008 (a tuple)
-        tls: Tls | None = None,
+        tls: "Tls | None" = None,
         headers: Mapping[str, str] | None = None,
         grpc_options: Any = None,
         keepalive: Any = None,
