@@ -37,17 +37,30 @@ class ImageEncoder(KeepsQuantization, keras.layers.Layer):
         training: bool.
 
     Returns:
-        float `(B, N, N, D)`.
+        float `(B, N, N, D)`, in the layer's `compute_dtype`.
 
     Attributes:
         dim: int, D.
         has_pretrained: bool. Whether there are weights to load.
 
+    Raises:
+        ValueError: the network has no map of N×N cells for such images.
+        NotImplementedError: a class that gives no network, as this one itself.
+
     Example:
 
-    >>> encoder = ImageEncoder("small-cnn", image_size=32, grid_size=4)
-    >>> tuple(encoder(np.zeros((1, 32, 32, 3), "uint8")).shape)[:3]
-    (1, 4, 4)
+    >>> class Patches(ImageEncoder):
+    ...     def _network(self):
+    ...         inputs = keras.Input((self.image_size, self.image_size, 3))
+    ...         patch = self.image_size // self.grid_size
+    ...         outputs = keras.layers.Conv2D(8, patch, patch)(inputs)
+    ...         return keras.Model(inputs, outputs)
+    ...
+    ...     def preprocess(self, images):
+    ...         return images / 255.0
+    >>> encoder = Patches("patches", image_size=32, grid_size=4)
+    >>> tuple(encoder(np.zeros((1, 32, 32, 3), "uint8")).shape)
+    (1, 4, 4, 8)
     """
 
     has_pretrained = False
@@ -76,7 +89,7 @@ class ImageEncoder(KeepsQuantization, keras.layers.Layer):
         )
 
     def preprocess(self, images: Tensor) -> Tensor:
-        """Pixels from 0 to 255 as the network takes them."""
+        """Pixels `(B, S, S, 3)` from 0 to 255 as the network takes them, alike."""
         raise NotImplementedError
 
     def load_pretrained(self) -> None:
@@ -102,7 +115,7 @@ class ImageEncoder(KeepsQuantization, keras.layers.Layer):
         return self.network(images, training=bool(training) and self.trainable)
 
     def input_signature(self) -> keras.InputSpec:
-        """`keras.InputSpec` of the images."""
+        """`keras.InputSpec` of the images, uint8 `(None, S, S, 3)`."""
         shape = (None, self.image_size, self.image_size, 3)
         return keras.InputSpec(shape=shape, dtype="uint8", name="images")
 
@@ -124,7 +137,26 @@ class ImageEncoder(KeepsQuantization, keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class SmallCNN(ImageEncoder):
-    """A small network, trained with the decoder from the beginning."""
+    """A small network, trained with the decoder from the beginning.
+
+    Strided convolutions with batch normalisation, each of which halves the map, the
+    later ones with a residual. No weights of ImageNet. Args and call: as for
+    `ImageEncoder`.
+
+    Raises:
+        ValueError: `image_size` is not `grid_size` times 4, 8, 16 or 32.
+
+    Example:
+
+    >>> encoder = SmallCNN("small-cnn", image_size=32, grid_size=4)
+    >>> tuple(encoder(np.zeros((1, 32, 32, 3), "uint8")).shape)
+    (1, 4, 4, 96)
+
+    References:
+        strides instead of pooling:
+        [Springenberg et al., 2015](https://arxiv.org/abs/1412.6806), section 2;
+        residuals: [He et al., 2016](https://arxiv.org/abs/1512.03385), section 3.2.
+    """
 
     def _network(self):
         return small_cnn_network(self.image_size, self.grid_size, self.dtype_policy)
@@ -148,11 +180,22 @@ keras.saving.register_keras_serializable(PACKAGE, "ImageEncoder")(_SavedAsImageE
 class EfficientNetLite0(ImageEncoder):
     """EfficientNet-Lite0, whose weights come in a package of their own.
 
+    EfficientNet-B0 for small devices: without squeeze and excitation, with ReLU6. With
+    images of 224 pixels it has grids of 56, 28, 14 and 7. Args and call: as for
+    `ImageEncoder`.
+
+    Raises:
+        ValueError: a grid that it does not have; in `load_pretrained`, the extra
+            `images`, which brings the weights, is not installed.
+
     Example:
 
     >>> encoder = EfficientNetLite0("efficientnet-lite0", 32, 4)
-    >>> encoder.has_pretrained, encoder.compute_output_shape((1, 32, 32, 3))[:3]
-    (True, (1, 4, 4))
+    >>> encoder.has_pretrained, encoder.compute_output_shape((1, 32, 32, 3))
+    (True, (1, 4, 4, 40))
+
+    References:
+        [Tan & Le, 2019](https://arxiv.org/abs/1905.11946), section 4 and table 1.
     """
 
     has_pretrained = True
@@ -173,11 +216,21 @@ class EfficientNetLite0(ImageEncoder):
 class Application(ImageEncoder):
     """Any model of `keras.applications`; Keras downloads its weights.
 
+    Args and call: as for `ImageEncoder`; `encoder_name` is the model's, as "ResNet50".
+
+    Raises:
+        ValueError: images too small for the model, or a grid that it does not have; in
+            `load_pretrained`, its weights cannot be downloaded.
+
     Example:
 
     >>> encoder = Application("MobileNet", image_size=32, grid_size=4)
-    >>> encoder.has_pretrained, encoder.compute_output_shape((1, 32, 32, 3))[:3]
-    (True, (1, 4, 4))
+    >>> encoder.has_pretrained, encoder.compute_output_shape((1, 32, 32, 3))
+    (True, (1, 4, 4, 256))
+
+    References:
+        [Keras Applications](https://keras.io/api/applications/), with the paper of
+        each model.
     """
 
     has_pretrained = True

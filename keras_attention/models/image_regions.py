@@ -32,13 +32,26 @@ class ImageRegions(KeepsQuantization, keras.layers.Layer):
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
-        inputs: dict with `images`, `(B, image_size, image_size, 3)` from 0 to 255, or
-            instead `features`, `(B, N, N, D)`: the encoder's output, kept. Others are
-            not read.
+        inputs: dict with `images`, uint8 or float `(B, image_size, image_size, 3)` from
+            0 to 255, or instead `features`, float `(B, N, N, D)`: the encoder's output,
+            kept. Others are not read.
         training: bool.
 
     Returns:
         float `(B, L, region_dim)`, row by row. What of them is image, `mask` says.
+
+    Raises:
+        ValueError: an unknown encoder, or a grid that it does not have.
+
+    Example:
+
+    >>> regions = ImageRegions("small-cnn", image_size=32, grid_size=4, region_dim=8)
+    >>> images = np.zeros((2, 32, 32, 3), "uint8")
+    >>> tuple(regions({"images": images}).shape)
+    (2, 16, 8)
+    >>> features = regions.encoder(images)  # To be kept, if the encoder is not trained.
+    >>> tuple(regions({"features": features}).shape)
+    (2, 16, 8)
     """
 
     def __init__(
@@ -94,7 +107,10 @@ class ImageRegions(KeepsQuantization, keras.layers.Layer):
         return (batch_size, self.grid_size**2, self.region_dim)
 
     def mask(self, inputs: dict[str, Tensor]) -> Tensor:
-        """Which regions show any of the image, bool `(B, L)`; see `region_mask`."""
+        """Which regions show any of the image, bool `(B, L)`.
+
+        All, unless inputs have `windows`, int `(B, 4)` in pixels; see `region_mask`.
+        """
         if WINDOWS in inputs:
             return region_mask(inputs[WINDOWS], self.image_size, self.grid_size)
         batch_size = ops.shape(inputs[FEATURES if FEATURES in inputs else IMAGES])[0]
