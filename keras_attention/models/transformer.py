@@ -76,6 +76,14 @@ class Transformer(TransformerWriter):
             `attention_scores`; negative counts from the last. In stacks of six the
             last but one aligns best (Garg et al., 2019, section 4.1).
         max_steps: int. Room in the caches where `encode` is not told.
+        num_decoder_layers: int. Blocks in the decoder, where not as many as in the
+            encoder.
+        epsilon: float. Of the layer norms.
+        output_bias: bool. Whether logits have a bias of their own, float32
+            `(target_vocabulary_size,)`. It is not trained: models that bring one, as
+            Marian's do, keep words out by it.
+        max_wavelength: float. See `SinePositionEncoding`.
+        position_offset: int. Position of the first token; 2 in fairseq's models.
         **kwargs: `name`, `dtype` and the like, for `keras.Model`.
 
     Call arguments:
@@ -115,6 +123,11 @@ class Transformer(TransformerWriter):
         share_embeddings: bool = False,
         alignment_layer: int = -1,
         max_steps: int = 256,
+        num_decoder_layers: int | None = None,
+        epsilon: float = 1e-6,
+        output_bias: bool = False,
+        max_wavelength: float = 10000.0,
+        position_offset: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -133,6 +146,11 @@ class Transformer(TransformerWriter):
         self.share_embeddings = share_embeddings
         self.alignment_layer = alignment_layer
         self.max_steps = max_steps
+        self.num_decoder_layers = num_decoder_layers
+        self.epsilon = epsilon
+        self.output_bias = output_bias
+        self.max_wavelength = max_wavelength
+        self.position_offset = position_offset
 
         self.make_stacks()
         self.source_embedding = self.target_embedding
@@ -184,6 +202,7 @@ class Transformer(TransformerWriter):
         names = (
             "source_vocabulary_size target_vocabulary_size num_layers model_dim "
             "num_heads feed_forward_dim dropout attention_dropout activation "
-            "norm_first share_embeddings alignment_layer max_steps"
+            "norm_first share_embeddings alignment_layer max_steps "
+            "num_decoder_layers epsilon output_bias max_wavelength position_offset"
         ).split()
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

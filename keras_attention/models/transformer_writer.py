@@ -42,16 +42,30 @@ class TransformerWriter(EncoderDecoder):
     `(B, S, model_dim)` and `(B, S)`.
     """
 
+    # What few models say otherwise.
+    num_decoder_layers: int | None = None
+    epsilon = 1e-6
+    output_bias = False
+    max_wavelength = 10000.0
+    position_offset = 0
+
     def make_stacks(self) -> None:
         """Makes target embeddings, blocks and norms."""
-        if self.num_layers < 1:
-            raise ValueError(f"num_layers must be positive; received {self.num_layers}")
+        num_decoder_layers = self.num_decoder_layers
+        if num_decoder_layers is None:
+            num_decoder_layers = self.num_layers
+        for name, count in (
+            ("num_layers", self.num_layers),
+            ("num_decoder_layers", num_decoder_layers),
+        ):
+            if count < 1:
+                raise ValueError(f"{name} must be positive; received {count}")
         dtype = self.dtype_policy
         # √model_dim multiplies embeddings on the way in, to unit variance.
         self.target_embedding = token_embedding(
             self.target_vocabulary_size, self.model_dim, dtype, "target_embedding"
         )
-        self.position_encoding = SinePositionEncoding(dtype=dtype)
+        self.position_encoding = SinePositionEncoding(self.max_wavelength, dtype=dtype)
         self.dropout_layer = keras.layers.Dropout(self.dropout, dtype=dtype)
         block = {
             "model_dim": self.model_dim,
@@ -61,6 +75,7 @@ class TransformerWriter(EncoderDecoder):
             "attention_dropout": self.attention_dropout,
             "activation": self.activation,
             "norm_first": self.norm_first,
+            "epsilon": self.epsilon,
             "dtype": dtype,
         }
         self.encoder_blocks = [
@@ -69,7 +84,7 @@ class TransformerWriter(EncoderDecoder):
         ]
         self.decoder_blocks = [
             TransformerDecoderBlock(**block, name=f"decoder_block_{i}")
-            for i in range(self.num_layers)
+            for i in range(num_decoder_layers)
         ]
         self.encoder_norm = self._last_norm("encoder_norm")
         self.decoder_norm = self._last_norm("decoder_norm")
@@ -78,7 +93,7 @@ class TransformerWriter(EncoderDecoder):
         # Pre-norm leaves the sum of all residuals unnormalised.
         if self.norm_first:
             return keras.layers.LayerNormalization(
-                epsilon=1e-6, dtype=self.dtype_policy, name=name
+                epsilon=self.epsilon, dtype=self.dtype_policy, name=name
             )
         return keras.layers.Identity(dtype=self.dtype_policy)
 
@@ -93,6 +108,16 @@ class TransformerWriter(EncoderDecoder):
             block.build(features, features)
         self.encoder_norm.build(features)
         self.decoder_norm.build(features)
+        self.logit_bias = None
+        if self.output_bias:
+            self.logit_bias = self.add_weight(
+                shape=(self.target_vocabulary_size,),
+                initializer="zeros",
+                dtype="float32",
+                trainable=False,
+                autocast=False,
+                name="logit_bias",
+            )
 
     def _encode(self, inputs, training=False):
         raise NotImplementedError
@@ -100,11 +125,14 @@ class TransformerWriter(EncoderDecoder):
     def _embed(self, embedding, ids, training=False):
         features = embed(embedding, ids, self.compute_dtype)
         features = features * math.sqrt(self.model_dim)
-        features = features + self.position_encoding(features)
+        features = features + self.position_encoding(
+            features, start_index=self.position_offset
+        )
         return self.dropout_layer(features, training=training)
 
     def _logits(self, features):
-        return tied_logits(self.target_embedding, self.decoder_norm(features))
+        logits = tied_logits(self.target_embedding, self.decoder_norm(features))
+        return logits if self.logit_bias is None else logits + self.logit_bias
 
     def call(
         self,
@@ -140,8 +168,9 @@ class TransformerWriter(EncoderDecoder):
     @property
     def _aligning_block(self):
         layer = self.alignment_layer
-        layer = layer + self.num_layers if layer < 0 else layer
-        return min(max(layer, 0), self.num_layers - 1)
+        num_layers = len(self.decoder_blocks)
+        layer = layer + num_layers if layer < 0 else layer
+        return min(max(layer, 0), num_layers - 1)
 
     def encode(
         self, inputs: dict[str, Tensor], num_steps: int | None = None
@@ -167,7 +196,7 @@ class TransformerWriter(EncoderDecoder):
         features = embed(self.target_embedding, token_ids, self.compute_dtype)
         features = features * math.sqrt(self.model_dim)
         features = features + self.position_encoding.encode_positions(
-            state.index, self.model_dim
+            state.index + self.position_offset, self.model_dim
         )
         num_rows, num_steps = ops.shape(state.ancestors)
         beams = state.caches[0][0].shape[2]

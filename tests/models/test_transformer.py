@@ -21,8 +21,16 @@ INPUTS = {
         {"norm_first": True, "activation": "gelu"},
         {"share_embeddings": True, "alignment_layer": 0, "num_layers": 3},
         {"num_layers": 1, "num_heads": 1, "dropout": 0.5, "attention_dropout": 0.5},
+        {
+            "num_layers": 1,
+            "num_decoder_layers": 3,
+            "epsilon": 1e-5,
+            "output_bias": True,
+            "max_wavelength": 5000.0,
+            "position_offset": 2,
+        },
     ],
-    ids=["post-norm", "pre-norm", "shared", "one layer"],
+    ids=["post-norm", "pre-norm", "shared", "one layer", "as others have it"],
 )
 def test_keeps_the_model_contract(changes):
     keras.utils.set_random_seed(0)
@@ -68,6 +76,30 @@ def test_later_tokens_change_nothing_before_them():
     after = teacher_forced(model, {**INPUTS, "target_ids": target_ids})
     for one, other in zip(before, after, strict=True):
         np.testing.assert_allclose(one[:, :2], other[:, :2], rtol=1e-4, atol=1e-5)
+
+
+def test_a_bias_is_added_to_logits_and_not_trained():
+    plain = Transformer(9, 9, **SIZES)
+    biased = Transformer(9, 9, **SIZES, output_bias=True)
+    expected = plain(INPUTS)
+    biased(INPUTS)
+    bias = np.arange(9, dtype="float32")
+    biased.set_weights([bias, *plain.get_weights()])
+    np.testing.assert_allclose(biased(INPUTS), expected + bias, rtol=1e-4, atol=1e-5)
+    assert len(biased.trainable_weights) == len(plain.trainable_weights)
+
+
+def test_the_first_position_may_be_another():
+    plain = Transformer(9, 9, **SIZES)
+    moved = Transformer(9, 9, **SIZES, position_offset=2)
+    for model in (plain, moved):
+        model(INPUTS)
+    embed = plain._embed(plain.target_embedding, INPUTS["target_ids"])
+    copy_weights(plain, moved)
+    shift = moved._embed(moved.target_embedding, INPUTS["target_ids"]) - embed
+    encode = plain.position_encoding.encode_positions
+    expected = encode(np.arange(2, 5), 8) - encode(np.arange(3), 8)
+    np.testing.assert_allclose(shift, np.stack([expected] * 2), atol=1e-5)
 
 
 def test_target_embeddings_are_the_output_weights():
@@ -137,6 +169,7 @@ def test_large_presets_have_the_parameters_that_the_formula_counts(preset):
         ({"share_embeddings": True}, "source_vocabulary_size=9.*Train a shared"),
         ({"model_dim": 9}, "model_dim must be a multiple of num_heads"),
         ({"num_layers": 0}, "num_layers must be positive; received 0"),
+        ({"num_decoder_layers": 0}, "num_decoder_layers must be positive; received 0"),
     ],
 )
 def test_sizes_that_do_not_fit_are_refused(changes, message):

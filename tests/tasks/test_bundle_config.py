@@ -65,6 +65,11 @@ def change(path, place, value):
         ("model.config.num_layers", True, "num_layers must be int; received True"),
         ("model.config.num_layers", 1.5, "num_layers must be int; received 1.5"),
         ("model.config.num_layers", 10**9, "num_layers must be at most 1000"),
+        (
+            "model.config.num_decoder_layers",
+            10**9,
+            "num_decoder_layers must be at most 1000",
+        ),
         ("model.config.num_layer", 2, "unknown option 'num_layer' of Transformer"),
         (
             "model.config.model_dim",
