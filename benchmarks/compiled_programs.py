@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import keras
 
 from keras_attention.models.transformer import PRESETS
-from tests.training.programs import count_programs, random_batches
+from tests.training.compiled_programs import count_programs, random_batches
 
 VOCABULARY_SIZE = 1000
 

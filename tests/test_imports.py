@@ -24,7 +24,7 @@ ARROWS = {
     # What is lazy is imported by what reads types, too.
     "__init__": ["registration", "training", "serving"],
     "checks": [],
-    "byte_pieces": [],
+    "byte_fallback": [],
     "graph_errors": [],
     "choices": [],
     "locks": [],
@@ -74,7 +74,7 @@ def reachable(part):
         "lazy",
         "import_hooks",
         "checks",
-        "byte_pieces",
+        "byte_fallback",
         "choices",
         "locks",
         "os_errors",

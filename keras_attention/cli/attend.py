@@ -107,7 +107,7 @@ def _decoder(translator, text, target, options, output):
 def _encoder(translator, text, layer, output):
     import numpy as np
 
-    from keras_attention.byte_pieces import characters, mean_rows, sum_columns
+    from keras_attention.byte_fallback import characters, mean_rows, sum_columns
     from keras_attention.evaluation.attention import entropy
     from keras_attention.plotting.heat_map import plot_heads
 

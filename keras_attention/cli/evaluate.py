@@ -105,7 +105,7 @@ def _evaluate_translator(
 ):
     from keras_attention.evaluation.translation import score, tokenize_for
     from keras_attention.training.console import plain_console
-    from keras_attention.training.final import translate_with_bar
+    from keras_attention.training.final_scores import translate_with_bar
 
     read, gold, num_lines = _read(corpus, target, alignments)
     sources = [pair.source for pair in read]

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from keras_attention.data.captions.prepare import (
         train_caption_tokenizer as train_caption_tokenizer,
     )
-    from keras_attention.data.captions.shared import SplitByCaption as SplitByCaption
+    from keras_attention.data.captions.shared_captions import (
+        SplitByCaption as SplitByCaption,
+    )
     from keras_attention.data.captions.store import CaptionCorpus as CaptionCorpus
     from keras_attention.data.corpora import corpus_path as corpus_path
     from keras_attention.data.corpora import shipped_corpora as shipped_corpora
@@ -40,7 +42,7 @@ HOMES = {
     "FeatureStore": "captions.features",
     "Pair": "text.readers",
     "SkipReport": "report",
-    "SplitByCaption": "captions.shared",
+    "SplitByCaption": "captions.shared_captions",
     "TokenBatches": "batches.text_batches",
     "Tokenizer": "tokenizer",
     "compute_caption_features": "captions.features",

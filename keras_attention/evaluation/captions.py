@@ -5,11 +5,11 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from keras_attention.evaluation.caption_words import (
+from keras_attention.evaluation.meteor import meteor_score
+from keras_attention.evaluation.ptb_tokenizer import (
     tokenize_captions,
     tokenize_references,
 )
-from keras_attention.evaluation.meteor import meteor_score
 
 MOST = 4  # words of an n-gram
 SIGMA = 6.0  # CIDEr-D's Gaussian over differences of length

@@ -30,7 +30,7 @@ from keras_attention.models.recurrent_decoders import (
     BlindDecoder,
     LuongDecoder,
 )
-from keras_attention.models.recurrent_writer import RecurrentWriter
+from keras_attention.models.recurrent_encoder_decoder import RecurrentEncoderDecoder
 from keras_attention.special_tokens import PAD_ID
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -59,7 +59,7 @@ ATTENTIONS = ("bahdanau", "luong", None)
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class RecurrentSeq2Seq(RecurrentWriter):
+class RecurrentSeq2Seq(RecurrentEncoderDecoder):
     """Recurrent encoder and decoder, and between them attention or one vector.
 
     Args:
@@ -185,7 +185,7 @@ class RecurrentSeq2Seq(RecurrentWriter):
             units, bidirectional=bidirectional, dropout=dropout, name="encoder", **stack
         )
         self.bridges = self._bridges() if bidirectional else []
-        self.make_writer(self._decoder(stack), dropout, tie_embeddings)
+        self.make_decoder(self._decoder(stack), dropout, tie_embeddings)
 
     def _check(self):
         if self.attention not in ATTENTIONS:
@@ -265,7 +265,7 @@ class RecurrentSeq2Seq(RecurrentWriter):
         self.encoder.build(tokens)
         for bridge in (dense for layer in self.bridges for dense in layer):
             bridge.build((None, self.units))
-        self.build_writer()
+        self.build_decoder()
 
     def _encode(self, inputs, training=False):
         source_ids = inputs["source_ids"]

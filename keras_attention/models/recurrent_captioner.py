@@ -21,7 +21,7 @@ from keras_attention.models.caption_decoders import (
 from keras_attention.models.encoder_decoder import Memory
 from keras_attention.models.image_encoder import ImageEncoder
 from keras_attention.models.image_regions import ImageRegions
-from keras_attention.models.recurrent_writer import RecurrentWriter
+from keras_attention.models.recurrent_encoder_decoder import RecurrentEncoderDecoder
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Tests.
@@ -57,7 +57,7 @@ READOUTS = ("linear", "tanh", "maxout")
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class RecurrentCaptioner(RecurrentWriter):
+class RecurrentCaptioner(RecurrentEncoderDecoder):
     """A recurrent decoder that writes about an image.
 
     Args:
@@ -172,7 +172,7 @@ class RecurrentCaptioner(RecurrentWriter):
             self.dtype_policy,
             "target_embedding",
         )
-        self.make_writer(self._decoder(), dropout, tie_embeddings)
+        self.make_decoder(self._decoder(), dropout, tie_embeddings)
 
     def _check(self):
         if self.attention not in ATTENTIONS:
@@ -223,7 +223,7 @@ class RecurrentCaptioner(RecurrentWriter):
 
     def build(self, input_shape: Shape | None = None) -> None:
         self.regions.build()
-        self.build_writer()
+        self.build_decoder()
 
     def source_mask(self, inputs: dict[str, Tensor]) -> Tensor:
         return self.regions.mask(inputs)

@@ -17,7 +17,7 @@ from keras import ops
 from keras_attention.annotations import Shape, Tensor
 from keras_attention.layers.token_embedding import check_one_vocabulary, token_embedding
 from keras_attention.models.encoder_decoder import ids_spec, padded
-from keras_attention.models.transformer_writer import TransformerWriter
+from keras_attention.models.transformer_encoder_decoder import TransformerEncoderDecoder
 from keras_attention.special_tokens import PAD_ID
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -56,7 +56,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class Transformer(TransformerWriter):
+class Transformer(TransformerEncoderDecoder):
     """Encoder and decoder made of attention alone.
 
     Args:

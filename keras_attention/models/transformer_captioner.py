@@ -13,7 +13,7 @@ import keras
 from keras_attention.annotations import Shape, Tensor
 from keras_attention.models.image_encoder import ImageEncoder
 from keras_attention.models.image_regions import WINDOWS, ImageRegions
-from keras_attention.models.transformer_writer import TransformerWriter
+from keras_attention.models.transformer_encoder_decoder import TransformerEncoderDecoder
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Tests.
@@ -50,7 +50,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class TransformerCaptioner(TransformerWriter):
+class TransformerCaptioner(TransformerEncoderDecoder):
     """Encoder blocks over the regions of an image, decoder blocks over words.
 
     Args:

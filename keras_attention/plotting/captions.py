@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-from keras_attention.byte_pieces import characters, mean_rows
+from keras_attention.byte_fallback import characters, mean_rows
 from keras_attention.plotting.fonts import font_families
 from keras_attention.plotting.heat_map import WORD_START
 from keras_attention.plotting.overlay import (

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from keras_attention.byte_pieces import characters, mean_rows, sum_columns
+from keras_attention.byte_fallback import characters, mean_rows, sum_columns
 from keras_attention.plotting.fonts import font_families
 from keras_attention.plotting.saving import save_figure
 

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from keras_attention.serving.config import as_model_config
-from keras_attention.serving.descriptors import DescriptorWatch
+from keras_attention.serving.file_descriptors import DescriptorWatch
 from keras_attention.serving.logs import get_logger
 from keras_attention.serving.options import ServerOptions
 from keras_attention.serving.requests import Requests

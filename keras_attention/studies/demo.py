@@ -84,7 +84,7 @@ class _Chapters:
 
 
 def _claim(folder, resume, force):
-    from keras_attention.training.folder import delete_run
+    from keras_attention.training.run_folder import delete_run
 
     if not folder.exists() or not any(folder.iterdir()):
         return

@@ -107,7 +107,7 @@ class StudyRun:
 
     def corpus(self, console):
         """The prepared data of the run."""
-        from keras_attention.training.folder import claim_folder
+        from keras_attention.training.run_folder import claim_folder
 
         claim_folder(self.folder, self.recipe, resume=True)
         options = model_options(self.recipe)
@@ -122,7 +122,7 @@ class StudyRun:
         """Trains what is not trained yet."""
         import keras
 
-        from keras_attention.training.folder import claim_folder
+        from keras_attention.training.run_folder import claim_folder
         from keras_attention.training.trainer import Trainer
 
         claim_folder(self.folder, self.recipe, resume=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_attention.byte_pieces import characters, mean_rows, sum_columns
+from keras_attention.byte_fallback import characters, mean_rows, sum_columns
 from keras_attention.data.text.alignments import (
     attended_words,
     format_alignment,
@@ -108,7 +108,7 @@ class Translation(BestFirst):
         """Itself as people read it: characters in place of the bytes that spell them.
 
         Attention to a character is the sum over its bytes, attention from one the mean;
-        see `byte_pieces`.
+        see `byte_fallback`.
         """
         source_tokens, starts = characters(self.source_tokens)
         found = [each.in_characters(starts) for each in self.hypotheses]
@@ -256,7 +256,7 @@ class Caption(BestFirst):
 
     def in_characters(self) -> "Caption":
         """Itself as people read it: characters in place of the bytes that spell them,
-        each with the mean of their grids; see `byte_pieces`."""
+        each with the mean of their grids; see `byte_fallback`."""
         found = [each.in_characters() for each in self.hypotheses]
         return dataclasses.replace(self, hypotheses=found)
 

@@ -13,7 +13,7 @@ from keras_attention.data.captions.prepare import (
     prepare_captions,
     train_caption_tokenizer,
 )
-from keras_attention.data.captions.shared import SplitByCaption
+from keras_attention.data.captions.shared_captions import SplitByCaption
 from keras_attention.data.images.augmentation import Augmentation
 from keras_attention.data.report import SkipReport
 from keras_attention.data.scenes import SCENES, Scenes, is_scenes

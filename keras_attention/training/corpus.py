@@ -11,7 +11,7 @@ from keras_attention.data.corpora import corpus_path, shipped_corpora
 from keras_attention.data.report import SkipReport
 from keras_attention.data.text.alignment_file import AlignmentFile
 from keras_attention.data.text.alignments import piece_words, word_links
-from keras_attention.data.text.distinct import few_sources
+from keras_attention.data.text.distinct_sources import few_sources
 from keras_attention.data.text.toy import TASKS, toy_alignment, toy_pairs
 from keras_attention.data.text.translations import PairFiles, prepare, train_tokenizers
 from keras_attention.data.tokenizer import Tokenizer

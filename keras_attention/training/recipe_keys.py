@@ -8,7 +8,7 @@ import math
 
 from keras_attention import choices as words
 from keras_attention.data.captions.formats import FORMATS
-from keras_attention.data.captions.shared import SPLIT_BY
+from keras_attention.data.captions.shared_captions import SPLIT_BY
 from keras_attention.data.images.augmentation import Augmentation
 from keras_attention.data.images.fit import FITS
 from keras_attention.data.scenes.things import ARTIST_CHOICES, LANGUAGES

@@ -17,11 +17,11 @@ from keras_attention.training.accumulation import TokenAccumulation
 from keras_attention.training.callbacks import Bar, HistoryFile, Pace, Saver
 from keras_attention.training.captioning import CaptioningTraining
 from keras_attention.training.console import plain_console
-from keras_attention.training.folder import claim_folder
 from keras_attention.training.losses import LabelSmoothedCrossEntropy
 from keras_attention.training.metrics import TokenAccuracy
 from keras_attention.training.recipe import Recipe, load_recipe
 from keras_attention.training.recipe_keys import METRICS
+from keras_attention.training.run_folder import claim_folder
 from keras_attention.training.schedules import WarmupSchedule
 from keras_attention.training.state import load_state
 from keras_attention.training.toml import unknown

@@ -9,7 +9,7 @@ from keras_attention.training.corpus import (
     gold_alignments,
     prepare_corpus,
 )
-from keras_attention.training.final import final_scores
+from keras_attention.training.final_scores import final_scores
 
 
 class TranslationTraining:

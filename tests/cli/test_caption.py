@@ -10,7 +10,7 @@ from keras_attention.cli import main
 from keras_attention.data.images import files, sources
 from tests.captioners import picture_bytes, pictures
 from tests.cli.support import run, type_in
-from tests.data.pictures import BAD
+from tests.data.image_files import BAD
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import pytest
 
 from keras_attention.data.captions.formats import CaptionCorpus
 from keras_attention.data.scenes import Scenes
-from keras_attention.evaluation.caption_words import tokenize_caption
 from keras_attention.evaluation.captioning import evaluate_captions
 from keras_attention.evaluation.captions import score_captions
+from keras_attention.evaluation.ptb_tokenizer import tokenize_caption
 from tests.captioners import make_captioner, picture_bytes
 from tests.cli.support import run
 

@@ -74,7 +74,7 @@ def test_train_hands_on_what_to_do_with_a_folder(recipe, fake, flag):
 
 def test_train_leaves_a_run_alone(recipe, capsys):
     """The real trainer, which gets no further than the folder."""
-    from keras_attention.training.folder import claim_folder
+    from keras_attention.training.run_folder import claim_folder
 
     claim_folder("runs/tiny", tiny_recipe())
     (recipe.parent / "runs/tiny/history.csv").write_text("step\n")

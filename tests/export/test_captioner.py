@@ -14,7 +14,7 @@ from keras_attention.serving.models.warmup import read_warmup
 from keras_attention.serving.server import Server
 from keras_attention.serving.wire.errors import Code, ServingError
 from tests.captioners import OPTIONS, make_captioner, picture_bytes, pictures
-from tests.data.pictures import BAD as PICTURES
+from tests.data.image_files import BAD as PICTURES
 
 tf = pytest.importorskip("tensorflow")
 support = pytest.importorskip("tests.export.support")

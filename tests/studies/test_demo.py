@@ -27,7 +27,7 @@ def test_somebody_elses_folder_is_left_alone(tmp_path):
 
 
 def begun(folder):
-    from keras_attention.training.folder import claim_folder
+    from keras_attention.training.run_folder import claim_folder
 
     claim_folder(folder / "run", tiny_recipe())
     (folder / "run" / "history.csv").write_text("step\n")

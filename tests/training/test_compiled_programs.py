@@ -2,7 +2,7 @@
 
 import keras
 
-from tests.training.programs import count_programs, random_batches
+from tests.training.compiled_programs import count_programs, random_batches
 
 SIZES = {"num_layers": 1, "model_dim": 8, "num_heads": 2, "feed_forward_dim": 8}
 

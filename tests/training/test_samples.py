@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_attention.data.splits import sample
 from keras_attention.evaluation.captioning import caption_split, evaluate_captions
-from keras_attention.training import final
+from keras_attention.training import final_scores
 from keras_attention.training.translation import TranslationTraining
 from tests.training.support import quiet, tiny_recipe
 
@@ -58,9 +58,9 @@ def test_final_scores_keep_sentences_and_their_alignments_together(monkeypatch):
         seen.update(sources=sources, references=references, gold=gold)
         return SimpleNamespace(as_dict=dict)
 
-    monkeypatch.setattr(final, "measure_attention", measured)
+    monkeypatch.setattr(final_scores, "measure_attention", measured)
     gold = [{source} for source in SOURCES]
-    metrics = final.final_scores(Echo(), CORPUS, 8, gold=gold)
+    metrics = final_scores.final_scores(Echo(), CORPUS, 8, gold=gold)
     assert seen["sources"] == CHOSEN
     assert seen["gold"] == [{source} for source in CHOSEN]
     assert seen["references"] == [f"<{source}>" for source in CHOSEN]

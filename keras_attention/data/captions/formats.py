@@ -13,18 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from keras_attention.data.captions.captioned_image import CaptionedImage
-from keras_attention.data.captions.folders import (
-    ImageFolder,
-    caption_file,
-    coco_halves,
-    file_size,
-)
-from keras_attention.data.captions.json import (
+from keras_attention.data.captions.coco import (
     coco_records,
     json_format,
     karpathy_records,
     list_records,
     read_json,
+)
+from keras_attention.data.captions.flickr import is_token_line, read_tokens
+from keras_attention.data.captions.folders import (
+    ImageFolder,
+    caption_file,
+    coco_halves,
+    file_size,
 )
 from keras_attention.data.captions.prepare import (
     NoImages,
@@ -34,7 +35,6 @@ from keras_attention.data.captions.prepare import (
 from keras_attention.data.captions.records import gather
 from keras_attention.data.captions.store import CaptionCorpus, PreparedCaptions
 from keras_attention.data.captions.tables import read_json_lines, read_table
-from keras_attention.data.captions.tokens import is_token_line, read_tokens
 from keras_attention.data.report import SkipReport
 from keras_attention.data.text.lines import read_lines
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from keras_attention.data import report as reasons
-from keras_attention.data.captions.shared import SharedCaptions
+from keras_attention.data.captions.shared_captions import SharedCaptions
 from keras_attention.data.captions.split_writer import CaptionSplitWriter
 from keras_attention.data.captions.store import FORMAT, PreparedCaptions
 from keras_attention.data.prepared.reopening import earlier_corpus, input_fingerprint

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from keras_attention.data.images.decoding_work import MAX_WORK, decoding_work
 from keras_attention.data.images.exif import tiff_orientation
 from keras_attention.data.images.graph import MAX_PIXELS
 from keras_attention.data.images.tiff import tiff_work
-from keras_attention.data.images.work import MAX_WORK, decoding_work
 
 MISSING = "missing image"
 EMPTY = "empty image file"

@@ -6,6 +6,11 @@ a model sees the same pixels wherever it runs. TensorFlow Serving links all its 
 
 import functools
 
+from keras_attention.data.images.decoding_work import (
+    MAX_WORK,
+    graph_jpeg_work,
+    graph_png_work,
+)
 from keras_attention.data.images.exif import (
     JPEG,
     PNG,
@@ -14,7 +19,6 @@ from keras_attention.data.images.exif import (
     graph_png_orientation,
 )
 from keras_attention.data.images.fit import check_fit
-from keras_attention.data.images.work import MAX_WORK, graph_jpeg_work, graph_png_work
 
 MAX_PIXELS = 50_000_000
 GREY = 127  # of what is added to make a square

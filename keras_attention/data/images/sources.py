@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from keras_attention.data.images.decoding_work import decoding_work
 from keras_attention.data.images.exif import JPEG, PNG, orientation
 from keras_attention.data.images.files import (
     DECODED_AS_THEY_ARE,
@@ -34,7 +35,6 @@ from keras_attention.data.images.placement import (
     whole_windows,
     window,
 )
-from keras_attention.data.images.work import decoding_work
 from keras_attention.graph_errors import plain_message
 
 __all__ = [

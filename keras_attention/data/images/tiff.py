@@ -8,8 +8,8 @@ TIFF, revision 6.0, sections 8, 15 and 22.
 
 from math import ceil
 
+from keras_attention.data.images.decoding_work import MAX_WORK, SCAN
 from keras_attention.data.images.graph import MAX_PIXELS
-from keras_attention.data.images.work import MAX_WORK, SCAN
 
 COMPRESSION, JPEGS = 259, (6, 7)
 ROWS_PER_STRIP, STRIPS = 278, (273, 279)  # where each begins, and its bytes

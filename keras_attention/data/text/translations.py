@@ -31,7 +31,7 @@ from keras_attention.data.splits import (
     split_of,
 )
 from keras_attention.data.text.alignment_file import AlignmentFile, usable_links
-from keras_attention.data.text.distinct import DistinctSources, few_sources
+from keras_attention.data.text.distinct_sources import DistinctSources, few_sources
 from keras_attention.data.text.pair_files import PairFiles
 from keras_attention.data.text.readers import Pair, read_pairs
 from keras_attention.data.tokenizer import Tokenizer

@@ -10,7 +10,7 @@ from keras_attention.serving.client.exchange import (
     with_retries,
 )
 from keras_attention.serving.client.features import read_features
-from keras_attention.serving.client.parts import in_parts
+from keras_attention.serving.client.request_splitting import in_parts
 from keras_attention.serving.wire.errors import Code, ServingError
 
 # Such errors may mean that a new version has another signature than the known one.

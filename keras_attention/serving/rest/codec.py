@@ -11,7 +11,7 @@ from keras_attention.serving.rest.json_tensor import (
     encode_tensor,
     is_base64,
 )
-from keras_attention.serving.rest.jsontext import dump, show
+from keras_attention.serving.rest.json_text import dump, show
 from keras_attention.serving.wire.errors import ServingError, invalid_argument
 
 ROW, COLUMNAR = "instances", "inputs"  # the two forms, by their key in requests

@@ -9,7 +9,7 @@ from keras_attention.serving.rest.json_tensor import (
     encode_tensor,
     is_base64,
 )
-from keras_attention.serving.rest.jsontext import dump, show, type_of
+from keras_attention.serving.rest.json_text import dump, show, type_of
 from keras_attention.serving.wire.errors import ServingError, invalid_argument
 
 _FLOAT, _STRING = 1, 7  # DataType numbers

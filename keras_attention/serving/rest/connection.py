@@ -6,7 +6,7 @@ import httptools
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from keras_attention.serving.rest.heads import check_head
+from keras_attention.serving.rest.headers import check_head
 from keras_attention.serving.rest.routes import error_body
 from keras_attention.serving.wire.errors import http_error
 

@@ -13,7 +13,7 @@ import math
 import numpy as np
 import orjson
 
-from keras_attention.serving.rest.jsontext import dump_array, show, type_of
+from keras_attention.serving.rest.json_text import dump_array, show, type_of
 from keras_attention.serving.wire import tensors
 from keras_attention.serving.wire.errors import Code, ServingError, invalid_argument
 
@@ -235,7 +235,7 @@ def _decode_string(value):
 
 
 def encode_tensor(array, as_base64=False):
-    """Prepares an array for `jsontext.dump`.
+    """Prepares an array for `json_text.dump`.
 
     Args:
         array: NumPy array; strings are an object array of `bytes`.

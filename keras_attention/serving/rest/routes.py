@@ -14,7 +14,7 @@ from keras_attention.serving.responses import (
     metadata_response,
     status_response,
 )
-from keras_attention.serving.rest import codec, codec_examples, json_numbers, jsontext
+from keras_attention.serving.rest import codec, codec_examples, json_numbers, json_text
 from keras_attention.serving.rest.json_tensor import MAX_NESTING
 from keras_attention.serving.wire.errors import Code, ServingError, invalid_argument
 from keras_attention.serving.wire.signatures import DEFAULT_SIGNATURE, check_inputs
@@ -120,7 +120,7 @@ class RestHandlers:
 
     def _predict(self, model_spec, body, caller, request):
         with_arrays = json_numbers.parse(body)
-        document = with_arrays or jsontext.parse(body)
+        document = with_arrays or json_text.parse(body)
         model_spec = model_spec._replace(
             signature_name=codec.decode_signature_name(document)
         )
@@ -132,7 +132,7 @@ class RestHandlers:
             except ServingError:
                 if with_arrays is None:
                     raise
-                document = jsontext.parse(body)  # says what is wrong
+                document = json_text.parse(body)  # says what is wrong
                 form, inputs = codec.decode_request(document, specs, self.max_nesting)
             prediction = self.core.predict(held, inputs, caller=caller)
         request.model_spec = prediction.model_spec
@@ -147,7 +147,7 @@ class RestHandlers:
         return codec_examples.encode_regressions(result)
 
     def _infer(self, function, model_spec, body, caller, request):
-        document = jsontext.parse(body)
+        document = json_text.parse(body)
         model_spec = model_spec._replace(
             signature_name=codec.decode_signature_name(document)
         )
@@ -175,7 +175,7 @@ class RestHandlers:
     def list(self):
         """The names of all models, as JSON; quick, so without a thread."""
         names = self.core.model_names()
-        return jsontext.dump({"models": [{"name": name} for name in names]})
+        return json_text.dump({"models": [{"name": name} for name in names]})
 
 
 def _input_specs(model, signature_name):

@@ -1,12 +1,12 @@
 """Validates a configuration change: before anything is done, and afterwards."""
 
 from keras_attention.serving.versions.route import VersionRoute, chooses_alike, may_wait
-from keras_attention.serving.versions.version_choice import choose
 from keras_attention.serving.versions.version_folders import (
     NothingToServe,
     check_base_path,
     version_folders,
 )
+from keras_attention.serving.versions.version_policy import choose
 from keras_attention.serving.wire.errors import Code, ServingError
 
 

@@ -25,8 +25,8 @@ from keras_attention.serving.versions.route import (
     take_over,
 )
 from keras_attention.serving.versions.version import Version, VersionState
-from keras_attention.serving.versions.version_choice import Choice
 from keras_attention.serving.versions.version_folders import place
+from keras_attention.serving.versions.version_policy import Choice
 from keras_attention.serving.versions.version_watch import VersionWatch
 
 logger = get_logger(__name__)

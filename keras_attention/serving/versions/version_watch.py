@@ -3,11 +3,11 @@
 import time
 
 from keras_attention.serving.logs import get_logger
-from keras_attention.serving.versions.version_choice import choose
 from keras_attention.serving.versions.version_folders import (
     take_snapshot,
     version_folders,
 )
+from keras_attention.serving.versions.version_policy import choose
 
 logger = get_logger(__name__)
 

@@ -147,7 +147,7 @@ class _Run(StudyRun):
             lines = path.read_text(encoding="utf-8").split("\n")[1:-1]
             return [tuple(line.split("\t")) for line in lines]
         from keras_attention.tasks.translator import Translator
-        from keras_attention.training.final import translate_with_bar
+        from keras_attention.training.final_scores import translate_with_bar
 
         sources, references = self.corpus(console).test.texts()
         translator = Translator.load(self.folder / "bundle")

@@ -2,7 +2,7 @@
 
 from keras_attention.plotting.curves import Curve, Panel, plot_curves
 from keras_attention.studies.bootstrap import score_shares
-from keras_attention.studies.regions.measures import METRICS
+from keras_attention.studies.regions.metrics import METRICS
 from keras_attention.studies.regions.variants import POOLED, SAMPLING, SOFT
 
 LEAST = 20  # images of a point

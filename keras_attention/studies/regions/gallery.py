@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_attention.plotting.gallery import Saying, plot_gallery
-from keras_attention.studies.regions.mistakes import (
+from keras_attention.studies.regions.error_analysis import (
     KINDS,
     NAMED,
     NOTHING,

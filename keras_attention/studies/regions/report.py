@@ -9,6 +9,13 @@ from keras_attention.studies.regions.figures import (
     draw_positions,
     draw_scores,
 )
+from keras_attention.studies.regions.findings import (
+    against_pooled,
+    by_number_of_things,
+    how_errors_grow,
+    where_it_looks,
+    why_the_wrong_word,
+)
 from keras_attention.studies.regions.gallery import draw_gallery
 from keras_attention.studies.regions.tables import (
     csv_text,
@@ -19,13 +26,6 @@ from keras_attention.studies.regions.tables import (
     positions_table,
     score_tables,
     wrong_names_table,
-)
-from keras_attention.studies.regions.verdicts import (
-    against_pooled,
-    by_number_of_things,
-    how_errors_grow,
-    where_it_looks,
-    why_the_wrong_word,
 )
 
 ASKED = """\

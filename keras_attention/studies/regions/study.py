@@ -22,15 +22,15 @@ from keras_attention.files import write_whole
 from keras_attention.locks import locked
 from keras_attention.os_errors import writing
 from keras_attention.studies.regions.caption_files import kept_captions
-from keras_attention.studies.regions.measures import MeasuredImages, measure
+from keras_attention.studies.regions.metrics import MeasuredImages, measure
 from keras_attention.studies.regions.name_errors import NamesSaid, say_names
+from keras_attention.studies.regions.position_errors import WordsSaid, say_words
 from keras_attention.studies.regions.report import verdicts, write_report
 from keras_attention.studies.regions.variants import (
     VARIANTS,
     check_recipe,
     region_recipe,
 )
-from keras_attention.studies.regions.word_errors import WordsSaid, say_words
 from keras_attention.studies.runs import (
     StudyRun,
     check_folder,

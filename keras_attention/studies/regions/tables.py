@@ -5,6 +5,7 @@ import io
 
 from keras_attention.studies.bootstrap import Score, score_shares
 from keras_attention.studies.by_length import exact_match
+from keras_attention.studies.regions.error_analysis import ABSENT, KINDS, PLACES
 from keras_attention.studies.regions.figures import (
     COMPARED,
     FORCED,
@@ -12,8 +13,7 @@ from keras_attention.studies.regions.figures import (
     SPLITS,
     groups_of,
 )
-from keras_attention.studies.regions.measures import METRICS
-from keras_attention.studies.regions.mistakes import ABSENT, KINDS, PLACES
+from keras_attention.studies.regions.metrics import METRICS
 
 COLUMNS = "model parameters images group metric count score low high".split()
 PAIRS = 12  # of the most frequent confusions

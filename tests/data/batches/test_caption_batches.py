@@ -10,7 +10,7 @@ import pytest
 from keras_attention.data.batches.caption_batches import CaptionBatches
 from keras_attention.data.captions.formats import CaptionCorpus
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
-from tests.data.captioned import number_of, pictures, word_tokenizer
+from tests.data.captioned_images import number_of, pictures, word_tokenizer
 
 TOKENIZER = word_tokenizer()
 

@@ -12,7 +12,7 @@ from keras_attention.data.captions.features import (
     compute_features,
 )
 from keras_attention.data.captions.formats import PreparedCaptions, prepare_captions
-from tests.data.captioned import number_of, pictures, word_tokenizer
+from tests.data.captioned_images import number_of, pictures, word_tokenizer
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 3)).astype("uint8")
 

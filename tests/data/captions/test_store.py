@@ -26,7 +26,7 @@ from keras_attention.data.report import (
     SkipReport,
 )
 from keras_attention.data.splits import split_of
-from tests.data.captioned import WORDS, number_of, pictures, word_tokenizer
+from tests.data.captioned_images import WORDS, number_of, pictures, word_tokenizer
 
 TOKENIZER = word_tokenizer()
 

@@ -8,7 +8,7 @@ import pytest
 from keras_attention.data.batches.caption_batches import CaptionBatches
 from keras_attention.data.captions.formats import CaptionCorpus
 from keras_attention.data.images.augmentation import Augmentation, names_a_side
-from tests.data.captioned import pictures, word_tokenizer
+from tests.data.captioned_images import pictures, word_tokenizer
 
 NOTHING = dict.fromkeys(
     ["flip", "shift", "zoom", "brightness", "contrast", "saturation"], 0.0

@@ -16,7 +16,7 @@ from keras_attention.data.images.exif import (
     orientation,
 )
 from keras_attention.data.images.sources import oriented_size, placement
-from tests.data.pictures import chunk, encoded, opened, picture, pixels, turned
+from tests.data.image_files import chunk, encoded, opened, picture, pixels, turned
 
 tf = pytest.importorskip("tensorflow")
 

@@ -13,7 +13,7 @@ from PIL import Image
 from keras_attention.data.images import files
 from keras_attention.data.images.files import as_png, find_images, loaded
 from keras_attention.data.images.sources import BadImage
-from tests.data.pictures import BAD, encoded, opened, picture, turned
+from tests.data.image_files import BAD, encoded, opened, picture, turned
 
 
 def png_of(image):

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from keras_attention.data.images.graph import decode_image, decode_images
-from tests.data.pictures import (
+from tests.data.image_files import (
     BAD,
     chunk,
     encoded,

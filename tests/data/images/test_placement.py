@@ -7,7 +7,7 @@ from PIL import Image
 from keras_attention.data.images.fit import FITS
 from keras_attention.data.images.graph import decode_image_and_window
 from keras_attention.data.images.sources import load_images, placement, window
-from tests.data.pictures import encoded, pixels
+from tests.data.image_files import encoded, pixels
 
 pytest.importorskip("tensorflow")
 

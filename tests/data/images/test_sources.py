@@ -12,7 +12,7 @@ from keras_attention.data.images.sources import (
     oriented_size,
     read_image,
 )
-from tests.data.pictures import BAD, encoded, opened, picture, pixels, turned
+from tests.data.image_files import BAD, encoded, opened, picture, pixels, turned
 
 pytest.importorskip("tensorflow")
 

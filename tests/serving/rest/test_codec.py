@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from keras_attention.serving.rest import codec, jsontext
+from keras_attention.serving.rest import codec, json_text
 from keras_attention.serving.wire import tensors
 from keras_attention.serving.wire.errors import ServingError
 from keras_attention.serving.wire.signatures import TensorSpec
@@ -23,7 +23,7 @@ def specs(**dtypes):
 
 
 def decode(text, **dtypes):
-    return codec.decode_request(jsontext.parse(text.encode()), specs(**dtypes))[1]
+    return codec.decode_request(json_text.parse(text.encode()), specs(**dtypes))[1]
 
 
 @given(
@@ -172,7 +172,7 @@ def test_the_first_mistake_is_named():
 
 
 def test_a_byte_order_mark_is_no_mistake():
-    assert jsontext.parse(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
+    assert json_text.parse(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
 
 
 @pytest.mark.parametrize("shape", [[300_000], [3, 100_000], [200_000, 2]])

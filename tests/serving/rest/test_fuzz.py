@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from keras_attention.serving.rest import codec, jsontext
+from keras_attention.serving.rest import codec, json_text
 from keras_attention.serving.wire import tensors
 from keras_attention.serving.wire.signatures import TensorSpec
 from tests.serving.support import raw
@@ -51,7 +51,7 @@ PATHS = [
 def round_trip(array, form):
     """An array to JSON, as an answer is written, and back, as a request is read."""
     body = codec.encode_response({"x": array}, form)
-    answer = jsontext.parse(body)
+    answer = json_text.parse(body)
     key = "predictions" if form == codec.ROW else "outputs"
     number = tensors.NUMBERS[array.dtype]
     specs = {"x": TensorSpec("x", number, None)}

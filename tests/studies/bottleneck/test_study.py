@@ -8,8 +8,8 @@ import pytest
 
 from keras_attention.cli import main
 from keras_attention.studies.bottleneck.study import run_bottleneck
-from keras_attention.training.folder import claim_folder
 from keras_attention.training.recipe import ModelConfig
+from keras_attention.training.run_folder import claim_folder
 from keras_attention.training.trainer import Trainer
 from tests.studies.support import studied_recipe
 from tests.support import held_elsewhere

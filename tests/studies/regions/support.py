@@ -6,10 +6,10 @@ import numpy as np
 
 from keras_attention.data.scenes import Scenes, read_caption
 from keras_attention.evaluation.pointing import covered_cells
-from keras_attention.studies.regions.measures import MeasuredImages, measure
+from keras_attention.studies.regions.metrics import MeasuredImages, measure
 from keras_attention.studies.regions.name_errors import NamesSaid
+from keras_attention.studies.regions.position_errors import WordsSaid
 from keras_attention.studies.regions.variants import VARIANTS
-from keras_attention.studies.regions.word_errors import WordsSaid
 from keras_attention.tasks.captioner import Caption, CaptionHypothesis
 from keras_attention.training.recipe import load_recipe
 

@@ -13,7 +13,7 @@ from keras_attention.studies.regions.name_errors import (
     say_names,
     wrong_names,
 )
-from keras_attention.studies.regions.word_errors import (
+from keras_attention.studies.regions.position_errors import (
     WordsSaid,
     closest_reference,
     errors_by_position,

@@ -6,10 +6,18 @@ import pytest
 
 from keras_attention.evaluation.captioning import score_said
 from keras_attention.studies.bootstrap import score_shares
+from keras_attention.studies.regions.error_analysis import ABSENT, NOTHING, UNNAMED
+from keras_attention.studies.regions.findings import (
+    against_pooled,
+    by_number_of_things,
+    how_errors_grow,
+    where_it_looks,
+    why_the_wrong_word,
+)
 from keras_attention.studies.regions.gallery import choose
-from keras_attention.studies.regions.measures import METRICS
-from keras_attention.studies.regions.mistakes import ABSENT, NOTHING, UNNAMED
+from keras_attention.studies.regions.metrics import METRICS
 from keras_attention.studies.regions.name_errors import NamesSaid
+from keras_attention.studies.regions.position_errors import WordsSaid
 from keras_attention.studies.regions.report import write_report
 from keras_attention.studies.regions.variants import (
     POOLED,
@@ -18,14 +26,6 @@ from keras_attention.studies.regions.variants import (
     STOCHASTIC,
     VARIANTS,
 )
-from keras_attention.studies.regions.verdicts import (
-    against_pooled,
-    by_number_of_things,
-    how_errors_grow,
-    where_it_looks,
-    why_the_wrong_word,
-)
-from keras_attention.studies.regions.word_errors import WordsSaid
 from tests.studies.regions.support import all_measured, measured, studied_scenes
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from keras_attention.cli import main
 from keras_attention.studies.regions.study import run_regions
-from keras_attention.training.folder import claim_folder
+from keras_attention.training.run_folder import claim_folder
 from keras_attention.training.trainer import Trainer
 from tests.studies.regions.support import regions_recipe
 from tests.studies.support import studied_recipe

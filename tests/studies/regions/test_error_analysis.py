@@ -3,7 +3,7 @@
 import pytest
 
 from keras_attention.evaluation.scenes import read_statements
-from keras_attention.studies.regions.mistakes import (
+from keras_attention.studies.regions.error_analysis import (
     ABSENT,
     NAMED,
     NOTHING,

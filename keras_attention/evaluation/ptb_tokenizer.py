@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from keras_attention.evaluation.caption_word_rules import (
+from keras_attention.evaluation.ptb_rules import (
     APOSTROPHE,
     CLITICS,
     COMMON,

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from keras_attention.serving.descriptors import DescriptorWatch
+from keras_attention.serving.file_descriptors import DescriptorWatch
 from keras_attention.serving.server import Server
 from tests.serving.support import eventually
 

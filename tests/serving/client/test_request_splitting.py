@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_attention.serving import AsyncClient, Client, Server, ServingError
-from keras_attention.serving.client.parts import in_parts
+from keras_attention.serving.client.request_splitting import in_parts
 from keras_attention.serving.options import BatchingParameters, LoadOptions
 from keras_attention.serving.wire.errors import Code
 from tests.serving.models.support import export_module, png

@@ -1,4 +1,4 @@
-"""What recurrent models of all tasks share: the half that writes."""
+"""The base of recurrent models of all tasks: the decoder of the target."""
 
 from typing import Any
 
@@ -18,11 +18,11 @@ from keras_attention.models.recurrent_decoders import DropoutMasks
 from keras_attention.special_tokens import PAD_ID
 
 
-class RecurrentWriter(EncoderDecoder):
-    """Writes the target with one of the decoders of `recurrent_decoders`.
+class RecurrentEncoderDecoder(EncoderDecoder):
+    """Decodes the target with one of the decoders of `recurrent_decoders`.
 
-    Subclasses make a `target_embedding`, then call `make_writer`; they call
-    `build_writer` in `build`, and define `_encode(inputs, training)`, which returns
+    Subclasses make a `target_embedding`, then call `make_decoder`; they call
+    `build_decoder` in `build`, and define `_encode(inputs, training)`, which returns
     `(memory, state)` and may be trained.
 
     Attributes:
@@ -30,7 +30,7 @@ class RecurrentWriter(EncoderDecoder):
             wants it before the model is built; it adds no weights.
     """
 
-    def make_writer(self, decoder: Any, dropout: float, tie_embeddings: bool) -> None:
+    def make_decoder(self, decoder: Any, dropout: float, tie_embeddings: bool) -> None:
         """Makes what stands between target tokens and logits.
 
         Args:
@@ -50,7 +50,7 @@ class RecurrentWriter(EncoderDecoder):
             )
         self.scheduled_sampling: Any = None
 
-    def build_writer(self) -> None:
+    def build_decoder(self) -> None:
         self.target_embedding.build((None, None))
         self.dropout_layer.build((None, self.decoder.embedding_dim))
         self.decoder.build()

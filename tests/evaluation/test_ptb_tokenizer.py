@@ -5,7 +5,7 @@ from itertools import chain, islice
 
 import pytest
 
-from keras_attention.evaluation.caption_words import (
+from keras_attention.evaluation.ptb_tokenizer import (
     tokenize_caption,
     tokenize_captions,
     tokenize_references,

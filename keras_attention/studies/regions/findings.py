@@ -3,9 +3,7 @@
 import numpy as np
 
 from keras_attention.studies.bootstrap import score_difference, score_shares
-from keras_attention.studies.regions.figures import SPLITS, groups_of
-from keras_attention.studies.regions.measures import METRICS
-from keras_attention.studies.regions.mistakes import (
+from keras_attention.studies.regions.error_analysis import (
     ABSENT,
     NAMED,
     NOTHING,
@@ -14,6 +12,8 @@ from keras_attention.studies.regions.mistakes import (
     SAME,
     UNNAMED,
 )
+from keras_attention.studies.regions.figures import SPLITS, groups_of
+from keras_attention.studies.regions.metrics import METRICS
 from keras_attention.studies.regions.variants import POOLED, SAMPLING, SOFT, STOCHASTIC
 
 FEW = 20  # mistakes: of fewer, nothing is said

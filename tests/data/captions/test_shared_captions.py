@@ -8,10 +8,10 @@ from PIL import Image
 
 from keras_attention.data.captions.captioned_image import CaptionedImage
 from keras_attention.data.captions.formats import CaptionFiles, prepare_captions
-from keras_attention.data.captions.shared import SplitByCaption
+from keras_attention.data.captions.shared_captions import SplitByCaption
 from keras_attention.data.report import SkipReport
 from keras_attention.data.scenes import Scenes
-from tests.data.captioned import word_tokenizer
+from tests.data.captioned_images import word_tokenizer
 
 SHARES = {"valid_share": 0.2, "test_share": 0.2}
 

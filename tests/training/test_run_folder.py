@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from keras_attention.training.folder import claim_folder, delete_run
 from keras_attention.training.recipe import load_recipe
+from keras_attention.training.run_folder import claim_folder, delete_run
 from tests.training.support import tiny_recipe
 
 

@@ -1,4 +1,4 @@
-"""What Transformers of all tasks share: stacks of blocks, and the half that writes."""
+"""The base of Transformers of all tasks: stacks of encoder and decoder blocks."""
 
 import math
 from typing import Any, NamedTuple
@@ -29,8 +29,8 @@ class TransformerState(NamedTuple):
     attention_scores: Any  # (N, S)
 
 
-class TransformerWriter(EncoderDecoder):
-    """Reads with encoder blocks and writes with decoder blocks.
+class TransformerEncoderDecoder(EncoderDecoder):
+    """Encodes with encoder blocks and decodes with decoder blocks.
 
     `call` runs all target positions at once for training, `step` feeds one token with
     cached keys and values for decoding; both give the same numbers.

@@ -8,6 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_attention.data.images.decoding_work import (
+    MAX_WORK,
+    decoding_work,
+    graph_jpeg_work,
+    graph_png_work,
+)
 from keras_attention.data.images.files import (
     NOT_AN_IMAGE,
     TOO_MUCH_WORK,
@@ -17,13 +23,7 @@ from keras_attention.data.images.files import (
     loaded,
 )
 from keras_attention.data.images.sources import load_pixels
-from keras_attention.data.images.work import (
-    MAX_WORK,
-    decoding_work,
-    graph_jpeg_work,
-    graph_png_work,
-)
-from tests.data.pictures import (
+from tests.data.image_files import (
     BAD,
     chunk,
     encoded,
@@ -133,7 +133,7 @@ def test_python_and_graph_count_alike_whatever_the_damage():
 
 
 def test_windows_of_the_graph_miss_nothing_where_they_meet(monkeypatch):
-    monkeypatch.setattr("keras_attention.data.images.work.WINDOW", 64)
+    monkeypatch.setattr("keras_attention.data.images.decoding_work.WINDOW", 64)
     graph.cache_clear()
     try:
         content = jpeg(progressive=True)
@@ -167,7 +167,7 @@ def test_texts_and_passes_of_a_png_are_counted():
 
 def test_training_data_and_an_opened_image_are_judged_alike(tmp_path):
     from keras_attention.data.captions.formats import CaptionFiles, SkipReport
-    from tests.data.captioned import word_tokenizer
+    from tests.data.captioned_images import word_tokenizer
     from tests.data.captions.test_store import prepare
 
     names = [

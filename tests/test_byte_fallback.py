@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_attention.byte_pieces import characters, mean_rows, sum_columns
+from keras_attention.byte_fallback import characters, mean_rows, sum_columns
 
 
 def spelt(text):

@@ -4,15 +4,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_attention.evaluation.caption_words import (
+from keras_attention.evaluation.captions import cider_d_of_each
+from keras_attention.evaluation.pointing import caption_looks
+from keras_attention.evaluation.ptb_tokenizer import (
     tokenize_captions,
     tokenize_references,
 )
-from keras_attention.evaluation.captions import cider_d_of_each
-from keras_attention.evaluation.pointing import caption_looks
 from keras_attention.evaluation.scenes import judge, read_statements
 from keras_attention.studies.bootstrap import Score, Shares
-from keras_attention.studies.regions.mistakes import (
+from keras_attention.studies.regions.error_analysis import (
     MistakeCounts,
     count_mistakes,
     find_mistakes,
@@ -22,7 +22,7 @@ from keras_attention.studies.regions.name_errors import (
     errors_by_name,
     wrong_names,
 )
-from keras_attention.studies.regions.word_errors import errors_by_position
+from keras_attention.studies.regions.position_errors import errors_by_position
 
 
 class MeasuredImages(NamedTuple):
