@@ -1,8 +1,10 @@
 """The server: a repository of models, its core, and REST and gRPC."""
 
 import dataclasses
+import os
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from keras_attention.serving.config import as_model_config
@@ -24,18 +26,37 @@ class Server:
         models: dict of name to path of the folder that holds the versions, or
             `ServedModelConfig` for more than the latest one.
         options: `ServerOptions`, optional.
-        **changes: fields of `ServerOptions` to set otherwise.
+        **changes: fields of `ServerOptions` to set otherwise: `host`, `rest_port` and
+            `grpc_port` (0 picks a free one, None opens none), `rest_timeout_seconds`,
+            `poll_seconds`, `drain_seconds` and the like.
+
+    Attributes:
+        rest_port, grpc_port: int or None. Those asked for; once started, those bound.
+
+    Raises:
+        TypeError: no such option.
 
     Example:
 
-    ```python
-    with Server({"translator": "saved_models/translator"}, rest_port=0) as server:
-        print(Client(f"http://127.0.0.1:{server.rest_port}").status("translator"))
-    ```
+    >>> from keras_attention.serving import Client
+    >>> models = {"half_plus_two": "saved_models/half_plus_two"}
+    >>> with Server(models, rest_port=0, grpc_port=None) as server:
+    ...     with Client(f"http://127.0.0.1:{server.rest_port}") as client:
+    ...         print(client.status("half_plus_two")[0].state)
+    AVAILABLE
+
+    References:
+        TensorFlow Serving's [RESTful API](
+        https://www.tensorflow.org/tfx/serving/api_rest); gRPC's is that of
+        [tensorflow_serving/apis](
+        https://github.com/tensorflow/serving/tree/master/tensorflow_serving/apis).
     """
 
     def __init__(
-        self, models: Any, options: ServerOptions | None = None, **changes: Any
+        self,
+        models: Mapping[str, "str | os.PathLike[str]"],
+        options: ServerOptions | None = None,
+        **changes: Any,
     ) -> None:
         self.models = dict(models)
         self.options = dataclasses.replace(options or ServerOptions(), **changes)
@@ -56,8 +77,17 @@ class Server:
             The server, whose `grpc_port` and `rest_port` are now the ports bound.
 
         Raises:
-            ValueError: if a model cannot be loaded.
-            OSError: if a port is taken.
+            ValueError: a model has no version that can be loaded; certificates that do
+                not belong together.
+            OSError: a port is taken.
+
+        Example:
+
+        >>> server = Server(models, rest_port=0, grpc_port=None).start()
+        >>> server.rest_port > 0
+        True
+        >>> server.stop()
+        True
         """
         _check(self.models, self.options)
         # Here, because these import TensorFlow.
@@ -98,7 +128,7 @@ class Server:
         """Graceful shutdown: rejects new requests, finishes those in flight, unloads.
 
         Waits for in-flight requests, and for their responses to be sent, up to
-        `options.drain_seconds`.
+        `options.drain_seconds`, 30 by default. The server can be started again.
 
         Returns:
             bool. False if requests were aborted that threads may still run.
@@ -135,13 +165,30 @@ class Server:
         return ended
 
     def reopen_access_log(self) -> None:
-        """Continues in a new file, once the old one was moved (log rotation)."""
+        """Continues in a new file, once the old one was moved (log rotation).
+
+        If that cannot be opened, the log says so, and the old one is kept. Nothing
+        happens without `access_log`, or before the server is started.
+        """
         requests = self._requests
         if requests is not None:
             requests.reopen_log()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Blocks until the server is stopped; returns whether that happened."""
+        """Blocks until another thread stops the server.
+
+        Args:
+            timeout: float, optional. Seconds to wait at most; for ever by default.
+
+        Returns:
+            bool. Whether it is stopped.
+
+        Example:
+
+        >>> with Server(models, rest_port=0, grpc_port=None) as server:
+        ...     server.wait(timeout=0.01)
+        False
+        """
         return self._stopped.wait(timeout)
 
     def __enter__(self) -> "Server":

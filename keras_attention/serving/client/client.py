@@ -4,12 +4,18 @@ They work with this package's server and with TensorFlow Serving alike.
 """
 
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from keras_attention.serving.client.calls import Calls
 from keras_attention.serving.client.exchange import RetryPolicy, run, run_async
 from keras_attention.serving.client.methods import ClientMethods
+from keras_attention.serving.client.results import (
+    ServedCaption,
+    ServedClassification,
+    ServedRegression,
+    ServedTranslation,
+)
 from keras_attention.serving.client.transports import (
     AsyncGrpcTransport,
     AsyncHttpTransport,
@@ -19,12 +25,18 @@ from keras_attention.serving.client.transports import (
     check_url,
 )
 
+from keras_attention.serving.wire.signatures import Signature, VersionStatus
+
 if TYPE_CHECKING:
+    import numpy as np
+
     from keras_attention.serving.client.tls import Tls
 
+Result = TypeVar("Result")
 
-class _Connected(ClientMethods):
-    """A client with its transports; `_kinds` says which, by name."""
+
+class _Connected:
+    """A client's transports; `_kinds` says which, by name."""
 
     _kinds: dict[str, type]
 
@@ -38,12 +50,12 @@ class _Connected(ClientMethods):
         retries: RetryPolicy = RetryPolicy(),  # noqa: B008 (a tuple)
         tls: "Tls | None" = None,
         headers: Mapping[str, str] | None = None,
-        grpc_options: Any = None,
-        keepalive: Any = None,
+        grpc_options: Mapping[str, Any] | None = None,
+        keepalive: float | None = None,
     ) -> None:
         rest_url, grpc_target = check_url(rest_url), check_address(grpc_target)
         urls = {"rest": rest_url, "grpc": grpc_target}
-        super().__init__(Calls(urls, timeout, transport, retries))
+        self._calls = Calls(urls, timeout, transport, retries)
         if tls is not None:
             tls.check()
         headers = dict(headers or {})
@@ -61,7 +73,22 @@ class _Connected(ClientMethods):
         return self._transports[transport].send(request, seconds)
 
 
-class Client(_Connected):
+class Client(
+    _Connected,
+    ClientMethods[
+        "dict[str, np.ndarray]",
+        list[ServedClassification],
+        list[ServedRegression],
+        list[list[ServedClassification] | list[ServedRegression]],
+        tuple[int, dict[str, Signature]],
+        list[VersionStatus],
+        list[str],
+        int,
+        None,
+        list[ServedTranslation],
+        list[ServedCaption],
+    ],
+):
     """Talks to a server of SavedModels. Threads may share it.
 
     Args:
@@ -79,15 +106,27 @@ class Client(_Connected):
             Servers take more than a ping in 5 minutes as abuse, unless they are told.
 
     Raises:
-        ServingError: from every method, if the server fails or is not reached.
+        ValueError: an address, a transport or certificates that cannot be.
+        ServingError: from every method, if the server refuses, fails or is not reached.
 
     Example:
 
-    ```python
-    with Client("http://127.0.0.1:8501") as client:
-        outputs = client.predict("translator", {"text": ["Good morning."]})
-        print(outputs["text"][0], outputs["score"][0])
-    ```
+    >>> from keras_attention.serving import Server
+    >>> models = {"half_plus_two": "saved_models/half_plus_two"}
+    >>> with Server(models, rest_port=0, grpc_port=0) as server:
+    ...     rest_url = f"http://127.0.0.1:{server.rest_port}"
+    ...     grpc_target = f"127.0.0.1:{server.grpc_port}"
+    ...     with Client(rest_url, grpc_target, timeout=10.0) as client:
+    ...         outputs = client.predict("half_plus_two", {"x": [[1.0], [2.0]]})
+    >>> outputs["y"].tolist()
+    [[2.5], [3.0]]
+
+    References:
+        TensorFlow Serving's [RESTful API](
+        https://www.tensorflow.org/tfx/serving/api_rest); gRPC's is that of
+        [tensorflow_serving/apis](
+        https://github.com/tensorflow/serving/tree/master/tensorflow_serving/apis),
+        whose `.proto` files the methods name.
     """
 
     _kinds = {"rest": HttpTransport, "grpc": GrpcTransport}
@@ -97,6 +136,7 @@ class Client(_Connected):
         return run(steps, self)
 
     def close(self) -> None:
+        """Closes all connections; requests in flight fail. `with` does so too."""
         for transport in self._transports.values():
             transport.close()
 
@@ -107,19 +147,41 @@ class Client(_Connected):
         self.close()
 
 
-class AsyncClient(_Connected):
+Awaited = Coroutine[Any, Any, Result]
+
+
+class AsyncClient(
+    _Connected,
+    ClientMethods[
+        Awaited["dict[str, np.ndarray]"],
+        Awaited[list[ServedClassification]],
+        Awaited[list[ServedRegression]],
+        Awaited[list[list[ServedClassification] | list[ServedRegression]]],
+        Awaited[tuple[int, dict[str, Signature]]],
+        Awaited[list[VersionStatus]],
+        Awaited[list[str]],
+        Awaited[int],
+        Awaited[None],
+        Awaited[list[ServedTranslation]],
+        Awaited[list[ServedCaption]],
+    ],
+):
     """Talks to a server of SavedModels from one asyncio loop.
 
-    Args: those of `Client`. Its methods are the same too; each is awaited.
+    Args: those of `Client`. Its methods are the same too; each is awaited. What
+    `Client` raises is raised there, but for arguments that say nothing to send, at once.
 
     Example:
 
-    ```python
-    async with AsyncClient("http://127.0.0.1:8501") as client:
-        await client.wait_until_ready("translator")
-        requests = [client.translate(text, "translator") for text in texts]
-        results = await asyncio.gather(*requests)
-    ```
+    >>> async def ask(rest_url, numbers):
+    ...     async with AsyncClient(rest_url) as client:
+    ...         requests = [
+    ...             client.predict("half_plus_two", {"x": [[x]]}) for x in numbers
+    ...         ]
+    ...         return await asyncio.gather(*requests)
+    >>> outputs = asyncio.run(ask(f"http://127.0.0.1:{server.rest_port}", [1.0, 2.0]))
+    >>> [each["y"].item() for each in outputs]
+    [2.5, 3.0]
     """
 
     _kinds = {"rest": AsyncHttpTransport, "grpc": AsyncGrpcTransport}
@@ -133,6 +195,7 @@ class AsyncClient(_Connected):
         await asyncio.sleep(seconds)
 
     async def close(self) -> None:
+        """Closes all connections; requests in flight fail. `async with` does so too."""
         for transport in self._transports.values():
             await transport.close()
 

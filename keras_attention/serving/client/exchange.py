@@ -83,18 +83,38 @@ class RetryPolicy(NamedTuple):
 
     So is a request that did not arrive in time (HTTP 408): it was not started.
 
-    Before the n-th retry a client waits between 0 and `base_seconds` · 2ⁿ⁻¹ seconds, by
-    chance, so that many clients do not retry at one moment. No wait begins that the
+        wait before the n-th retry ~ uniform(0, min(max_seconds, base_seconds · 2ⁿ⁻¹))
+
+    By chance, so that many clients do not retry at one moment. No wait begins that the
     deadline would cut short.
+
+    Args:
+        attempts: int. Attempts at most; 1 never retries.
+        base_seconds: float.
+        max_seconds: float. However often it failed, no wait is longer, but for what a
+            server asks for.
+        throttled: bool. Retry after RESOURCE_EXHAUSTED (HTTP 429) too, if the server
+            said when, in `Retry-After`: REST only.
+
+    Example:
+
+    >>> policy = RetryPolicy(attempts=3, base_seconds=0.1)
+    >>> busy = ServingError(Code.UNAVAILABLE, "busy")
+    >>> [policy.pause(failures, busy, draw=max) for failures in (1, 2, 3)]
+    [0.1, 0.2, None]
+
+    References:
+        "full jitter" of [Exponential Backoff And Jitter](
+        https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/);
+        [RFC 9110](https://www.rfc-editor.org/rfc/rfc9110), sections 10.2.3
+        (`Retry-After`, in seconds; a date is ignored) and 15.5.9 (408);
+        [RFC 6585](https://www.rfc-editor.org/rfc/rfc6585), section 4 (429).
     """
 
     attempts: int = 4
-    """Attempts at most; 1 never retries."""
     base_seconds: float = 0.1
     max_seconds: float = 5.0
-    """However often it failed, no wait is longer, but for what a server asks for."""
     throttled: bool = False
-    """Retry after RESOURCE_EXHAUSTED too, if the server said when (Retry-After)."""
 
     def pause(
         self,
@@ -107,7 +127,7 @@ class RetryPolicy(NamedTuple):
         Args:
             failures: int. How often it failed, 1 or more.
             error: `ServingError`, the last one.
-            draw: function of two floats that returns one between them.
+            draw: function of two floats, seconds, that returns one between them.
         """
         said_when = isinstance(error, RetryLater)
         retryable = (

@@ -11,44 +11,66 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ServedTranslation:
-    """A translation by a server; `S` and `T` count this sentence's tokens."""
+    """A translation by a server; `S` and `T` count this sentence's tokens.
+
+    Returned by `Client.translate`. The last three are None without attention.
+
+    Attributes:
+        text: str.
+        score: float. Natural log-probability, as the search ranked it: after its
+            penalties of length and coverage.
+        n_best: list of pairs `(text, score)`, best first; empty if the signature has
+            none, as the one with attention.
+        source_tokens: list of `S` str, subwords.
+        target_tokens: list of `T` str, subwords and the end token.
+        attention_scores: float32 array `(T, S)`: how much each target token looked at
+            each source token.
+    """
 
     text: str
     score: float
-    """Log-probability, as the search ranked it."""
-    n_best: list = field(default_factory=list)
-    """Pairs `(text, score)`, best first; empty with attention."""
-    source_tokens: list | None = None
-    """`S` strings, with attention only."""
-    target_tokens: list | None = None
-    """`T` strings, with attention only."""
+    n_best: list[tuple[str, float]] = field(default_factory=list)
+    source_tokens: list[str] | None = None
+    target_tokens: list[str] | None = None
     attention_scores: np.ndarray | None = None
-    """float `(T, S)`, with attention only."""
 
 
 @dataclass(frozen=True)
 class ServedCaption:
-    """A caption by a server; `T` counts its tokens."""
+    """A caption by a server; `T` counts its tokens.
+
+    Returned by `Client.caption`. The last two are None without attention.
+
+    Attributes:
+        text: str.
+        score: float. Natural log-probability, as the search ranked it: after its
+            penalties of length and coverage.
+        n_best: list of pairs `(text, score)`, best first; empty if the signature has
+            none, as the one with attention.
+        tokens: list of `T` str, subwords and the end token.
+        attention_grids: float32 array `(T, N, N)`: where on the square that the model
+            saw of the image each token looked, rows from the top.
+    """
 
     text: str
     score: float
-    """Log-probability, as the search ranked it."""
-    n_best: list = field(default_factory=list)
-    """Pairs `(text, score)`, best first; empty with attention."""
-    tokens: list | None = None
-    """`T` strings, with attention only."""
+    n_best: list[tuple[str, float]] = field(default_factory=list)
+    tokens: list[str] | None = None
     attention_grids: np.ndarray | None = None
-    """float `(T, N, N)`, with attention only: where on the square that the model saw
-    of the image each token looked, rows from the top."""
 
 
 @dataclass(frozen=True)
 class ServedClassification:
-    """The classes of one example, in the server's order."""
+    """The classes of one example, in the server's order.
 
-    classes: list
-    """Pairs `(label, score)`; where the model gives no labels they are empty, where it
-    gives no scores these are 0."""
+    Returned by `Client.classify` and `Client.multi_inference`.
+
+    Attributes:
+        classes: list of pairs `(label, score)`, str and float, in what unit the model
+            scores. Without labels in the model they are "", without scores 0.0.
+    """
+
+    classes: list[tuple[str, float]]
 
     @property
     def label(self) -> str | None:
@@ -59,7 +81,13 @@ class ServedClassification:
 
 @dataclass(frozen=True)
 class ServedRegression:
-    """The value of one example."""
+    """The value of one example; `float(...)` gives it too.
+
+    Returned by `Client.regress` and `Client.multi_inference`.
+
+    Attributes:
+        value: float, in the model's unit.
+    """
 
     value: float
 
@@ -82,6 +110,7 @@ def read_regressions(results):
 
 def read_translations(results):
     """`ServedTranslation`s of a dict of arrays, the outputs of a signature."""
+    _check_outputs(results, "text", "score")
     return [
         ServedTranslation(**_said(results, "text", i), **_attention(results, i))
         for i in range(len(results["text"]))
@@ -90,10 +119,21 @@ def read_translations(results):
 
 def read_captions(results):
     """`ServedCaption`s of a dict of arrays, the outputs of a signature."""
+    _check_outputs(results, "caption", "score")
     return [
         ServedCaption(**_said(results, "caption", i), **_grids(results, i))
         for i in range(len(results["caption"]))
     ]
+
+
+def _check_outputs(results, *names):
+    missing = [name for name in names if name not in results]
+    if missing:
+        raise ValueError(
+            f"the signature must have the outputs {' and '.join(names)}; received "
+            f"{', '.join(results) or 'nothing'}; choose another signature_name, or "
+            "`predict` for what is no export of this package"
+        )
 
 
 def _said(results, name, i):

@@ -13,18 +13,35 @@ Pem = str | bytes | Path
 class Tls(NamedTuple):
     """How a client verifies its server, and authenticates itself (mutual TLS).
 
-    Each is a PEM file's path, or its content as bytes.
+    Each is the path of a PEM file, or its content as bytes. Files are read when the
+    client first connects.
+
+    Args:
+        ca: path or bytes, optional. CAs to trust; by default the system's.
+        certificate: path or bytes, optional. The client's own, for servers that require
+            one; with its chain to the CA.
+        key: path or bytes, optional. The key of `certificate`, without a passphrase.
+
+    Example:
+
+    >>> from keras_attention.serving import Client
+    >>> tls = Tls(ca="ca.pem", certificate="client.pem", key="client.key")
+    >>> client = Client("https://models.example.com", "models.example.com:8500", tls=tls)
+    >>> client.close()
+
+    References:
+        PEM: [RFC 7468](https://www.rfc-editor.org/rfc/rfc7468), sections 5 and 10;
+        clients' certificates: [RFC 8446](https://www.rfc-editor.org/rfc/rfc8446),
+        section 4.3.2; gRPC's
+        [authentication](https://grpc.io/docs/guides/auth/), "SSL/TLS".
     """
 
     ca: Pem | None = None
-    """CAs to trust; by default, the system's."""
     certificate: Pem | None = None
-    """The client's own, for servers that require one; with its chain to the CA."""
     key: Pem | None = None
-    """The key of `certificate`."""
 
     def check(self) -> None:
-        """Raises ValueError unless certificate and key come together."""
+        """Raises ValueError unless certificate and key come together; `Client` calls it."""
         if (self.certificate is None) != (self.key is None):
             given = "key" if self.certificate is None else "certificate"
             raise ValueError(
@@ -33,7 +50,12 @@ class Tls(NamedTuple):
             )
 
     def context(self) -> "ssl.SSLContext":
-        """For HTTP."""
+        """For HTTP.
+
+        Raises:
+            ValueError: what is given is not PEM, or the key another certificate's.
+            OSError: a file that cannot be read.
+        """
         import ssl
         import tempfile
 
@@ -57,7 +79,12 @@ class Tls(NamedTuple):
         return context
 
     def credentials(self) -> Any:
-        """For gRPC."""
+        """`grpc.ChannelCredentials`, for gRPC.
+
+        Raises:
+            OSError: a file that cannot be read. Whether all are PEM shows when gRPC
+                connects: ServingError, UNAVAILABLE.
+        """
         import grpc
 
         return grpc.ssl_channel_credentials(

@@ -24,15 +24,32 @@ def write_warmup(
     Args:
         version_folder: path, with `saved_model.pb` in it.
         model_name: str. The name under which the model will be served.
-        requests: list of `(signature_name, inputs)`: a dict of arrays, whose types
-            must be those of the signature, for Predict; or `(signature_name, examples,
-            "classify" or "regress")` with a list of serialized `tf.Example`s.
+        requests: list of `(signature_name, inputs)`: a dict of arrays, whose shapes and
+            types must be those of the signature (Python's floats are float64), for
+            Predict; or `(signature_name, examples, "classify" or "regress")` with a
+            list of bytes, serialized `tf.Example`s. 1000 at most.
 
     Returns:
-        Path of the file, which is replaced if it was there.
+        Path of the file, TFRecords of `PredictionLog`, which is replaced if it was
+        there: `assets.extra/tf_serving_warmup_requests` in `version_folder`.
 
     Raises:
-        ValueError: if there are more requests than TensorFlow Serving takes.
+        ValueError: more requests than TensorFlow Serving takes; another method than
+            these; an array that no request can hold. Whether requests fit the
+            signature shows when the version is loaded.
+        OSError: `version_folder` is not there, or cannot be written to.
+
+    Example:
+
+    >>> folder = "saved_models/half_plus_two/1"
+    >>> inputs = {"x": np.float32([[1.0], [2.0]])}
+    >>> path = write_warmup(folder, "half_plus_two", [("serving_default", inputs)])
+    >>> path.name
+    'tf_serving_warmup_requests'
+
+    References:
+        [SavedModel Warmup](https://www.tensorflow.org/tfx/serving/saved_model_warmup);
+        `PredictionLog` of `tensorflow_serving/apis/prediction_log.proto`.
     """
     import tensorflow as tf
 

@@ -83,11 +83,29 @@ class ServingError(Exception):
     """A request that failed.
 
     Args:
-        code: `Code`, or its number.
+        code: `Code`, gRPC's status code, or its number, 0 to 16.
         message: str. What the protocol says, word for word.
         hint: str. What to do about it, or more than strangers may know; for people,
             and never sent over the wire.
-        http_status: int, optional. Where REST has a finer word than the code.
+        http_status: int, optional. Where REST has a finer word than the code; by
+            default the one that goes with the code, as 404 with NOT_FOUND.
+
+    Each is an attribute too. `str` gives all but the HTTP status.
+
+    Raises:
+        ValueError: `code` is no number of a `Code`.
+
+    Example:
+
+    >>> try:
+    ...     client.status("nobody")
+    ... except ServingError as error:
+    ...     print(error.code.name, error.http_status, error.message)
+    NOT_FOUND 404 Could not find any versions of model nobody
+
+    References:
+        gRPC's [status codes](https://grpc.github.io/grpc/core/md_doc_statuscodes.html);
+        HTTP's in [RFC 9110](https://www.rfc-editor.org/rfc/rfc9110), section 15.
     """
 
     def __init__(
@@ -104,9 +122,9 @@ class ServingError(Exception):
         return f"{text} ({self.hint})" if self.hint else text
 
     def sent(self) -> str:
-        """The message as it goes over the wire: what it quotes may be of any length.
+        """The message as it goes over the wire, cut after 1024 bytes of UTF-8.
 
-        Bytes count, not characters: gRPC sends other than ASCII threefold, and clients
+        What it quotes may be of any length, and TensorFlow Serving cuts it so. Bytes count, not characters: gRPC sends other than ASCII threefold, and clients
         refuse what passes 8 KiB.
         """
         content = self.message.encode(errors="replace")
