@@ -11,7 +11,10 @@ import pytest
 import typer
 
 from keras_attention.cli.app import app
+from keras_attention.serving import Client, Server
 from keras_attention.training.recipe import load_recipe
+from tests.serving.models.support import export_half_plus_two, export_module
+from tests.serving.support import Captioner, export_translator
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [
@@ -55,17 +58,36 @@ def test_python_on_a_page_runs(page, tmp_path, monkeypatch):
         exec(compile(block, name_of(page), "exec"), names)
 
 
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory):
+    """A folder of SavedModels, and by name a server of them and a client."""
+    folder = tmp_path_factory.mktemp("serving") / "saved_models"
+    export_half_plus_two(folder / "half_plus_two" / "1")
+    export_translator(folder / "translator" / "1")
+    export_module(Captioner(), folder / "captioner" / "1")
+    models = {path.name: path for path in folder.iterdir()}
+    with Server(models, grpc_port=0, rest_port=0) as server:
+        rest_url = f"http://127.0.0.1:{server.rest_port}"
+        with Client(rest_url, f"127.0.0.1:{server.grpc_port}") as client:
+            yield folder, {"server": server, "client": client}
+
+
 @pytest.mark.parametrize("path", WITH_EXAMPLES, ids=name_of)
-def test_examples_in_docstrings_run(path):
+def test_examples_in_docstrings_run(path, request, tmp_path, monkeypatch):
     import keras
 
     from keras_attention.decoding.options import DecodingOptions
     from keras_attention.models.transformer import PRESETS, Transformer
 
+    monkeypatch.chdir(tmp_path)
     # What examples take for granted.
     names = {"np": np, "keras": keras, "ops": keras.ops}
     names |= {"Transformer": Transformer, "PRESETS": PRESETS}
     names["DecodingOptions"] = DecodingOptions
+    if path.is_relative_to(ROOT / "keras_attention/serving"):
+        folder, running = request.getfixturevalue("serving")
+        (tmp_path / "saved_models").symlink_to(folder)
+        names |= running
     name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
     module = importlib.import_module(name.removesuffix(".__init__"))
     failed, tried = doctest.testmod(

@@ -83,6 +83,7 @@ class Server:
 
         Example:
 
+        >>> models = {"half_plus_two": "saved_models/half_plus_two"}
         >>> server = Server(models, rest_port=0, grpc_port=None).start()
         >>> server.rest_port > 0
         True
@@ -169,6 +170,10 @@ class Server:
 
         If that cannot be opened, the log says so, and the old one is kept. Nothing
         happens without `access_log`, or before the server is started.
+
+        Example: of a server that runs.
+
+        >>> server.reopen_access_log()
         """
         requests = self._requests
         if requests is not None:
@@ -183,10 +188,9 @@ class Server:
         Returns:
             bool. Whether it is stopped.
 
-        Example:
+        Example: of a server that runs.
 
-        >>> with Server(models, rest_port=0, grpc_port=None) as server:
-        ...     server.wait(timeout=0.01)
+        >>> server.wait(timeout=0.01)
         False
         """
         return self._stopped.wait(timeout)

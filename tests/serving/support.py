@@ -94,6 +94,20 @@ class Translator(tf.Module):
         return {**self.shout(text), **tokens, "attention_scores": scores}
 
 
+class Captioner(tf.Module):
+    """Says how bright the first pixel of a picture is."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+    def serve(self, image_bytes):
+        def first(content):
+            return tf.cast(tf.io.decode_png(content, 3)[0, 0, 0], tf.int32)
+
+        caption = tf.strings.as_string(tf.map_fn(first, image_bytes, tf.int32))
+        score = tf.zeros_like(caption, tf.float32)
+        n_best = {"n_best_caption": caption[:, None], "n_best_score": score[:, None]}
+        return {"caption": caption, "score": score, **n_best}
+
+
 def scaled(x):
     """What the exported model's default signature computes, in process."""
     model = Calculator()

@@ -5,17 +5,19 @@ They work with this package's server and with TensorFlow Serving alike.
 
 import time
 from collections.abc import Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from keras_attention.serving.client.calls import Calls
 from keras_attention.serving.client.exchange import RetryPolicy, run, run_async
-from keras_attention.serving.client.methods import ClientMethods
+from keras_attention.serving.client.inference_methods import InferenceMethods
+from keras_attention.serving.client.model_methods import ModelMethods
 from keras_attention.serving.client.results import (
     ServedCaption,
     ServedClassification,
     ServedRegression,
     ServedTranslation,
 )
+from keras_attention.serving.client.task_methods import TaskMethods
 from keras_attention.serving.client.transports import (
     AsyncGrpcTransport,
     AsyncHttpTransport,
@@ -24,7 +26,6 @@ from keras_attention.serving.client.transports import (
     check_address,
     check_url,
 )
-
 from keras_attention.serving.wire.signatures import Signature, VersionStatus
 
 if TYPE_CHECKING:
@@ -32,7 +33,14 @@ if TYPE_CHECKING:
 
     from keras_attention.serving.client.tls import Tls
 
+# What methods return.
+Arrays: TypeAlias = "dict[str, np.ndarray]"
+Classifications = list[ServedClassification]
+Regressions = list[ServedRegression]
+Inferences = list[Classifications | Regressions]
+Metadata = tuple[int, dict[str, Signature]]
 Result = TypeVar("Result")
+Awaited = Coroutine[Any, Any, Result]
 
 
 class _Connected:
@@ -75,19 +83,9 @@ class _Connected:
 
 class Client(
     _Connected,
-    ClientMethods[
-        "dict[str, np.ndarray]",
-        list[ServedClassification],
-        list[ServedRegression],
-        list[list[ServedClassification] | list[ServedRegression]],
-        tuple[int, dict[str, Signature]],
-        list[VersionStatus],
-        list[str],
-        int,
-        None,
-        list[ServedTranslation],
-        list[ServedCaption],
-    ],
+    InferenceMethods[Arrays, Classifications, Regressions, Inferences],
+    ModelMethods[Metadata, list[VersionStatus], list[str], int, None],
+    TaskMethods[list[ServedTranslation], list[ServedCaption]],
 ):
     """Talks to a server of SavedModels. Threads may share it.
 
@@ -147,39 +145,39 @@ class Client(
         self.close()
 
 
-Awaited = Coroutine[Any, Any, Result]
-
-
 class AsyncClient(
     _Connected,
-    ClientMethods[
-        Awaited["dict[str, np.ndarray]"],
-        Awaited[list[ServedClassification]],
-        Awaited[list[ServedRegression]],
-        Awaited[list[list[ServedClassification] | list[ServedRegression]]],
-        Awaited[tuple[int, dict[str, Signature]]],
+    InferenceMethods[
+        Awaited[Arrays],
+        Awaited[Classifications],
+        Awaited[Regressions],
+        Awaited[Inferences],
+    ],
+    ModelMethods[
+        Awaited[Metadata],
         Awaited[list[VersionStatus]],
         Awaited[list[str]],
         Awaited[int],
         Awaited[None],
-        Awaited[list[ServedTranslation]],
-        Awaited[list[ServedCaption]],
     ],
+    TaskMethods[Awaited[list[ServedTranslation]], Awaited[list[ServedCaption]]],
 ):
     """Talks to a server of SavedModels from one asyncio loop.
 
-    Args: those of `Client`. Its methods are the same too; each is awaited. What
-    `Client` raises is raised there, but for arguments that say nothing to send, at once.
+    Args: those of `Client`. Its methods are the same too; each is awaited,
+    which raises what `Client` raises.
 
     Example:
 
+    >>> import asyncio
     >>> async def ask(rest_url, numbers):
     ...     async with AsyncClient(rest_url) as client:
     ...         requests = [
     ...             client.predict("half_plus_two", {"x": [[x]]}) for x in numbers
     ...         ]
     ...         return await asyncio.gather(*requests)
-    >>> outputs = asyncio.run(ask(f"http://127.0.0.1:{server.rest_port}", [1.0, 2.0]))
+    >>> rest_url = f"http://127.0.0.1:{server.rest_port}"  # of a server that runs
+    >>> outputs = asyncio.run(ask(rest_url, [1.0, 2.0]))
     >>> [each["y"].item() for each in outputs]
     [2.5, 3.0]
     """

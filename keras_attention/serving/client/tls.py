@@ -26,7 +26,7 @@ class Tls(NamedTuple):
 
     >>> from keras_attention.serving import Client
     >>> tls = Tls(ca="ca.pem", certificate="client.pem", key="client.key")
-    >>> client = Client("https://models.example.com", "models.example.com:8500", tls=tls)
+    >>> client = Client("https://example.com:8501", "example.com:8500", tls=tls)
     >>> client.close()
 
     References:
@@ -41,7 +41,7 @@ class Tls(NamedTuple):
     key: Pem | None = None
 
     def check(self) -> None:
-        """Raises ValueError unless certificate and key come together; `Client` calls it."""
+        """Raises ValueError unless certificate and key come together."""
         if (self.certificate is None) != (self.key is None):
             given = "key" if self.certificate is None else "certificate"
             raise ValueError(
@@ -83,7 +83,7 @@ class Tls(NamedTuple):
 
         Raises:
             OSError: a file that cannot be read. Whether all are PEM shows when gRPC
-                connects: ServingError, UNAVAILABLE.
+                connects.
         """
         import grpc
 

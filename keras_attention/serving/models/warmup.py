@@ -35,8 +35,8 @@ def write_warmup(
 
     Raises:
         ValueError: more requests than TensorFlow Serving takes; another method than
-            these; an array that no request can hold. Whether requests fit the
-            signature shows when the version is loaded.
+            these; an array that no request can hold; examples that are not such bytes.
+            Whether requests fit the signature shows when the version is loaded.
         OSError: `version_folder` is not there, or cannot be written to.
 
     Example:
@@ -71,6 +71,7 @@ def write_warmup(
 
 
 def _make_log(model_name, signature_name, inputs, method="predict"):
+    from google.protobuf.message import DecodeError
     from tensorflow_serving.apis import prediction_log_pb2
 
     from keras_attention.serving.models.examples import make_input
@@ -87,7 +88,13 @@ def _make_log(model_name, signature_name, inputs, method="predict"):
         for alias, value in inputs.items():
             tensors.fill(request.inputs[alias], tensors.as_array(value))
     else:
-        request.input.CopyFrom(make_input(inputs))
+        try:
+            request.input.CopyFrom(make_input(inputs))
+        except (DecodeError, TypeError) as error:
+            raise ValueError(
+                f"the examples of {method!r} must be serialized `tf.Example`s, bytes; "
+                f"received something else: {error}"
+            ) from error
     return log
 
 

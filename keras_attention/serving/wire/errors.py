@@ -124,8 +124,9 @@ class ServingError(Exception):
     def sent(self) -> str:
         """The message as it goes over the wire, cut after 1024 bytes of UTF-8.
 
-        What it quotes may be of any length, and TensorFlow Serving cuts it so. Bytes count, not characters: gRPC sends other than ASCII threefold, and clients
-        refuse what passes 8 KiB.
+        What it quotes may be of any length, and TensorFlow Serving cuts it so. Bytes
+        count, not characters: gRPC sends other than ASCII threefold, and clients refuse
+        what passes 8 KiB.
         """
         content = self.message.encode(errors="replace")
         if len(content) <= _MAX_MESSAGE:

@@ -62,8 +62,13 @@ def as_array(value, number=None):
         array = np.asarray(value)
         if array.dtype == DTYPES[number]:
             return array
+        if array.dtype.kind == "c" and DTYPES[number].kind != "c":
+            raise ValueError(
+                f"expected real numbers ({type_name(number)}), received {array.dtype}; "
+                "use `.real` or `abs` if that is meant"
+            )
         converted = array.astype(DTYPES[number])
-        if array.size and array.dtype.kind in "fc" and converted.dtype.kind in "iu":
+        if array.size and array.dtype.kind == "f" and converted.dtype.kind in "iu":
             raise ValueError(
                 f"expected integers ({type_name(number)}), received {array.dtype}; "
                 f"convert the input yourself if rounding is meant"

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from typing import get_args, get_origin
 
 import numpy as np
 import pytest
@@ -114,6 +115,15 @@ def test_retries_do_not_hold_up_the_loop():
 
         assert asyncio.run(main()) == []
     assert len(requests) == 3
+
+
+def test_what_is_awaited_is_of_the_type_that_the_other_returns():
+    for waited, awaited in zip(
+        Client.__orig_bases__[1:], AsyncClient.__orig_bases__[1:], strict=True
+    ):
+        assert get_origin(waited) is get_origin(awaited)
+        results = [get_args(each)[-1] for each in get_args(awaited)]
+        assert results == list(get_args(waited))
 
 
 def test_both_clients_have_the_same_methods():

@@ -3,32 +3,18 @@
 import asyncio
 
 import pytest
-import tensorflow as tf
 
 from keras_attention.serving import AsyncClient, Client, Server, ServingError
 from keras_attention.serving.client.request_splitting import in_parts
 from keras_attention.serving.options import BatchingParameters, LoadOptions
 from keras_attention.serving.wire.errors import Code
 from tests.serving.models.support import export_module, png
+from tests.serving.support import Captioner
 
 TEXTS = ["a", "b b", "c c c", "d", "e e", "f", "g g g g"]
 COLOURS = [10, 20, 30, 40, 50, 60, 70]
 LIMIT = 3
 ways = pytest.mark.parametrize("way", ["rest", "grpc", "socket"])
-
-
-class Captioner(tf.Module):
-    """Says how bright the first pixel of a picture is."""
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
-    def serve(self, image_bytes):
-        def first(content):
-            return tf.cast(tf.io.decode_png(content, 3)[0, 0, 0], tf.int32)
-
-        caption = tf.strings.as_string(tf.map_fn(first, image_bytes, tf.int32))
-        score = tf.zeros_like(caption, tf.float32)
-        n_best = {"n_best_caption": caption[:, None], "n_best_score": score[:, None]}
-        return {"caption": caption, "score": score, **n_best}
 
 
 @pytest.fixture(scope="module")

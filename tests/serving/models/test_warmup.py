@@ -112,4 +112,7 @@ def test_too_many_requests_are_not_written(model):
         write_warmup(model.folder, "m", [PREDICT] * (MAX_RECORDS + 1))
     with pytest.raises(ValueError, match="expected 'predict', 'classify' or 'regress'"):
         write_warmup(model.folder, "m", [("", [], "guess")])
+    for wrong in (b"zz", {"x": 1.0}):
+        with pytest.raises(ValueError, match="'regress' must be serialized `tf.Ex"):
+            write_warmup(model.folder, "m", [("", [wrong], "regress")])
     assert not (model.folder / WARMUP_FILE).exists()

@@ -97,7 +97,14 @@ def test_contradictions_are_refused(proto):
 
 @pytest.mark.parametrize(
     ("value", "number"),
-    [([[1], [2, 3]], 1), (["a", ["b"]], 7), ([1.5], 3), ([None], 7), (["a"], 1)],
+    [
+        ([[1], [2, 3]], 1),
+        (["a", ["b"]], 7),
+        ([1.5], 3),
+        ([None], 7),
+        (["a"], 1),
+        ([1j], 1),
+    ],
 )
 def test_what_does_not_fit_the_type_is_refused(value, number):
     with pytest.raises(ValueError):
