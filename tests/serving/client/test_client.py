@@ -158,6 +158,13 @@ def test_large_arrays_arrive_as_they_are(client, transport):
     np.testing.assert_array_equal(outputs["y"], 2 * x)
 
 
+@both
+def test_a_model_that_does_not_translate_is_named(client, transport):
+    options = {"signature_name": "upper", "transport": transport}
+    with pytest.raises(ValueError, match="must have the outputs text and score; rec"):
+        client.translate("a", "calculator", **options)
+
+
 def test_an_unknown_transport_is_named(client):
     with pytest.raises(ValueError, match="'rest' or 'grpc', received 'soap'"):
         client.status("calculator", transport="soap")
