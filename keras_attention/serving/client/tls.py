@@ -41,7 +41,11 @@ class Tls(NamedTuple):
     key: Pem | None = None
 
     def check(self) -> None:
-        """Raises ValueError unless certificate and key come together."""
+        """What a client checks when it is made.
+
+        Raises:
+            ValueError: a certificate without its key, or the other way round.
+        """
         if (self.certificate is None) != (self.key is None):
             given = "key" if self.certificate is None else "certificate"
             raise ValueError(
