@@ -6,7 +6,7 @@ import pytest
 
 from keras_attention.data.corpora import shipped_corpora
 from keras_attention.data.text.toy import TASKS, toy_alignment, toy_pairs
-from keras_attention.studies.model_variants import count_parameters
+from keras_attention.studies.model_size import count_parameters
 from keras_attention.training.recipe import RECIPES, load_recipe, shipped_recipes
 
 

@@ -12,6 +12,13 @@ CELLS = {
     "lstm": keras.layers.LSTM,
     "rnn": keras.layers.SimpleRNN,
 }
+# All others have one.
+TWO_STATES = ("lstm",)
+
+
+def num_states(cell):
+    """How many tensors the state of a cell is."""
+    return 2 if cell in TWO_STATES else 1
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
@@ -192,7 +199,7 @@ class RecurrentEncoder(RecurrentStack):
     ) -> tuple[Tensor, tuple[tuple[Tensor, ...], ...]]:
         if is_empty(features):
             batch_size, length = ops.shape(features)[:2]
-            nothing = (self._nothing(batch_size),) * (2 if self.cell == "lstm" else 1)
+            nothing = (self._nothing(batch_size),) * num_states(self.cell)
             return self._nothing(batch_size, length), (nothing,) * self.num_layers
         first = ops.equal(ops.arange(ops.shape(value_mask)[1]), 0)[None]
         # Fused kernels refuse an empty row: it reads one padding, and forgets it.
@@ -219,7 +226,7 @@ class RecurrentEncoder(RecurrentStack):
         self, input_shape: Shape
     ) -> tuple[Shape, tuple[tuple[Shape, ...], ...]]:
         """Those of value and states."""
-        states = ((input_shape[0], self.units),) * (2 if self.cell == "lstm" else 1)
+        states = ((input_shape[0], self.units),) * num_states(self.cell)
         return (*input_shape[:2], self.units), (states,) * self.num_layers
 
     def compute_output_spec(

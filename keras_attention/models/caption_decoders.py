@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_attention.layers.recurrent import num_states
 from keras_attention.layers.soft_image import SoftImageAttention
 from keras_attention.models.recurrent_decoders import BahdanauDecoder, BlindDecoder
 
@@ -99,7 +100,7 @@ class SoftImageDecoder(BahdanauDecoder):
         self.attention_units = attention_units
         self.gate = gate
         super().__init__(units, embedding_dim, **kwargs)
-        activations = ("tanh", None) if self.rnn.cell == "lstm" else ("tanh",)
+        activations = ("tanh", None)[: num_states(self.rnn.cell)]
         self.first_states = [
             [
                 keras.layers.Dense(
@@ -154,5 +155,4 @@ def mean_region(value, mask):
 def zero_states(rnn, like):
     """States of a `RecurrentDecoder` that has read nothing, `(B, units)` each."""
     zeros = ops.zeros((ops.shape(like)[0], rnn.units), dtype=like.dtype)
-    count = 2 if rnn.cell == "lstm" else 1
-    return tuple((zeros,) * count for _ in range(rnn.num_layers))
+    return tuple((zeros,) * num_states(rnn.cell) for _ in range(rnn.num_layers))

@@ -18,7 +18,7 @@ from keras import ops
 
 from keras_attention.annotations import Shape
 from keras_attention.layers.packing import pack, take_positions
-from keras_attention.layers.recurrent import RecurrentEncoder
+from keras_attention.layers.recurrent import RecurrentEncoder, num_states
 from keras_attention.layers.token_embedding import (
     check_one_vocabulary,
     embed,
@@ -234,7 +234,7 @@ class RecurrentSeq2Seq(RecurrentEncoderDecoder):
     def _bridges(self):
         """For each layer, what turns last states of two directions into first ones."""
         # A state h is the output of a tanh; an LSTM's cell c is not bounded.
-        activations = ("tanh", None) if self.cell == "lstm" else ("tanh",)
+        activations = ("tanh", None)[: num_states(self.cell)]
         return [
             [
                 keras.layers.Dense(

@@ -62,8 +62,7 @@ class RecurrentCaptioner(RecurrentEncoderDecoder):
 
     Args:
         target_vocabulary_size: int. Id 0 is padding.
-        encoder: str. "small-cnn", "efficientnet-lite0", or a model of
-            `keras.applications`; see `image_encoder`.
+        encoder: str. See `image_encoder`.
         image_size: int. Pixels along each side of an image.
         grid_size: int, N. Regions along each side; `L` = N².
         train_encoder: bool. False keeps the encoder as it is.

@@ -228,7 +228,7 @@ class LuongDecoder(BlindDecoder):
     With input feeding, the recurrence reads `[token; h̃]` of the step before.
 
     Args:
-        score: "dot", "general" or "concat", of `LuongAttention`.
+        score: of `LuongAttention`.
         input_feeding: bool.
 
     References:

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from keras_attention.files import whole_folder
-from keras_attention.studies.model_variants import (
+from keras_attention.studies.model_size import (
     count_parameters,
     match_units,
     model_options,

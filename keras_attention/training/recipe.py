@@ -9,6 +9,7 @@ from typing import Any
 from keras_attention.checks import check_model_name, real_number, whole_number
 from keras_attention.data.images.augmentation import Augmentation
 from keras_attention.data.scenes import SCENES, is_scenes
+from keras_attention.data.splits import check_shares
 from keras_attention.data.text.direction import check_direction
 from keras_attention.data.text.toy import TASKS
 from keras_attention.decoding.options import DecodingOptions
@@ -17,6 +18,7 @@ from keras_attention.training.recipe_keys import (
     BELOW_ONE,
     DATA_TABLES,
     LEAST,
+    LEAST_OF_DATA,
     METRICS,
     CaptionDataConfig,
     DataConfig,
@@ -78,11 +80,11 @@ class Recipe:
         return self.training.validation_metric or METRICS[self.task][0]
 
     def _check_numbers(self):
-        for name, least in LEAST.items():
-            value = getattr(self.training, name)
-            whole = TrainingConfig.__annotations__[name] is int
-            check = whole_number if whole else real_number
-            check(f"training.{name}", value, least)
+        check_numbers("training", self.training, LEAST)
+        known = vars(self.data)
+        least = {name: LEAST_OF_DATA[name] for name in LEAST_OF_DATA if name in known}
+        check_numbers("data", self.data, least)
+        check_shares(self.data.valid_share, self.data.test_share)
         if not real_number("training.epsilon", self.training.epsilon, 0):
             raise ValueError("training.epsilon must be above 0; received 0.0")
         if self.training.max_steps < self.training.accumulation_steps:
@@ -185,6 +187,14 @@ class Recipe:
             tables["training"].pop(key)
         tables.pop("name")
         return tables
+
+
+def check_numbers(table, config, least):
+    """Refuses a number of a table that is smaller than the least of its key."""
+    for name, bound in least.items():
+        whole = type(config).__annotations__[name] is int
+        check = whole_number if whole else real_number
+        check(f"{table}.{name}", getattr(config, name), bound)
 
 
 def shipped_recipes() -> list[str]:

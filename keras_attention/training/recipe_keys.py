@@ -12,6 +12,7 @@ from keras_attention.data.captions.shared_captions import SPLIT_BY
 from keras_attention.data.images.augmentation import Augmentation
 from keras_attention.data.images.fit import FITS
 from keras_attention.data.scenes.things import ARTIST_CHOICES, LANGUAGES
+from keras_attention.data.splits import TEST_SHARE, VALID_SHARE
 from keras_attention.data.text.direction import fill_languages
 from keras_attention.data.tokenizer import MODEL_TYPES
 
@@ -39,9 +40,9 @@ class DataConfig:
     """ISO code, for the model card; refused where the corpus's name contradicts it."""
     target_language: str = ""
     """ISO code, for the model card and the choice of BLEU's tokenisation."""
-    valid_share: float = 0.02
+    valid_share: float = VALID_SHARE
     """Share of source sentences held out for validation, chosen by hash."""
-    test_share: float = 0.02
+    test_share: float = TEST_SHARE
     """Share of source sentences held out for the final score, chosen by hash."""
     max_source_length: int = 128
     """Pairs with more source tokens are skipped, and counted."""
@@ -75,9 +76,9 @@ class CaptionDataConfig:
     fit: str = "pad"
     """How an image becomes a square: "pad" keeps all of it, "crop" takes the middle,
     "stretch" distorts."""
-    valid_share: float = 0.02
+    valid_share: float = VALID_SHARE
     """Share of images held out for validation, by hash, where none are named."""
-    test_share: float = 0.02
+    test_share: float = TEST_SHARE
     """Share of images held out for the final score, likewise."""
     split_by: str = "image"
     """What the hash is of. With "caption", images that share one are on the same
@@ -228,7 +229,17 @@ METRICS = {
     "captioning": ("cider", "bleu4", "rouge_l", "object_f1"),
 }
 
-# The least that numbers of [training] may be.
+# The least that numbers may be, by table; those of [data] may be of one task only.
+LEAST_OF_DATA = {
+    "max_source_length": 1,
+    "max_target_length": 1,
+    "toy_count": 1,
+    "toy_max_length": 1,
+    "scenes_count": 1,
+    "scenes_things": 1,
+    "scenes_most": 1,
+    "scenes_captions": 1,
+}
 LEAST = {
     "max_steps": 1,
     "max_minutes": 0,
@@ -241,6 +252,7 @@ LEAST = {
     "accumulation_steps": 1,
     "average_checkpoints": 1,
     "guided_alignment": 0,
+    "doubly_stochastic": 0,
     "sampling_half_steps": 1,
     "validate_every": 1,
     "validation_sentences": 1,

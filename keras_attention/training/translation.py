@@ -10,6 +10,7 @@ from keras_attention.training.corpus import (
     prepare_corpus,
 )
 from keras_attention.training.final_scores import final_scores
+from keras_attention.training.recipe_keys import METRICS
 
 
 class TranslationTraining:
@@ -171,4 +172,5 @@ class TranslationValidation:
         language = self.translator.target_language
         scores = score(texts, self.references, tokenize_for(language))
         exact = 100 * exact_match(texts, self.references)
-        return {"bleu": scores.bleu, "chrf": scores.chrf, "exact": exact}
+        found = {**scores.as_dict(), "exact": exact}
+        return {name: found[name] for name in METRICS["translation"]}

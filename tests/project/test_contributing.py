@@ -23,7 +23,9 @@ def is_path(code):
 
 
 def test_it_says_where_to_add_each_kind():
-    kinds = "score cell format metric key study backbone route name".split()
+    kinds = (
+        "score cell format metric key study backbone route ranking status default name"
+    ).split()
     assert [next(k for k in kinds if k in place.split()) for place in PLACES] == kinds
 
 

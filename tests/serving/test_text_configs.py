@@ -1,6 +1,7 @@
 """Files in text format become plain values, or are refused with line and column."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -163,3 +164,16 @@ def test_the_phrase_that_watchers_of_logs_know_is_there(write, read, name, text)
     phrase = f"Error parsing text-format {name}"
     with pytest.raises(ValueError, match=re.escape(phrase)):
         read(write(text))
+
+
+def test_the_page_on_batching_has_the_defaults():
+    page = Path(__file__).parents[2] / "docs/serving.md"
+    text = page.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)`(?:, `(\w+)`)? \| (\S+) \|", text, re.MULTILINE)
+    said = {name: default for *names, default in rows for name in names if name}
+    defaults = BatchingParameters._field_defaults
+    defaults = {**defaults, "num_batch_threads": "processors"}
+    defaults["allowed_batch_sizes"] = "any"
+    del defaults["max_execution_batch_size"], defaults["thread_pool_name"]
+    expected = {name: str(value).lower() for name, value in defaults.items()}
+    assert {name: said[name] for name in expected} == expected

@@ -7,6 +7,7 @@ import pytest
 
 from keras_attention.data.text.alignments import parse_alignment
 from keras_attention.decoding.options import DecodingOptions
+from keras_attention.decoding.ranking import length_normaliser
 from keras_attention.tasks.translator import Translator, pad_to_bucket
 from tests.data.test_unknown_words import KINDS, train
 from tests.support import slow_on_jax
@@ -84,7 +85,8 @@ def test_the_best_comes_first(translations):
 def test_scores_are_penalised_log_probabilities(translations):
     for hypothesis in translations[0].hypotheses:
         length = len(hypothesis.tokens)
-        expected = hypothesis.log_prob / ((5 + length) / 6) ** OPTIONS.length_penalty
+        penalty = float(length_normaliser(length, OPTIONS.length_penalty))
+        expected = hypothesis.log_prob / penalty
         assert hypothesis.score == pytest.approx(expected, rel=1e-5)
         assert hypothesis.log_prob < 0
 

@@ -10,6 +10,13 @@ from keras_attention.training.recipe import (
     TrainingConfig,
     load_recipe,
 )
+from keras_attention.training.recipe_keys import (
+    AUGMENTATIONS,
+    BELOW_ONE,
+    LEAST,
+    LEAST_OF_DATA,
+    CaptionDataConfig,
+)
 
 RECIPE = """# A title.
 [data]
@@ -82,6 +89,9 @@ def test_the_last_set_wins(path):
         ("training.max_steps=0", "training.max_steps must be at least 1; received 0"),
         ("training.accumulation_steps=0", "accumulation_steps must be at least 1"),
         ("training.validation_sentences=0", "validation_sentences must be at least 1"),
+        ("training.doubly_stochastic=nan", "doubly_stochastic must be"),
+        ("data.max_target_length=0", "data.max_target_length must be at least 1"),
+        ("data.toy_count=-1", "data.toy_count must be at least 1; received -1"),
         ("training.max_minutes=-1", "max_minutes must be at least 0; received -1.0"),
         ("training.max_minutes=nan", "max_minutes must be a finite number; received"),
         ("training.learning_rate=nan", "learning_rate must be a finite number"),
@@ -221,3 +231,16 @@ def test_no_limit_may_be_said_by_infinity(path):
 def test_numbers_are_checked_in_python_too():
     with pytest.raises(ValueError, match="max_steps must be a whole number"):
         Recipe(data=DataConfig("copy"), training=TrainingConfig(max_steps=2.5))
+
+
+@pytest.mark.parametrize("config", [TrainingConfig, DataConfig, CaptionDataConfig])
+def test_every_number_has_its_bounds(config):
+    """Shares and augmentations are checked where they are used."""
+    elsewhere = {"valid_share", "test_share", "epsilon", *AUGMENTATIONS}
+    least = LEAST if config is TrainingConfig else LEAST_OF_DATA
+    numbers = {
+        field.name
+        for field in dataclasses.fields(config)
+        if type(field.default) in (int, float)
+    }
+    assert numbers <= {*least, *BELOW_ONE, *elsewhere}

@@ -50,8 +50,16 @@ __all__ = [
     "train_caption_tokenizer",
 ]
 
-# "csv" is a table with any separator; "table" is another word for it.
-FORMATS = ("auto", "coco", "karpathy", "flickr", "csv", "table", "jsonl")
+# Of a file that is one JSON value, by what is in it.
+JSON_READERS = {"coco": coco_records, "karpathy": karpathy_records}
+# Of all others. "csv" is a table with any separator; "table" is another word for it.
+READERS = {
+    "flickr": read_tokens,
+    "csv": read_table,
+    "table": read_table,
+    "jsonl": read_json_lines,
+}
+FORMATS = ("auto", *JSON_READERS, *READERS)
 
 
 def read_captions(path, images=None, captions_format="auto", report=None):
@@ -139,11 +147,10 @@ def _records(path, captions_format, report):
         path = caption_file(path)
     if captions_format == "auto":
         captions_format = _format_of(path)
-    if captions_format in ("json", "coco", "karpathy"):
+    if captions_format == "json" or captions_format in JSON_READERS:
         values = read_json(path)
         found = json_format(values)
-        readers = {"coco": coco_records, "karpathy": karpathy_records}
-        readers["jsonl"] = list_records
+        readers = {**JSON_READERS, "jsonl": list_records}
         if found not in readers or captions_format not in ("json", found):
             raise ValueError(
                 f"{path}: expected COCO's captions (images and annotations), "
@@ -152,13 +159,7 @@ def _records(path, captions_format, report):
                 + f"; received {'neither' if found is None else found}"
             )
         return readers[found](values, report)
-    readers = {
-        "flickr": read_tokens,
-        "csv": read_table,
-        "table": read_table,
-        "jsonl": read_json_lines,
-    }
-    return readers[captions_format](path, report)
+    return READERS[captions_format](path, report)
 
 
 def _format_of(path):

@@ -17,7 +17,6 @@ from keras_attention.data.text.pair_tables import (
     tsv_columns,
 )
 
-FORMATS = ("auto", "tsv", "csv", "paired", "jsonl")
 JSONL_SUFFIXES = (".jsonl", ".ndjson", ".json")
 MAX_CHARACTERS = 5000
 
@@ -73,15 +72,7 @@ def read_pairs(
     """
     report = SkipReport() if report is None else report
     format = _resolve_format(path, target_path, format)
-    keys = source_key, target_key
-    if format == "paired":
-        rows = _paired(path, target_path, report)
-    elif format == "jsonl":
-        rows = _json_lines(path, keys, report)
-    elif format == "csv":
-        rows = csv_columns(read_texts(path, report), keys, report, path)
-    else:
-        rows = tsv_columns(read_texts(path, report), keys, report)
+    rows = READERS[format](path, target_path, (source_key, target_key), report)
     found = False
     for line_number, source, target in rows:
         source, target = source.strip(), target.strip()
@@ -142,7 +133,15 @@ def _hint(report):
     )
 
 
-def _json_lines(path, keys, report):
+def _tsv(path, target_path, keys, report):
+    return tsv_columns(read_texts(path, report), keys, report)
+
+
+def _csv(path, target_path, keys, report):
+    return csv_columns(read_texts(path, report), keys, report, path)
+
+
+def _json_lines(path, target_path, keys, report):
     for number, text in read_texts(path, report):
         try:
             source, target = _split_json(text, *keys)
@@ -176,7 +175,7 @@ def _value(record, key):
     return " ".join(record.splitlines())
 
 
-def _paired(path, target_path, report):
+def _paired(path, target_path, keys, report):
     """Yields `(line number, source, target)` of two files, line by line."""
     with contextlib.ExitStack() as stack:
         paths = path, target_path
@@ -199,3 +198,8 @@ def _paired(path, target_path, report):
                 report.skip(skip.args[0], number)
             else:
                 yield number, source, target
+
+
+# What reads each format; of all but "paired", `target_path` is None.
+READERS = {"tsv": _tsv, "csv": _csv, "paired": _paired, "jsonl": _json_lines}
+FORMATS = ("auto", *READERS)

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from keras_attention.files import write_whole
 from keras_attention.plotting.curves import Curve, Panel, plot_curves
+from keras_attention.studies.bottleneck.variants import Variant
 from keras_attention.studies.by_length import LengthScore
-from keras_attention.studies.model_variants import Variant
 from keras_attention.studies.provenance import made_by
 
 COLUMNS = ("dataset model parameters bucket sentences metric score low high").split()

@@ -22,17 +22,17 @@ from keras_attention.studies.bottleneck.report import (
     verdict,
     write_report,
 )
+from keras_attention.studies.bottleneck.variants import (
+    ATTENTION,
+    variant_recipe,
+    variants_of,
+)
 from keras_attention.studies.by_length import (
     Bleu,
     buckets_between,
     choose_buckets,
     exact_match,
     score_by_length,
-)
-from keras_attention.studies.model_variants import (
-    ATTENTION,
-    variant_recipe,
-    variants_of,
 )
 from keras_attention.studies.runs import (
     StudyRun,

@@ -14,7 +14,7 @@ import dataclasses
 from typing import Any, NamedTuple
 
 from keras_attention.data.scenes import SCENES, is_scenes
-from keras_attention.studies.model_variants import model_options
+from keras_attention.studies.model_size import model_options
 
 NEEDS_ATTENTION = ("attention_units", "gate")
 

@@ -9,8 +9,13 @@ from keras_attention.studies.bottleneck.report import (
     verdict,
     write_report,
 )
+from keras_attention.studies.bottleneck.variants import (
+    ATTENTION,
+    BLIND,
+    FORWARD,
+    REVERSED,
+)
 from keras_attention.studies.by_length import LengthScore
-from keras_attention.studies.model_variants import ATTENTION, BLIND, FORWARD, REVERSED
 
 MADE = {
     "package_version": "0.1",

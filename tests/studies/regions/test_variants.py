@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from keras_attention.models.families import FAMILIES
-from keras_attention.studies.model_variants import (
+from keras_attention.studies.model_size import (
     count_parameters,
     match_units,
     model_options,

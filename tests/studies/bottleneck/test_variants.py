@@ -5,14 +5,16 @@ import dataclasses
 import pytest
 
 from keras_attention.models.families import FAMILIES
-from keras_attention.studies.model_variants import (
+from keras_attention.studies.bottleneck.variants import (
     ATTENTION,
     FORWARD,
+    variant_recipe,
+    variants_of,
+)
+from keras_attention.studies.model_size import (
     count_parameters,
     match_units,
     model_options,
-    variant_recipe,
-    variants_of,
 )
 from keras_attention.training.recipe import ModelConfig, load_recipe
 from tests.studies.support import studied_recipe
