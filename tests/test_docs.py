@@ -4,6 +4,7 @@ import doctest
 import importlib
 import re
 import runpy
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ import typer
 from keras_attention.cli.app import app
 from keras_attention.serving import Client, Server
 from keras_attention.training.recipe import load_recipe
+from tests.captioners import picture_bytes
 from tests.serving.models.support import export_half_plus_two, export_module
 from tests.serving.support import Captioner, export_translator
+from tests.tasks.support import edit
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [
@@ -72,13 +75,29 @@ def serving(tmp_path_factory):
             yield folder, {"server": server, "client": client}
 
 
+@pytest.fixture(scope="session")
+def example_files(bundle, captioner_bundle, tmp_path_factory):
+    """A folder with what examples in docstrings open; left as it is."""
+    folder = tmp_path_factory.mktemp("examples")
+    shutil.copytree(bundle, folder / "bundle")
+    # Greedy search, which is quick to compile and to export.
+    edit(folder / "bundle", decoding={"beam": 1, "max_length": 12})
+    shutil.copytree(captioner_bundle, folder / "captioner")
+    (folder / "image.png").write_bytes(picture_bytes())
+    return folder
+
+
 @pytest.mark.parametrize("path", WITH_EXAMPLES, ids=name_of)
-def test_examples_in_docstrings_run(path, request, tmp_path, monkeypatch):
+def test_examples_in_docstrings_run(
+    path, example_files, request, tmp_path, monkeypatch
+):
     import keras
 
     from keras_attention.decoding.options import DecodingOptions
     from keras_attention.models.transformer import PRESETS, Transformer
 
+    for file in example_files.iterdir():
+        (tmp_path / file.name).symlink_to(file)
     monkeypatch.chdir(tmp_path)
     # What examples take for granted.
     names = {"np": np, "keras": keras, "ops": keras.ops}

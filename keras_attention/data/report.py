@@ -75,15 +75,18 @@ class SkipReport:
         self.lines = {}
 
     def skip(self, reason: str, place: object) -> None:
+        """Counts what was skipped at a place: int, a line from 1, or str, a name."""
         self.skipped[reason] += 1
         self._name(reason, place)
 
     def note(self, remark: str, place: object) -> None:
+        """Counts what is worth saying of something that was used."""
         self.notes[remark] += 1
         self._name(remark, place)
 
     @property
     def num_skipped(self) -> int:
+        """How many were skipped, for whatever reason."""
         return self.skipped.total()
 
     def summary(self) -> str:
@@ -109,6 +112,7 @@ class SkipReport:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "SkipReport":
+        """The report that `to_dict` was of."""
         report = cls(values.get("used", "pair"))
         report.num_good = values["num_good"]
         report.skipped.update(values["skipped"])

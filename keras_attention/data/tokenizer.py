@@ -51,7 +51,9 @@ class Tokenizer:
     ['b a c']
 
     References:
-        [Kudo and Richardson, 2018](https://arxiv.org/abs/1808.06226).
+        SentencePiece: [Kudo and Richardson, 2018](https://arxiv.org/abs/1808.06226);
+        "unigram": [Kudo, 2018](https://arxiv.org/abs/1804.10959), section 3.2;
+        "bpe": [Sennrich et al., 2016](https://arxiv.org/abs/1508.07909), section 3.2.
     """
 
     def __init__(self, model: bytes) -> None:
@@ -124,17 +126,24 @@ class Tokenizer:
 
     @classmethod
     def load(cls, path: str | Path) -> "Tokenizer":
-        """Reads what `save`, or SentencePiece itself, wrote."""
+        """Reads what `save`, or SentencePiece itself, wrote.
+
+        Raises:
+            ValueError: with the path, as the constructor.
+            OSError: the file cannot be opened.
+        """
         try:
             return cls(Path(path).read_bytes())
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 
     def save(self, path: str | Path) -> None:
+        """Writes the bytes of the model; a file that is there is replaced."""
         Path(path).write_bytes(self.model)
 
     @property
     def vocabulary_size(self) -> int:
+        """Pieces, the four special ones included: ids are less."""
         return self._processor.get_piece_size()
 
     @property
@@ -167,6 +176,9 @@ class Tokenizer:
 
         Returns:
             A list of lists of int, in the order of `texts`.
+
+        Raises:
+            ValueError: one str instead of a list, or something that is no str.
         """
         return self._encode(texts, num_threads=num_threads)
 
@@ -174,6 +186,8 @@ class Tokenizer:
         self, texts: list[str], num_threads: int = 1
     ) -> list[list[tuple[int, int]]]:
         """Where in its text each piece of `encode` was.
+
+        Args: as of `encode`.
 
         Returns:
             A list of lists of `(begin, end)`, in characters. A piece takes the spaces
@@ -192,6 +206,9 @@ class Tokenizer:
 
         Returns:
             A list of `B` str.
+
+        Raises:
+            ValueError: ids outside of the vocabulary, or of another shape.
         """
         return self._processor.decode([self._content(row) for row in ids])
 
@@ -212,7 +229,17 @@ class Tokenizer:
         return [(mapping["text"], mapping["offsets"]) for mapping in mappings]
 
     def pieces(self, ids: Any) -> list[str]:
-        """The piece of each id, special ones too, as `["▁He", "llo", "</s>"]`."""
+        """The piece of each id, special ones too, as `["▁He", "llo", "</s>"]`.
+
+        Args:
+            ids: int `(T,)`, or a list.
+
+        Returns:
+            A list of `T` str.
+
+        Raises:
+            ValueError: ids outside of the vocabulary, or of another shape.
+        """
         return self._processor.id_to_piece(self._checked(ids))
 
     def _encode(self, texts, **options):

@@ -68,9 +68,17 @@ def export(
         Path of the version's folder.
 
     Raises:
-        ValueError: on another backend than TensorFlow; or a name or version that
-            TensorFlow Serving would not find.
+        ValueError: on another backend than TensorFlow; a name or version that
+            TensorFlow Serving would not find; or options that sample, or make no sense
+            of the model.
         FileExistsError: if the version exists: versions are never overwritten.
+
+    Example:
+
+    >>> from keras_attention.tasks import Translator
+    >>> translator = Translator.load("bundle")
+    >>> export(translator, "saved_models", name="help-en-de").parts
+    ('saved_models', 'help-en-de', '1')
     """
     import keras
 

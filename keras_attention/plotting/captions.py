@@ -73,21 +73,24 @@ def plot_caption(
     Args:
         image: uint8 `(H, W, 3)`.
         tokens: `T` str, subwords or words; a last "</s>" is left out.
-        attention: float `(T, N, N)`, over the square that the model sees.
-        window: `(x0, y0, x1, y1)`: where the image lies in that square, whose sides
-            are from 0 to 1. The whole of it by default.
+        attention: float `(T, N, N)`, weights over the square that the model sees, rows
+            from the top; for each token usually of sum 1.
+        window: `(x0, y0, x1, y1)`, float: where the image lies in that square, whose
+            sides are from 0 to 1. The whole of it by default.
         boxes: for each token a list of `(x0, y0, x1, y1)` in pixels of the image, of
             the thing that it names; or None. Drawn green where the peak of attention is
             inside of one, else red.
         title: str, optional.
         join_words: bool. Whether the subwords of a word share a panel; see `words_of`.
-        path: str or path, optional. Where to save the figure.
+        path: str or path, optional. Where to save the figure; its ending chooses the
+            format (`.png`, `.svg`, `.pdf`).
 
     Returns:
-        The `matplotlib.figure.Figure`.
+        The `matplotlib.figure.Figure`: the image, and a panel for each word.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: shapes or numbers that do not fit, pixels that are not uint8,
+            attention that is not finite, or a window without width or height.
 
     Example:
 
@@ -97,7 +100,8 @@ def plot_caption(
     ['', 'a', 'dog']
 
     References:
-        [Xu et al., 2015](https://arxiv.org/abs/1502.03044), section 5.4.
+        [Xu et al., 2015](https://arxiv.org/abs/1502.03044), section 5.4 and figures 2
+        and 3.
     """
     image = checked_pixels(image)
     window = check_window(window)

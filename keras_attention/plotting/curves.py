@@ -26,26 +26,39 @@ GREY = "#555555"
 
 
 class Curve(NamedTuple):
-    """One line; the same label has the same colour in all panels."""
+    """One line with its interval; the same label has the same colour in all panels.
+
+    Attributes:
+        label: str.
+        x: list of `N` float, in the unit that the panel's `x_label` says.
+        y: list of `N` float, in that of `y_label`.
+        low: list of `N` float. Lower ends of the intervals, as `y`.
+        high: list of `N` float. Upper ends, as `y`.
+    """
 
     label: str
     x: list
     y: list
     low: list
-    """Lower ends of the intervals."""
     high: list
-    """Upper ends."""
 
 
 class Panel(NamedTuple):
-    """One pair of axes."""
+    """One pair of axes.
+
+    Attributes:
+        title: str.
+        x_label: str. What is along the x axis, with its unit.
+        y_label: str. The same, of the y axis.
+        curves: list of `Curve`.
+        top: float, optional. Upper end of the y axis; as high as the curves if None.
+    """
 
     title: str
     x_label: str
     y_label: str
     curves: list
     top: float | None = None
-    """Upper end of the y axis; as high as the curves if None."""
 
 
 def plot_curves(panels: Sequence[Panel], *, path: str | Path | None = None) -> Figure:
@@ -60,8 +73,8 @@ def plot_curves(panels: Sequence[Panel], *, path: str | Path | None = None) -> F
         The `matplotlib.figure.Figure`.
 
     Raises:
-        ValueError: no panel, more curves than there are styles, or a curve whose lists
-            differ in length.
+        ValueError: no curve, more than six labels, or a curve whose lists differ in
+            length.
 
     Example:
 
@@ -69,6 +82,10 @@ def plot_curves(panels: Sequence[Panel], *, path: str | Path | None = None) -> F
     >>> figure = plot_curves([Panel("en-de", "words", "BLEU", [curve])])
     >>> figure.axes[0].get_ylabel()
     'BLEU'
+
+    References:
+        Scores by length, as in figure 2 of
+        [Bahdanau et al., 2015](https://arxiv.org/abs/1409.0473), section 5.1.
     """
     labels = _check(panels)
     columns = min(len(panels), 2)

@@ -184,16 +184,18 @@ def plot_images(
     """Draws images in a grid, each with its caption below.
 
     Args:
-        images: list of uint8 `(H, W, 3)`.
+        images: list of uint8 `(H, W, 3)`, of any sizes.
         captions: list of str, as many.
-        columns: int.
-        path: str or path, optional. Where to save the figure.
+        columns: int from 1. Images side by side.
+        path: str or path, optional. Where to save the figure; its ending chooses the
+            format (`.png`, `.svg`, `.pdf`).
 
     Returns:
         The `matplotlib.figure.Figure`.
 
     Raises:
-        ValueError: numbers that differ, or none.
+        ValueError: numbers that differ, none, pixels that are not uint8 `(H, W, 3)`,
+            or fewer than one column.
 
     Example:
 

@@ -35,7 +35,8 @@ def plot_attention(
     """Draws where each target token looked.
 
     Args:
-        attention_scores: float `(T, S)`. Rows for the target, columns for the source.
+        attention_scores: float `(T, S)`. Rows for the target, columns for the source;
+            weights, usually from 0 to 1. The brightest colour is the highest of them.
         source_tokens: `S` str. The bytes of a character share a column, or a row.
         target_tokens: `T` str.
         title: str, optional. Written above.
@@ -48,7 +49,8 @@ def plot_attention(
         The `matplotlib.figure.Figure`. Notebooks show it; pyplot knows nothing of it.
 
     Raises:
-        ValueError: scores and tokens whose numbers differ.
+        ValueError: scores and tokens whose numbers differ, none, or scores that are
+            not finite.
 
     Example:
 
@@ -57,6 +59,10 @@ def plot_attention(
     ... )
     >>> figure.axes[0].get_xlabel()
     'source'
+
+    References:
+        [Bahdanau et al., 2015](https://arxiv.org/abs/1409.0473), section 5.2.1 and
+        figure 3.
     """
     scores = _check(attention_scores, source_tokens, target_tokens, ("T", "S"))
     scores, source, target = _in_characters(scores, source_tokens, target_tokens)
@@ -82,16 +88,28 @@ def plot_heads(
 
     Args:
         attention_scores: float `(H, T, S)`, or any first axis, such as layers.
-        source_tokens: `S` str.
+        source_tokens: `S` str. The bytes of a character share a column, or a row.
         target_tokens: `T` str.
-        title: str, optional.
+        title: str, optional. Written above.
         path: str or path, optional, as in `plot_attention`.
 
     Returns:
         The `matplotlib.figure.Figure`.
 
     Raises:
-        ValueError: scores and tokens whose numbers differ, or no heads.
+        ValueError: scores and tokens whose numbers differ, no heads, or scores that
+            are not finite.
+
+    Example:
+
+    >>> scores = np.full((3, 2, 2), 0.5)
+    >>> figure = plot_heads(scores, ["good", "morning"], ["guten", "Morgen"])
+    >>> [axes.get_xlabel() for axes in figure.axes[:3]]
+    ['head 1', 'head 2', 'head 3']
+
+    References:
+        [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762), the figures of its
+        appendix.
     """
     scores = _check(attention_scores, source_tokens, target_tokens, ("H", "T", "S"))
     scores, source, target = _in_characters(scores, source_tokens, target_tokens)

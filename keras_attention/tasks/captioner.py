@@ -40,11 +40,22 @@ class Captioner(Task):
         training: dict. What it was trained on and how, for the model card.
         metrics: dict. Scores, for the model card.
 
+    Raises:
+        ValueError: an unknown `fit`, or `options` that make no sense of the model.
+
     Example:
 
-        captioner = Captioner.load("runs/scenes-soft/bundle")
-        for caption in captioner.caption(["beach.jpg"], beam=4, n_best=2):
-            print(caption.text, caption.score)
+    >>> captioner = Captioner.load("captioner")
+    >>> (caption,) = captioner.caption(["image.png"], beam=1, return_attention=True)
+    >>> caption.name, type(caption.text).__name__, caption.window  # in pixels
+    ('image.png', 'str', (0, 4, 32, 28))
+    >>> caption.attention.shape == (len(caption.tokens), 4, 4)
+    True
+    >>> np.allclose(caption.attention.sum(axis=(1, 2)), 1)
+    True
+
+    References:
+        [Xu et al., 2015](https://arxiv.org/abs/1502.03044), section 3.
     """
 
     task = "captioning"
@@ -67,13 +78,16 @@ class Captioner(Task):
         self.language = language
 
     def tokenizers(self) -> "dict[str, Tokenizer]":
+        """`target.model`, that of captions."""
         return {"target.model": self.tokenizer}
 
     @classmethod
     def tokenizer_files(cls, config: dict[str, Any]) -> dict[str, list[str]]:
+        """Which arguments each file of a bundle stands for."""
         return {"target.model": ["tokenizer"]}
 
     def card(self) -> tuple[str, str, str]:
+        """`(title, name of the class, example)` for the model card, str each."""
         return (
             f"images → {self.language or 'captions'}",
             "Captioner",
@@ -112,6 +126,8 @@ class Captioner(Task):
 
         Raises:
             BadImage: a ValueError that names the first image that is none, and why.
+            ValueError: prefixes that are not as many, or options that are unknown, out
+                of range or contradict each other.
         """
         images = _images(images)
         batch_size = whole_number("batch_size", batch_size, 1)
@@ -150,7 +166,7 @@ class Captioner(Task):
 
         Args:
             inputs: dict of arrays: `images`, uint8 `(n, image_size, image_size, 3)`,
-                or `features`, `(n, N, N, D)`; and where images do not fill their
+                or `features`, float `(n, N, N, D)`; and where images do not fill their
                 squares, `windows`, int `(n, 4)`, the edges `(x0, y0, x1, y1)` of each
                 in pixels. Cells without image are not attended to.
             names: list of str, optional; numbers by default.
@@ -158,6 +174,9 @@ class Captioner(Task):
 
         Returns:
             list of `Caption`.
+
+        Raises:
+            ValueError: other arrays, or not as many of each; otherwise as `caption`.
         """
         count = _check_inputs(inputs)
         batch_size = whole_number("batch_size", batch_size, 1)
@@ -202,6 +221,10 @@ class Captioner(Task):
         Returns:
             list of `Caption`, each with one hypothesis, the given caption, with its
             attention if the model has any.
+
+        Raises:
+            BadImage: a ValueError that names the first image that is none, and why.
+            ValueError: captions that are not as many, or no str.
         """
         images, captions = _images(images), strings(captions, "captions")
         batch_size = whole_number("batch_size", batch_size, 1)

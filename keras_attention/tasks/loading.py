@@ -11,15 +11,25 @@ def load(path: str | Path, dtype: str | None = None) -> Translator | Captioner:
     """Reads a bundle, whatever it is for.
 
     Args:
-        path: the bundle's folder.
-        dtype: str, optional. Another dtype policy than the model was trained with.
+        path: str or Path. The bundle's folder.
+        dtype: str, optional. Another dtype policy than the model was trained with, as
+            "mixed_bfloat16".
 
     Returns:
         `Translator` or `Captioner`.
 
     Raises:
         ValueError: if the folder is missing, incomplete, damaged, of another format or
-            for a task that this version does not know.
+            for a task that this version does not know, or if config.json says what
+            cannot be.
+
+    Warns:
+        UserWarning: if a newer version of this package wrote it.
+
+    Example:
+
+    >>> type(load("bundle")).__name__, type(load("captioner")).__name__
+    ('Translator', 'Captioner')
     """
     classes = {kind.task: kind for kind in (Translator, Captioner)}
     task = bundle_task(path)

@@ -23,23 +23,35 @@ from keras_attention.special_tokens import END_ID
 
 @dataclasses.dataclass(frozen=True)
 class Hypothesis:
-    """One translation of one text."""
+    """One translation of one text, with `T` tokens for `S` of the source.
+
+    Attributes:
+        text: str.
+        score: float. Log-probability in nats, with length and coverage penalties;
+            higher is better.
+        log_prob: float. Log-probability in nats, the sum over the tokens.
+        tokens: list of `T` str, subwords, "</s>" included.
+        attention: float32 `(T, S)`, a row for each of `tokens`, of sum 1; None if not
+            asked for, or if the model has none.
+        alignment: set of `(source word, word)`: to which source word each word
+            attends most, int counted from 0 as `str.split` cuts both texts. None as
+            `attention`.
+    """
 
     text: str
     score: float
-    """Log-probability with length and coverage penalties; higher is better."""
     log_prob: float
-    """Natural logarithm of the probability that the model gives it."""
     tokens: list
-    """Tokens (subwords), "</s>" included: the rows of `attention`."""
     attention: np.ndarray | None = None
-    """`(tokens, source tokens)`; None if not asked for, or if the model has none."""
     alignment: set | None = None
-    """The source word that each word attends to most: `(source word, word)`, counted
-    from 0 as `str.split` cuts both texts. None as `attention`."""
 
     def in_characters(self, source_starts: Any) -> "Hypothesis":
-        """Itself, bytes put together; see `Translation.in_characters`."""
+        """Itself, bytes put together; see `Translation.in_characters`.
+
+        Args:
+            source_starts: list of int. The source piece with which each character or
+                token begins, as `byte_pieces.characters` gives them.
+        """
         tokens, starts = characters(self.tokens)
         attention = self.attention
         if attention is not None:
@@ -70,18 +82,23 @@ class BestFirst:
 
     @property
     def text(self) -> str:
+        """The best text."""
         return self.hypotheses[0].text
 
     @property
     def score(self) -> float:
+        """Its score, in nats; higher is better."""
         return self.hypotheses[0].score
 
     @property
     def tokens(self) -> list[str]:
+        """Its `T` subwords, "</s>" included."""
         return self.hypotheses[0].tokens
 
     @property
     def attention(self) -> np.ndarray | None:
+        """Its attention: float32 `(T, S)` to a text, `(T, N, N)` to an image; None if
+        not asked for, or if the model has none."""
         return self.hypotheses[0].attention
 
     def __str__(self) -> str:
@@ -90,18 +107,27 @@ class BestFirst:
 
 @dataclasses.dataclass(frozen=True)
 class Translation(BestFirst):
-    """What became of one text; `str()` of it is the best translation."""
+    """What became of one text; `str()` of it is the best translation.
+
+    `text`, `score`, `tokens`, `attention` and `alignment` are those of the best
+    `Hypothesis`.
+
+    Attributes:
+        source: str. The text as it was given.
+        source_tokens: list of `S` str, subwords, "</s>" included: the columns of every
+            `attention`.
+        hypotheses: list of `Hypothesis`, best first; at least one, at most `n_best`.
+        truncated: bool. Whether the source was longer than the model takes, and cut.
+    """
 
     source: str
     source_tokens: list
-    """Tokens (subwords), "</s>" included: the columns of every `attention`."""
     hypotheses: list
-    """Best first; as many as `n_best` asked for and the search found."""
     truncated: bool = False
-    """Whether the source was longer than the model takes, and cut."""
 
     @property
     def alignment(self) -> Any:
+        """Its alignment, a set of `(source word, word)`, or None."""
         return self.hypotheses[0].alignment
 
     def in_characters(self) -> "Translation":
@@ -194,20 +220,27 @@ def read_hypotheses(
 
 @dataclasses.dataclass(frozen=True)
 class CaptionHypothesis:
-    """One caption of one image."""
+    """One caption of one image, with `T` tokens.
+
+    Attributes:
+        text: str.
+        score: float. Log-probability in nats, with length and coverage penalties;
+            higher is better.
+        log_prob: float. Log-probability in nats, the sum over the tokens.
+        tokens: list of `T` str, subwords, "</s>" included.
+        spans: list of `T` pairs `(begin, end)`: where in `text` each token stands, in
+            characters; "</s>" is empty, at its end.
+        attention: float32 `(T, N, N)`: what each token attended to in the square that
+            the model sees, rows from the top, of sum 1. None if not asked for, or if
+            the model has none.
+    """
 
     text: str
     score: float
-    """Log-probability with length and coverage penalties; higher is better."""
     log_prob: float
-    """Natural logarithm of the probability that the model gives it."""
     tokens: list
-    """Tokens (subwords), "</s>" included: the first axis of `attention`."""
     spans: list
-    """`(begin, end)` of each token in `text`; "</s>" is empty, at its end."""
     attention: np.ndarray | None = None
-    """`(tokens, N, N)`: what each token attended to in the image, row by row from
-    the top. None if not asked for, or if the model has none."""
 
     def in_characters(self) -> "CaptionHypothesis":
         """Itself, bytes put together; see `Caption.in_characters`."""
@@ -240,18 +273,28 @@ class CaptionHypothesis:
 
 @dataclasses.dataclass(frozen=True)
 class Caption(BestFirst):
-    """What was said of one image; `str()` of it is the best caption."""
+    """What was said of one image; `str()` of it is the best caption.
+
+    `text`, `score`, `tokens`, `spans` and `attention` are those of the best
+    `CaptionHypothesis`.
+
+    Attributes:
+        name: str. The image's path, or its number where it came without.
+        hypotheses: list of `CaptionHypothesis`, best first; at least one, at most
+            `n_best`.
+        window: `(x0, y0, x1, y1)`, int, in pixels: where the image lies in the square
+            that the model sees; None for all over it. Elsewhere nothing is attended
+            to.
+    """
 
     name: str
-    """The image's path, or its number where it came without."""
     hypotheses: list
-    """Best first; as many as `n_best` asked for and the search found."""
     window: tuple | None = None
-    """`(x0, y0, x1, y1)`, in pixels: where the image lies in the square that the
-    model sees; None for all over it. Elsewhere nothing is attended to."""
 
     @property
     def spans(self) -> list[tuple[int, int]]:
+        """Where in the best text its tokens stand, `T` pairs `(begin, end)`, in
+        characters."""
         return self.hypotheses[0].spans
 
     def in_characters(self) -> "Caption":

@@ -53,13 +53,34 @@ class Task:
 
     @classmethod
     def load(cls: type[OneTask], path: str | Path, dtype: str | None = None) -> OneTask:
-        """Reads a bundle folder. See `read_bundle` for arguments and errors."""
+        """Reads a bundle folder, on whatever backend Keras runs.
+
+        Args:
+            path: str or Path. The folder.
+            dtype: str, optional. Another dtype policy than the model was trained with,
+                as "mixed_bfloat16".
+
+        Raises:
+            ValueError: if the folder is missing, incomplete, damaged, of another format
+                or for another task, or if config.json says what cannot be.
+
+        Warns:
+            UserWarning: if a newer version of this package wrote it.
+        """
         arguments = read_bundle(path, cls, dtype)
         with naming(path):
             return cls(**arguments)
 
     def save(self, path: str | Path, overwrite: bool = False) -> None:
-        """Writes a bundle folder. See `write_bundle`."""
+        """Writes a bundle folder, whole or not at all.
+
+        Args:
+            path: str or Path. The folder.
+            overwrite: bool. Replace a bundle that is there; anything else stays.
+
+        Raises:
+            FileExistsError: if it exists and may not be overwritten, or is no bundle.
+        """
         write_bundle(path, self, overwrite)
 
     def tokenizers(self) -> dict[str, Tokenizer]:
@@ -83,7 +104,19 @@ class Task:
         attention: bool = False,
         seed: int = 0,
     ) -> "Hypotheses":
-        """`Decoder`, kept with its compiled programs."""
+        """Searches for a batch of `B` inputs, ids in and ids out; compiled programs
+        are kept.
+
+        Args:
+            inputs: dict of tensors, as the model's `encode` takes them.
+            options: `DecodingOptions`.
+            prefix_ids: int `(B, P)`, padded with 0, optional. What to begin with.
+            attention: bool. Whether the result has attention.
+            seed: int. Of sampling.
+
+        Returns:
+            `Hypotheses` of NumPy arrays: `token_ids` `(B, n, T)` and the rest.
+        """
         from keras_attention.decoding.search import Decoder
 
         if self._decoder is None:
@@ -91,7 +124,15 @@ class Task:
         return self._decoder(inputs, options, prefix_ids, attention, seed)
 
     def force(self, inputs: dict[str, Tensor], target_ids: np.ndarray) -> Any:
-        """`ForcedDecoder`, kept with its compiled programs."""
+        """Has the model say given ids; compiled programs are kept.
+
+        Args:
+            inputs: dict of tensors, as the model's `encode` takes them.
+            target_ids: int `(B, T)`, END included, padded with 0.
+
+        Returns:
+            `Hypotheses` of NumPy arrays, one for each row.
+        """
         from keras_attention.decoding.scoring import ForcedDecoder
 
         if self._forced_decoder is None:
@@ -101,7 +142,12 @@ class Task:
     def decoding_options(
         self, beam: int | None, n_best: int | None, changes: dict[str, Any]
     ) -> DecodingOptions:
-        """`DecodingOptions` with what a caller wants changed, in agreement."""
+        """`DecodingOptions` with what a caller wants changed, in agreement.
+
+        Raises:
+            ValueError: an unknown option, or a value that is out of range, contradicts
+                another, or makes no sense of this model.
+        """
         changes = dict(changes)
         if beam is not None:
             changes["beam"] = beam = checked("beam", beam)
@@ -117,7 +163,11 @@ class Task:
         return options
 
     def check_options(self, options: DecodingOptions) -> None:
-        """Refuses `DecodingOptions` that make no sense of this model."""
+        """Refuses `DecodingOptions` that make no sense of this model.
+
+        Raises:
+            ValueError: `unknown="copy"` without a source text or without attention.
+        """
         if options.unknown != "copy":
             return
         others = 'take "forbid" or "allow"'

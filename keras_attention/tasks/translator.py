@@ -31,18 +31,31 @@ class Translator(Task):
         source_tokenizer: `Tokenizer`.
         target_tokenizer: `Tokenizer`; the same object where shared.
         options: `DecodingOptions` by default.
-        max_source_length: int. Source tokens, the end token included; what is
+        max_source_length: int from 2. Source tokens, the end token included; what is
             longer is cut, with a warning.
         source_language: str. ISO code, for people.
         target_language: str. ISO code; chooses BLEU's tokenisation.
         training: dict. What it was trained on and how, for the model card.
         metrics: dict. Scores, for the model card.
 
+    Raises:
+        ValueError: `max_source_length` is no whole number from 2, or `options` make no
+            sense of the model.
+
     Example:
 
-        translator = Translator.load("runs/help-en-de-small/bundle")
-        translations = translator.translate(["Click OK."], beam=4, n_best=2)
-        print(translations[0].text, translations[0].score)
+    >>> translator = Translator.load("bundle")
+    >>> texts = ["Save the file.", "Click OK."]
+    >>> best, other = translator.translate(texts, return_attention=True)
+    >>> best.source, type(best.text).__name__, best.score <= 0
+    ('Save the file.', 'str', True)
+    >>> best.attention.shape == (len(best.tokens), len(best.source_tokens))
+    True
+    >>> np.allclose(best.attention.sum(axis=1), 1)
+    True
+
+    References:
+        `unknown="copy"`: [Jean et al., 2015](https://arxiv.org/abs/1412.2007).
     """
 
     task = "translation"
@@ -71,6 +84,7 @@ class Translator(Task):
         self.target_language = target_language
 
     def tokenizers(self) -> dict[str, Tokenizer]:
+        """`source.model`, and `target.model` where it is another one."""
         files = {"source.model": self.source_tokenizer}
         if self.target_tokenizer is not self.source_tokenizer:
             files["target.model"] = self.target_tokenizer
@@ -78,6 +92,7 @@ class Translator(Task):
 
     @classmethod
     def tokenizer_files(cls, config: dict[str, Any]) -> dict[str, list[str]]:
+        """Which arguments each file of a bundle stands for, by its config.json."""
         if "target.model" in config["tokenizers"]:
             return {
                 "source.model": ["source_tokenizer"],
@@ -86,6 +101,7 @@ class Translator(Task):
         return {"source.model": ["source_tokenizer", "target_tokenizer"]}
 
     def card(self) -> tuple[str, str, str]:
+        """`(title, name of the class, example)` for the model card, str each."""
         source = self.source_language or "source"
         target = self.target_language or "target"
         return (
@@ -126,6 +142,14 @@ class Translator(Task):
             list of `Translation`, in the order of `texts`. An empty text has an
             empty translation, as has one of spaces, control or zero-width characters
             alone.
+
+        Raises:
+            ValueError: a text that is no str, prefixes that are not as many, or
+                options that are unknown, out of range or contradict each other.
+
+        Warns:
+            UserWarning: if texts have more than `max_source_length - 1` tokens, and
+                were cut.
         """
         texts = strings(texts, "texts")
         batch_size = whole_number("batch_size", batch_size, 1)
@@ -193,6 +217,12 @@ class Translator(Task):
         Returns:
             list of `Translation`, in the order of `texts`. Each has one hypothesis,
             the target, with its attention if the model has any.
+
+        Raises:
+            ValueError: a text that is no str, or targets that are not as many.
+
+        Warns:
+            UserWarning: as `translate`.
         """
         texts = strings(texts, "texts")
         targets = strings(targets, "targets")
@@ -230,7 +260,7 @@ class Translator(Task):
 
         Returns:
             `(tokens, attention_scores)`, the `S` source tokens, "</s>" included, and
-            float `(layers, heads, S, S)`, rows attending to columns.
+            float32 `(layers, heads, S, S)`, rows attending to columns, of sum 1.
 
         Raises:
             ValueError: if the model has no self attention, or the text is empty.

@@ -38,8 +38,22 @@ class CaptionBatches(TokenBatches):
             `steps_per_epoch`, `first_step`, and those for Keras.
 
     Raises:
-        ValueError: an empty corpus, one without the features asked for, or features
-            that shall be augmented.
+        ValueError: an empty corpus, one without the features asked for, features that
+            shall be augmented, or what `TokenBatches` refuses.
+
+    Example:
+
+    >>> from keras_attention.data import CaptionCorpus, Tokenizer
+    >>> from keras_attention.data.scenes import Scenes
+    >>> scenes = Scenes(count=6, image_size=32)
+    >>> words = [text for scene in scenes for text in scene.captions]
+    >>> tokenizer = Tokenizer.train(words, 60, model_type="word")
+    >>> corpus = CaptionCorpus.from_examples(scenes, tokenizer)
+    >>> batches = CaptionBatches(corpus, tokens_per_batch=64, max_shapes=1)
+    >>> inputs, labels, sample_weight = batches[0]
+    >>> batch_size, length = labels.shape
+    >>> inputs["images"].shape == (batch_size, 32, 32, 3), batch_size * length <= 64
+    (True, True)
     """
 
     def __init__(

@@ -57,11 +57,12 @@ class TokenBatches(keras.utils.PyDataset):
         **kwargs: `workers`, `use_multiprocessing`, `max_queue_size`, for Keras.
 
     Attributes:
-        shapes: list of `BatchShape`.
+        shapes: list of `BatchShape`, `(batch_size, source_length, target_length)`.
         num_batches_per_data_epoch: int.
 
     Raises:
-        ValueError: an empty corpus, one without the alignments asked for, or pairs
+        ValueError: an empty corpus, one without the alignments asked for, fewer than
+            one shape or token, bucket lengths that do not grow on both sides, or pairs
             that fit no bucket.
 
     Example:
@@ -129,15 +130,18 @@ class TokenBatches(keras.utils.PyDataset):
     def __getitem__(
         self, index: int
     ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+        """The batch of step `first_step + index`, as of `batch_at`."""
         if index == len(self) - 1:
             self._reached_end = True
         return self.batch_at(self.first_step + index)
 
     def on_epoch_begin(self) -> None:
+        """Keras calls it before each epoch of `fit`."""
         self._within_epoch = True
         self._reached_end = False
 
     def on_epoch_end(self) -> None:
+        """Moves `first_step` on by an epoch of `fit` that was read to its end."""
         # Keras also calls this after a look at the first batches, before training.
         # In worker processes the last batch is made out of sight.
         if self._within_epoch and (self._reached_end or self.use_multiprocessing):
@@ -176,7 +180,8 @@ class TokenBatches(keras.utils.PyDataset):
         return members[bucket][start : start + shape.batch_size], shape
 
     def padding_share(self) -> float:
-        """The share of all positions that hold padding, over a data epoch."""
+        """The share of all positions that hold padding, over a data epoch: from 0 to
+        1."""
         used = sum(side.sum(dtype="int64") for side in self._lengths())
         areas = [shape[0] * (shape[1] + shape[2]) for shape in self.shapes]
         return 1 - float(used / np.take(areas, self._batch_bucket).sum())

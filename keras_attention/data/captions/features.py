@@ -31,14 +31,22 @@ FEATURE_DTYPE = np.dtype("float16")
 
 
 class FeatureStore:
-    """A folder of features that is complete.
+    """A folder of features that is complete; `FeatureStore.open(folder)` opens it.
 
     Attributes:
         folder: Path.
         features: float16 `(n, N, N, D)`, mapped.
-        windows: int32 `(n, 4)`, where in its square each image is, see
-            `placement.window`; None where all fill their squares.
-        fingerprint: what the features are of, as given to `compute_features`.
+        windows: int32 `(n, 4)`, where in its square each image is, `(x0, y0, x1, y1)`
+            in pixels; None where all fill their squares.
+        fingerprint: what the features are of: their encoder and the images.
+
+    Example:
+
+    >>> encode_function = lambda images: np.zeros((len(images), 2, 2, 8))
+    >>> images = np.zeros((5, 32, 32, 3), "uint8")
+    >>> store = compute_features(encode_function, images, "features", "nothing at all")
+    >>> FeatureStore.open("features").inputs()["features"].shape
+    (5, 2, 2, 8)
     """
 
     def __init__(self, folder: Path, meta: dict[str, Any]) -> None:
@@ -52,7 +60,8 @@ class FeatureStore:
             self.windows = np.fromfile(self.folder / WINDOWS, "int32").reshape(-1, 4)
 
     def inputs(self) -> dict[str, np.ndarray]:
-        """What a captioner reads, a dict of arrays."""
+        """What a captioner reads: `features`, float16 `(n, N, N, D)`, and `windows`,
+        int32 `(n, 4)`, where there are any."""
         if self.windows is None:
             return {"features": self.features}
         return {"features": self.features, "windows": self.windows}
@@ -62,7 +71,7 @@ class FeatureStore:
         """Maps the features in a folder, reading nothing yet.
 
         Raises:
-            ValueError: there are none, or not all of them yet.
+            ValueError: there are none, not all of them yet, or damaged ones.
         """
         meta = _read_meta(Path(folder))
         if meta is None:
@@ -175,16 +184,44 @@ def compute_caption_features(
 ) -> None:
     """Encodes all images of a prepared folder, and attaches the features to it.
 
+    They are float16; a run that is killed goes on where it was. Each of the corpora of
+    `prepared` then has `features`, `(n, N, N, D)`.
+
     Args:
-        encode_function: as for `compute_features`.
-        prepared: `PreparedCaptions`.
+        encode_function: takes uint8 `(batch_size, S, S, 3)`, always as many, and
+            returns float `(batch_size, N, N, D)`.
+        prepared: `PreparedCaptions`, what `prepare_captions` returns.
         folder: str or Path. Gets a folder of features for each split.
-        encoder: str. Names the encoder and its weights.
-        batch_size: int.
+        encoder: str. Names the encoder and its weights; work of another one is not
+            continued.
+        batch_size: int. Images encoded at once.
         progress: function called with the number of images done, and of all,
             optional.
         overwrite: bool. Whether to replace features of another encoder or of other
             images.
+
+    Raises:
+        ValueError: other features in the folder, or features that are no grids or too
+            large for float16.
+
+    Example:
+
+    >>> from keras_attention.data import Tokenizer, prepare_captions
+    >>> from keras_attention.data.scenes import Scenes
+    >>> scenes = Scenes(count=4, image_size=32)
+    >>> words = [text for scene in scenes for text in scene.captions]
+    >>> tokenizer = Tokenizer.train(words, 60, model_type="word")
+    >>> prepared = prepare_captions(
+    ...     scenes, "prepared", tokenizer=tokenizer, image_size=32
+    ... )
+    >>> encode_function = lambda images: np.zeros((len(images), 2, 2, 8))
+    >>> compute_caption_features(encode_function, prepared, "features", "zeros")
+    >>> prepared.train.features.shape[1:]
+    (2, 2, 8)
+
+    References:
+        Features of a frozen encoder:
+        [Xu et al., 2015](https://arxiv.org/abs/1502.03044), section 4.3.
     """
     corpora = {split: getattr(prepared, split) for split in SPLITS}
     total = sum(corpus.num_images for corpus in corpora.values())

@@ -108,13 +108,35 @@ def read_captions(path, images=None, captions_format="auto", report=None):
 
 
 class CaptionFiles:
-    """Reads the same images each time it is called: `read_captions`, to be repeated.
+    """Reads captions and the paths of their images, the same each time it is called.
+
+    Images stay unopened. Options are those of `read_captions`, which it calls.
 
     Args:
-        path: as in `read_captions`, where `**options` are described too.
+        path: str or Path. A file, or a folder that holds one with a usual name, such
+            as `captions.csv`.
+        images: str or Path. The folder of the images; by default beside the file.
+        captions_format: str, "auto" by default: by the content. See `read_captions`.
 
     Call arguments:
         report: `SkipReport` to fill in, optional.
+
+    Returns:
+        When called, an iterator of `CaptionedImage`: `name`, `image`, a Path,
+        `captions`, a list of str, and `split`, `truth` and `image_id`, or None.
+
+    Raises:
+        ValueError: when read: not one good caption, a damaged file or an unknown
+            format, or `images` that is no folder.
+        OSError: when read: the file cannot be opened.
+
+    Example:
+
+    >>> table = "image,caption\\nimage.png,a cat\\nimage.png,a tabby cat\\n"
+    >>> _ = Path("captions.csv").write_text(table, encoding="utf-8")
+    >>> (example,) = CaptionFiles("captions.csv")()
+    >>> example.image.name, example.captions
+    ('image.png', ['a cat', 'a tabby cat'])
     """
 
     def __init__(self, path: str | Path, **options: Any) -> None:

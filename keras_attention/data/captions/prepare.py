@@ -59,13 +59,25 @@ def train_caption_tokenizer(
 
     Args:
         examples: what `prepare_captions` takes, but readable twice.
-        vocabulary_size: int.
-        valid_share: float, as will be given to `prepare_captions`.
-        test_share: float, as will be given to `prepare_captions`.
+        vocabulary_size: int. Pieces, special ones included; see `Tokenizer.train`.
+        valid_share: float from 0 to 1, as will be given to `prepare_captions`.
+        test_share: float from 0 to 1, as will be given to `prepare_captions`.
         **options: for `Tokenizer.train`.
 
     Returns:
         `Tokenizer`.
+
+    Raises:
+        ValueError: shares out of range, an unknown split, nothing to train on, or what
+            `Tokenizer.train` refuses.
+
+    Example:
+
+    >>> from keras_attention.data.scenes import Scenes
+    >>> scenes = Scenes(count=20, image_size=32)
+    >>> tokenizer = train_caption_tokenizer(scenes, 100, model_type="word")
+    >>> tokenizer.vocabulary_size <= 100
+    True
     """
     check_shares(valid_share, test_share)
     examples = examples() if callable(examples) else examples
@@ -120,12 +132,12 @@ def prepare_captions(
             `(image_size, image_size, 3)` are kept as they are.
         folder: str or Path. Where to write.
         tokenizer: `Tokenizer`.
-        image_size: int. The side of the squares, `S`.
+        image_size: int. The side of the squares, `S`, in pixels.
         fit: `"pad"`, `"crop"` or `"stretch"`: how an image becomes a square.
         max_target_length: int. Most ids of a caption, END not counted; a longer one
             stays among the references, and is not trained on.
-        valid_share: float. Share of the images in valid, of those without a split
-            of their own; a hash of the name decides, see `split_of`.
+        valid_share: float from 0 to 1. Share of the images in valid, of those without
+            a split of their own; a hash of the name decides.
         test_share: float. The same, in test.
         report: `SkipReport` to fill in, optional. Also kept in the folder.
         progress: function called with the number of images read so far, optional.
@@ -138,8 +150,21 @@ def prepare_captions(
 
     Raises:
         NoImages: nothing is left for training.
-        ValueError: shares out of range, an unknown split, or `folder` holds something
-            else.
+        ValueError: shares out of range, an unknown split or `fit`, or `folder` holds
+            something else.
+
+    Example:
+
+    >>> from keras_attention.data.scenes import Scenes
+    >>> scenes = Scenes(count=20, image_size=32)
+    >>> tokenizer = train_caption_tokenizer(scenes, 100, model_type="word")
+    >>> prepared = prepare_captions(
+    ...     scenes, "prepared", tokenizer=tokenizer, image_size=32
+    ... )
+    >>> prepared.train.images.dtype.name, prepared.train.images.shape[1:]
+    ('uint8', (32, 32, 3))
+    >>> prepared.train.num_images + prepared.valid.num_images + prepared.test.num_images
+    20
     """
     check_shares(valid_share, test_share)
     folder = Path(folder)

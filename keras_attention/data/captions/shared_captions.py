@@ -35,12 +35,29 @@ class SplitByCaption:
     Args:
         examples: function of `report` that returns `CaptionedImage`s, such as
             `CaptionFiles(path)`.
-        valid_share: float. About the share of images in valid; a hash of the first
-            caption of each group decides, see `split_of`.
-        test_share: float. The same, in test.
+        valid_share: float from 0 to 1. About the share of images in valid; a hash of
+            the first caption of each group decides.
+        test_share: float from 0 to 1. The same, in test.
 
     Call arguments:
         report: `SkipReport` to fill in, optional.
+
+    Returns:
+        When called, an iterator of `CaptionedImage`, each with its `split`: "train",
+        "valid" or "test".
+
+    Raises:
+        ValueError: shares that are negative or leave nothing to train on.
+
+    Example:
+
+    >>> from keras_attention.data import CaptionFiles
+    >>> from pathlib import Path
+    >>> table = "image,caption\\nfrog.png,a frog\\nfrog-1.png,A frog.\\n"
+    >>> _ = Path("captions.csv").write_text(table, encoding="utf-8")
+    >>> examples = SplitByCaption(CaptionFiles("captions.csv"), 0.5, 0)
+    >>> len({example.split for example in examples()})
+    1
     """
 
     def __init__(self, examples: Any, valid_share: float, test_share: float) -> None:

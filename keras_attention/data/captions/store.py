@@ -52,12 +52,23 @@ class CaptionCorpus:
         place_of: int32 `(len(target),)`. Which of the image's `references` it is.
         annotations: list of `{"name", "captions", "truth"}`, one for each image; or a
             function that returns it.
-        windows: int32 `(n, 4)`, optional: where in the square each image is, see
-            `placement.window`. Kept only if some do not fill their squares.
+        windows: int32 `(n, 4)`, optional: where in the square each image is,
+            `(x0, y0, x1, y1)` in pixels. Kept only if some do not fill their squares.
 
     Attributes:
         features: float16 `(n, N, N, D)` of an image encoder, or None; see
             `attach_features`.
+
+    Example:
+
+    >>> from keras_attention.data import Tokenizer
+    >>> from keras_attention.data.scenes import Scenes
+    >>> scenes = Scenes(count=3, image_size=32, captions_per_image=2)
+    >>> words = [text for scene in scenes for text in scene.captions]
+    >>> tokenizer = Tokenizer.train(words, 60, model_type="word")
+    >>> corpus = CaptionCorpus.from_examples(scenes, tokenizer)
+    >>> len(corpus), corpus.num_images, corpus.inputs([0, 2])["images"].shape
+    (6, 3, (2, 32, 32, 3))
     """
 
     def __init__(
@@ -86,8 +97,13 @@ class CaptionCorpus:
     def from_examples(
         cls, examples: "list[CaptionedImage]", tokenizer: "Tokenizer"
     ) -> "CaptionCorpus":
-        """Tokenises `CaptionedImage`s in memory, whose images are uint8 `(S, S, 3)`,
-        for small data."""
+        """Tokenises captions in memory, for small data.
+
+        Args:
+            examples: list of `CaptionedImage`, whose images are uint8 `(S, S, 3)`, all
+                of one size; or `Scenes`.
+            tokenizer: `Tokenizer`.
+        """
         examples = list(examples)
         captions = [text for example in examples for text in example.captions]
         counts = [len(example.captions) for example in examples]
@@ -118,6 +134,10 @@ class CaptionCorpus:
             shape: `(n, S, S, 3)` of its images.
             vocabulary_size: int.
             features: folder of a `FeatureStore`, optional.
+
+        Raises:
+            ValueError: files of other sizes, or what `attach_features` refuses.
+            OSError: files that are not there.
         """
         corpus = cls(
             _mapped(folder / "images.bin", "uint8").reshape(shape),
@@ -137,6 +157,7 @@ class CaptionCorpus:
 
     @property
     def num_images(self) -> int:
+        """Images, `n`."""
         return len(self.images)
 
     @property
@@ -192,8 +213,11 @@ class CaptionCorpus:
     def attach_features(self, folder: str | Path) -> None:
         """Maps what an image encoder made of the images; see `FeatureStore`.
 
+        Args:
+            folder: str or Path, of float16 features `(n, N, N, D)`.
+
         Raises:
-            ValueError: they are unfinished, or not as many as there are images.
+            ValueError: they are missing, unfinished, or not as many as the images.
         """
         features = FeatureStore.open(folder).features
         if len(features) != self.num_images:

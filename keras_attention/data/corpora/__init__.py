@@ -14,6 +14,9 @@ FILES = {
 def shipped_corpora() -> list[str]:
     """Names that `corpus_path` knows.
 
+    Returns:
+        list of str, such as "help-en-de": what the corpus is, source and target.
+
     Example:
 
     >>> shipped_corpora()
@@ -28,8 +31,16 @@ def corpus_path(name: str) -> Path:
     Args:
         name: str. One of `shipped_corpora()`.
 
+    Returns:
+        Path, for `read_pairs`.
+
     Raises:
         ValueError: no such corpus; the message names those there are.
+
+    Example:
+
+    >>> corpus_path("help-en-de").name
+    'libreoffice-help.en-de.tsv.gz'
     """
     if name not in FILES:
         close = difflib.get_close_matches(name, FILES, n=1)

@@ -41,6 +41,13 @@ LUMINANCE = np.array([0.299, 0.587, 0.114], "float32")
 def names_a_side(caption: str) -> bool:
     """Whether a caption would be false, or may be, of the mirrored image.
 
+    Args:
+        caption: str, in English, German, French, Spanish, Italian, Portuguese, Dutch,
+            Russian, Chinese, Japanese or Korean.
+
+    Returns:
+        bool.
+
     Example:
 
     >>> names_a_side("A cat to the left of a tree."), names_a_side("A cat by a tree.")
@@ -53,10 +60,27 @@ def names_a_side(caption: str) -> bool:
 class Augmentation:
     """How much images are changed, anew each time that they are trained on.
 
-    Called with a dict of `images`, uint8 `(B, S, S, 3)`, and perhaps `windows`, int32
-    `(B, 4)`, where in the squares the images are; a NumPy generator; and bool
-    `(B,)`, which may be mirrored. Returns the same dict, changed. What comes into the
-    square from outside repeats its edge, which shows no thing twice.
+    What comes into the square from outside repeats its edge, which shows no thing
+    twice.
+
+    Args:
+        flip: float from 0 to 1. Probability of mirroring an image whose caption names
+            no side, see `names_a_side`: set 0 for languages that it does not know.
+        shift: float from 0 to 0.5. Farthest move, as a share of the side, either way
+            on both axes.
+        zoom: float from 0 to 0.5. Things become larger or smaller by up to this share.
+        brightness: float from 0 to 0.5. Pixels are multiplied by 1 ± up to this.
+        contrast: float from 0 to 0.5. Their distance to the image's mean, likewise.
+        saturation: float from 0 to 0.5. Their distance to grey, likewise.
+
+    Call arguments:
+        inputs: dict of `images`, uint8 `(B, S, S, 3)`, and perhaps `windows`, int32
+            `(B, 4)`, where in the squares the images are, in pixels.
+        rng: NumPy generator.
+        flippable: bool `(B,)`. Which may be mirrored.
+
+    Returns:
+        When called, the same dict, changed; shapes and types stay.
 
     Raises:
         ValueError: a number out of its range.
@@ -71,19 +95,11 @@ class Augmentation:
     """
 
     flip: float = 0.5
-    """Probability of mirroring an image whose caption names no side. The words are
-    known of English, German, French, Spanish, Italian, Portuguese, Dutch, Russian,
-    Chinese, Japanese and Korean: set 0 for other languages."""
     shift: float = 0.05
-    """Farthest move, as a share of the side, either way on both axes."""
     zoom: float = 0.1
-    """Things become larger or smaller by up to this share."""
     brightness: float = 0.1
-    """Pixels are multiplied by 1 ± up to this."""
     contrast: float = 0.1
-    """Their distance to the image's mean, likewise."""
     saturation: float = 0.1
-    """Their distance to grey, likewise."""
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

@@ -15,7 +15,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_attention.data.scenes.things import MOST, load_things, thing_named
+from keras_attention.data.scenes.things import (
+    MOST,
+    check_language,
+    load_things,
+    thing_named,
+)
 
 AND = {"en": " and ", "de": " und ", "fr": " et ", "es": " y ", "zh": "和"}
 # {a} and {b} are groups, {c} a thing; "dative" is German, "de" French. The relation is
@@ -75,14 +80,19 @@ LONGEST = 6  # words of a phrase; in Chinese, its characters are twice as many
 
 
 class Statement(NamedTuple):
-    """What a caption says."""
+    """What a caption says.
+
+    Attributes:
+        objects: Counter of str. How often each thing is there, by name.
+        relations: set of `(name, relation, name)`, of "between"
+            `(name, "between", (name, name))`.
+        mentions: list of `(begin, end, name)`, where phrases that name a thing stand,
+            in characters.
+    """
 
     objects: Counter
-    """How often each thing is there, by name."""
     relations: set
-    """`(name, relation, name)`, of "between" `(name, "between", (name, name))`."""
     mentions: list
-    """`(begin, end, name)` of each phrase that names a thing."""
 
 
 def describe(
@@ -95,12 +105,23 @@ def describe(
     Args:
         plan: `(relation, groups)`. Groups are lists of `(name, count)`, the relation
             that of the first to the second; "alone" has one group, "between" three.
-        language: str.
+        language: str, one of `LANGUAGES`.
         rng: NumPy generator. Chooses among the ways to say it.
 
     Returns:
         str.
+
+    Raises:
+        ValueError: an unknown language.
+        KeyError: an unknown relation or thing.
+
+    Example:
+
+    >>> plan = ("left of", [[("dog", 2)], [("cat", 1)]])
+    >>> describe(plan, "en", np.random.default_rng(0))
+    'two dogs on the left and a cat on the right'
     """
+    check_language(language)
     relation, groups = plan
     groups = [[group[i] for i in rng.permutation(len(group))] for group in groups]
     if relation == "between":
@@ -138,10 +159,13 @@ def read_caption(text: str, language: str) -> Statement:
 
     Args:
         text: str.
-        language: str.
+        language: str, one of `LANGUAGES`.
 
     Returns:
         `Statement`.
+
+    Raises:
+        ValueError: an unknown language.
 
     Example:
 
@@ -149,6 +173,7 @@ def read_caption(text: str, language: str) -> Statement:
     >>> dict(statement.objects), statement.relations
     ({'dog': 2, 'cat': 1}, {('dog', 'left of', 'cat')})
     """
+    check_language(language)
     found = _phrases_in(text, language)
     objects = Counter()
     for _, _, name, count in found:

@@ -33,12 +33,27 @@ class Scenes:
     out if a hash says so: it occurs in no scene for training or validation, and in
     some of the test split, whose truth says `held_out`.
 
-    Iterating gives `CaptionedImage`s, whose `truth` is a dict: `objects`, each with
-    `name`, `box` `[x0, y0, x1, y1]` in pixels and `colour`; `relations`, all that hold
-    between boxes, see `relations_of`; `plan`, what captions say; `held_out`.
+    Iterating gives `CaptionedImage`s, whose `image` is uint8 `(S, S, 3)`, and whose
+    `truth` is a dict: `objects`, each with `name`, `box` `[x0, y0, x1, y1]` in pixels
+    and `colour`; `relations`, all that hold between boxes, `[i, relation, j]`, of
+    "between" `[i, relation, j, k]`; `plan`, what captions say; `held_out`.
+
+    Args:
+        count: int from 1. Scenes.
+        seed: int.
+        artist: "noto", "fluent", or "both": each scene by one of them. The same scenes
+            by another artist are the same in all else.
+        language: "en", "de", "fr", "es" or "zh".
+        image_size: int from 32 to 1024. Pixels along each side, `S`.
+        max_objects: int from 1 to 4. Most things in a scene.
+        captions_per_image: int from 1 to 10. Different captions of a scene, where so
+            many can be found.
+        num_things: int from 4, optional. Different things; all by default. Those that
+            differ most come first.
 
     Raises:
         ValueError: an unknown artist or language, or a number out of range.
+        IndexError: there is no such scene.
 
     Example:
 
@@ -48,21 +63,13 @@ class Scenes:
     """
 
     count: int
-    """Scenes."""
     seed: int = 0
     artist: str = "noto"
-    """"noto", "fluent", or "both": each scene by one of them. The same scenes by
-    another artist are the same in all else."""
     language: str = "en"
-    """"en", "de", "fr", "es" or "zh"."""
     image_size: int = 128
-    """Pixels along each side."""
     max_objects: int = 4
-    """Most things in a scene, up to 4."""
     captions_per_image: int = 3
-    """Different captions of a scene, where so many can be found."""
     num_things: int | None = None
-    """Different things; all by default. Those that differ most come first."""
 
     composed: ClassVar = True
     """Many say the same, and are no copies of each other."""

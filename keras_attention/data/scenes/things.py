@@ -78,10 +78,11 @@ def load_things(count: int | None = None) -> tuple[Thing, ...]:
     """The things, those that differ most first.
 
     Args:
-        count: int, optional. So many of them; all by default.
+        count: int from 4, optional. So many of them; all by default.
 
     Returns:
-        tuple of `Thing`.
+        tuple of `Thing`, with `name` in English, `colour` where things of one shape
+        differ in it, and `phrase(language, count)`.
 
     Raises:
         ValueError: more than there are, or fewer than a scene needs.
@@ -106,6 +107,15 @@ def load_things(count: int | None = None) -> tuple[Thing, ...]:
         )
         for place, row in enumerate(rows[:count])
     )
+
+
+def check_language(language):
+    """Raises ValueError for a language in which things have no names."""
+    if language not in LANGUAGES:
+        raise ValueError(
+            f"language of scenes must be one of {', '.join(LANGUAGES)}; received "
+            f"{language!r}"
+        )
 
 
 @functools.cache

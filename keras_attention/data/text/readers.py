@@ -22,7 +22,13 @@ MAX_CHARACTERS = 5000
 
 
 class Pair(NamedTuple):
-    """A sentence and its translation, from line `line_number` (from 1) of a file."""
+    """A sentence and its translation.
+
+    Attributes:
+        line_number: int, from 1. Where in its file it stands.
+        source: str.
+        target: str.
+    """
 
     line_number: int
     source: str
@@ -59,7 +65,7 @@ def read_pairs(
             `"translation.en"`. Of tables, the column's name.
         target_key: str. The same, of the target.
         swap: bool. Exchanges the sides: what stands first is then the target.
-        max_characters: int. Longest side that is kept.
+        max_characters: int. Longest side that is kept, in characters.
         report: `SkipReport` to fill in, optional.
 
     Yields:
@@ -69,6 +75,15 @@ def read_pairs(
         ValueError: no good pair in the file, paired files of different lengths,
             UTF-16, a damaged gzip file, or a format that does not fit.
         OSError: the file cannot be opened.
+
+    Example:
+
+    >>> _ = Path("pairs.tsv").write_text("cat\\tKatze\\ndog\\n", encoding="utf-8")
+    >>> report = SkipReport()
+    >>> list(read_pairs("pairs.tsv", report=report))
+    [Pair(line_number=1, source='cat', target='Katze')]
+    >>> report.skipped["no tab"]
+    1
     """
     report = SkipReport() if report is None else report
     format = _resolve_format(path, target_path, format)

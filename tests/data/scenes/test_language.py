@@ -117,3 +117,13 @@ def test_colours_are_in_names():
     for thing in coloured:
         assert thing.colour in thing.name
     assert thing_named("blue heart").phrase("fr", 2) == "deux cœurs bleus"
+
+
+def test_unknown_languages_are_refused():
+    plan = ("alone", [[("dog", 1)]])
+    for use in (
+        lambda: describe(plan, "it", np.random.default_rng(0)),
+        lambda: read_caption("un cane", "it"),
+    ):
+        with pytest.raises(ValueError, match="must be one of en, .*received 'it'"):
+            use()
