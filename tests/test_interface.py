@@ -23,16 +23,29 @@ BLOCK = re.compile(r"^```python[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 DOCUMENTED = [
     "keras_attention.layers",
     "keras_attention.models",
+    "keras_attention.tasks",
+    "keras_attention.data",
+    "keras_attention.data.scenes",
+    "keras_attention.plotting",
+    "keras_attention.export",
     "keras_attention.serving",
 ]
 # Made by the package alone: no example says how to make one.
 RETURNED = {
+    "Caption",
+    "CaptionHypothesis",
+    "Hypothesis",
     "Memory",
+    "Pair",
     "ServedCaption",
     "ServedClassification",
     "ServedRegression",
     "ServedTranslation",
+    "Statement",
+    "Translation",
 }
+# Shown where they are drawn, and what is no class or function.
+SHOWN_ELSEWHERE = {"Curve", "Panel", "LANGUAGES"}
 MENTIONED = re.compile(r"\bkeras_attention(?:\.[A-Za-z_]\w*)+")
 
 
@@ -129,7 +142,7 @@ def test_docstrings_show_how_names_are_used(package):
     module = import_module(package)
     assert not [
         name
-        for name in set(module.__all__) - RETURNED
+        for name in set(module.__all__) - RETURNED - SHOWN_ELSEWHERE
         if "\n>>> " not in inspect.getdoc(getattr(module, name))
     ]
 
