@@ -55,7 +55,7 @@ def tokenise(folder):
         target_tokenizer=tokenizer,
     )
     tokens = sum(map(sum, corpus.meta["num_tokens"].values()))
-    return f"{corpus.report.num_good:,} pairs of {tokens:,} tokens prepared"
+    return f"{corpus.reports[0].num_good:,} pairs of {tokens:,} tokens prepared"
 
 
 def measure(work, folder):

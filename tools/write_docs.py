@@ -16,6 +16,7 @@ from keras_attention.cli.app import app
 from keras_attention.decoding.options import DecodingOptions
 from keras_attention.models.families import FAMILIES
 from keras_attention.training import recipe, recipe_keys
+from keras_attention.training.data_keys import CorpusConfig
 from keras_attention.training.recipe_keys import choices
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -92,6 +93,7 @@ ARGUMENT = r"^    (\w+(?:,\s+\w+)*): (.*(?:\n {8}.*)*)"
 
 TABLES = {
     "data": recipe_keys.DataConfig,
+    "[data.corpora]]": CorpusConfig,
     "data], of captions": recipe_keys.CaptionDataConfig,
     "tokenizer": recipe_keys.TokenizerConfig,
     "model": recipe_keys.ModelConfig,
@@ -219,14 +221,14 @@ def _table(name, config):
     title = f"[{name}" if "]" in name else f"[{name}]"
     lines = [f"\n### {title}\n", inspect.cleandoc(config.__doc__).split("\n\n")[0]]
     lines += ["", "| key | | default |", "|---|---|---|"]
-    sentences, table = _sentences(config), re.match("[a-z]+", name)[0]
+    sentences, table = _sentences(config), re.search("[a-z]+", name)[0]
     for field in dataclasses.fields(config):
         if field.default is dataclasses.MISSING:  # `options`: keys of the model itself
             continue
         default = field.default
         if isinstance(default, bool):
             default = str(default).lower()
-        default = f"`{default}`" if default != "" else ""
+        default = f"`{default}`" if default not in ("", ()) else ""
         text = sentences.get(field.name, "")
         for of_task, words in _known_words(f"{table}.{field.name}"):
             text += f" One of {', '.join(f'`{word}`' for word in words)}{of_task}."

@@ -21,7 +21,12 @@ BAD_QUOTES = "quotes that do not close"
 UNKNOWN_SPLIT = "unknown split"
 OTHER_SPLIT = "another split than the image had before"
 NO_SPLIT = "in no split's list of images"
+HELD_OUT = {
+    "valid": "source that is in the validation file",
+    "test": "source that is in the test file",
+}
 # A note, not a skip: the pair is used.
+VALID_IN_TEST = "source of validation that is in the test file too"
 HEADER = "names of columns"
 EXTRA_COLUMNS = "more than two columns (the first two were used)"
 SHARED = "caption of a training image and of one in another split"

@@ -21,7 +21,7 @@ def split_of(source, valid_share=VALID_SHARE, test_share=TEST_SHARE):
     Returns:
         `"train"`, `"valid"` or `"test"`.
     """
-    position = _hash(source) / 2**64
+    position = source_hash(source) / 2**64
     if position < test_share:
         return "test"
     return "valid" if position < test_share + valid_share else "train"
@@ -50,7 +50,7 @@ def sample(names, count=0):
     if not 0 < count < len(names):
         return list(range(len(names)))
     # Another hash than that of `split_of`, which has chosen among them before.
-    hashes = [_hash(name, b"sample") for name in names]
+    hashes = [source_hash(name, b"sample") for name in names]
     chosen = sorted(range(len(names)), key=lambda i: (hashes[i], names[i], i))[:count]
     return sorted(chosen)
 
@@ -68,8 +68,8 @@ def same_source(text):
     return " ".join(text.split())
 
 
-def _hash(text, purpose=b""):
-    """An int of 64 bits."""
+def source_hash(text, purpose=b""):
+    """An int of 64 bits, the same for texts that `same_source` takes for one."""
     text = same_source(text).encode("utf-8", "surrogatepass")
     digest = hashlib.blake2b(text, digest_size=8, person=purpose).digest()
     return int.from_bytes(digest, "big")

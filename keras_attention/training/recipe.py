@@ -10,9 +10,9 @@ from keras_attention.checks import check_model_name, real_number, whole_number
 from keras_attention.data.images.augmentation import Augmentation
 from keras_attention.data.scenes import SCENES, is_scenes
 from keras_attention.data.splits import check_shares
-from keras_attention.data.text.direction import check_direction
 from keras_attention.data.text.toy import TASKS
 from keras_attention.decoding.options import DecodingOptions
+from keras_attention.training.data_checks import check_data
 from keras_attention.training.recipe_keys import (
     AUGMENTATIONS,
     BELOW_ONE,
@@ -62,7 +62,8 @@ class Recipe:
             value = getattr(getattr(self, table), key)
             if value not in known:
                 raise ValueError(unknown(f"{where} {value!r}", value, known))
-        if not self.data.corpus:
+        several = isinstance(self.data, DataConfig) and self.data.corpora
+        if not self.data.corpus and not several:
             raise ValueError(
                 "data.corpus is missing: name a shipped corpus, a toy task or a file, "
                 "as in --set data.corpus=pairs.tsv"
@@ -110,10 +111,10 @@ class Recipe:
             )
 
     def _check_translation(self, data):
-        check_direction(
-            data.corpus, data.source_language, data.target_language, data.swap
+        check_data(data)
+        aligned = all(
+            table.alignments or table.corpus in TASKS for _, table in data.tables()
         )
-        aligned = data.alignments or data.corpus in TASKS
         if self.training.guided_alignment and not aligned:
             raise ValueError(
                 "training.guided_alignment needs to know which words belong together; "
@@ -254,7 +255,22 @@ def _apply(tables, override):
         value = text  # a bare word, as in data.corpus=pairs.tsv
     *path, key = [part.strip() for part in place.split(".")]
     for part in path:
-        tables = tables.setdefault(part, {})
-        if not isinstance(tables, dict):
+        if isinstance(tables, list):
+            tables = _item(tables, part, override)
+        else:
+            tables = tables.setdefault(part, {})
+        if not isinstance(tables, (dict, list)):
             raise ValueError(f"--set {override}: {part} is not a table")
+    if isinstance(tables, list):
+        raise ValueError(f"--set {override}: say which of the list, as data.corpora.0")
     tables[key] = value
+
+
+def _item(tables, number, override):
+    """The table of a list that "data.corpora.0.weight" means."""
+    if number.isdecimal() and int(number) < len(tables):
+        return tables[int(number)]
+    raise ValueError(
+        f"--set {override}: expected a number from 0 to {len(tables) - 1}, which of "
+        f"the list; received {number!r}"
+    )

@@ -44,6 +44,10 @@ def unknown(what, name, known):
 
 
 def _checked(value, kind, where):
+    if typing.get_origin(kind) is tuple:
+        return _items(value, typing.get_args(kind)[0], where)
+    if dataclasses.is_dataclass(kind):
+        return from_table(kind, value, where)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if kind is int and isinstance(value, float) and value.is_integer():
@@ -59,8 +63,18 @@ def _checked(value, kind, where):
     return value
 
 
+def _items(values, kind, where):
+    """A list, each item checked, as a tuple."""
+    if not isinstance(values, (list, tuple)):
+        raise ValueError(
+            f"{where} must be a list; received {values!r} ({type(values).__name__})"
+        )
+    return tuple(_checked(each, kind, f"{where}[{i}]") for i, each in enumerate(values))
+
+
 def to_toml(tables):
-    """TOML text of a dict of tables whose values are str, bool, int, float or list."""
+    """TOML text of a dict of tables whose values are str, bool, int, float, or lists
+    of such or of tables."""
     lines = []
     for key, value in tables.items():
         if not isinstance(value, dict):
@@ -77,6 +91,11 @@ def _toml_value(value):
         return "true" if value else "false"
     if isinstance(value, (int, float)):
         return repr(value)
+    if isinstance(value, dict):
+        pairs = (f"{key} = {_toml_value(item)}" for key, item in value.items())
+        return "{ " + ", ".join(pairs) + " }"
+    if isinstance(value, (list, tuple)) and any(isinstance(v, dict) for v in value):
+        return "[\n" + "".join(f"  {_toml_value(item)},\n" for item in value) + "]"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_toml_value(item) for item in value) + "]"
     # JSON's escapes are TOML's, but for one character that only TOML escapes.

@@ -4,11 +4,9 @@ from keras_attention.data.batches.text_batches import TokenBatches
 from keras_attention.data.splits import sample, say_sample
 from keras_attention.evaluation.translation import exact_match, score, tokenize_for
 from keras_attention.tasks.translator import Translator
-from keras_attention.training.corpus import (
-    check_corpus,
-    gold_alignments,
-    prepare_corpus,
-)
+from keras_attention.training.corpus import gold_alignments, prepare_corpus
+from keras_attention.training.corpus_files import check_corpus
+from keras_attention.training.data_keys import HELD_OUT
 from keras_attention.training.final_scores import final_scores
 from keras_attention.training.recipe_keys import METRICS
 
@@ -72,7 +70,18 @@ class TranslationTraining:
 
     def summary(self, corpus):
         """The same, for the model card."""
-        return {"training_pairs": len(corpus.train)}
+        data = self.recipe.data
+        shares = {"valid": data.valid_share, "test": data.test_share}
+        held_out = {}
+        for split, key in HELD_OUT.items():
+            files = [t.corpus for of, _, t in data.held_out() if of == split]
+            by_hash = f"{100 * shares[split]:g} % of sources, chosen by hash"
+            held_out[key] = ", ".join(files) or by_hash
+        return {
+            "corpus": ", ".join(_in_words(table) for _, table in data.tables()),
+            "training_pairs": len(corpus.train),
+            **held_out,
+        }
 
     def batches(self, corpus):
         """`(training, validation)`, both `TokenBatches`."""
@@ -86,9 +95,26 @@ class TranslationTraining:
             seed=training.seed,
             steps_per_epoch=training.validate_every,
             alignments=training.guided_alignment > 0,
+            weights=self._weights(corpus),
             **common,
         )
         return train, TokenBatches(corpus.valid, shuffle=False, **common)
+
+    def _weights(self, corpus):
+        """How many pairs each corpus has, and its weight; None without weights."""
+        corpora = self.recipe.data.corpora
+        if not any(table.weight for table in corpora):
+            return None
+        sizes = [part["num_pairs"]["train"] for part in corpus.parts[: len(corpora)]]
+        total = sum(t.weight for t, n in zip(corpora, sizes, strict=True) if n)
+        for table, size in zip(corpora, sizes, strict=True):
+            share = table.weight / total if size else 0
+            times = share * sum(sizes) / max(size, 1)
+            self.console.print(
+                f"{table.corpus}: {size:,} training pairs, {share:.1%} of what is "
+                f"trained on, each {times:.3g} times in a data epoch"
+            )
+        return [(n, table.weight) for table, n in zip(corpora, sizes, strict=True)]
 
     def validation(self, translator, corpus):
         """A function that translates validation sentences and scores them, a dict."""
@@ -142,6 +168,13 @@ class TranslationTraining:
     def example(bundle):
         """A command to try next."""
         return f'echo "…" | keras-attention translate {bundle}'
+
+
+def _in_words(table):
+    """A corpus in the model card."""
+    remarks = [f"weight {table.weight:g}"] * bool(table.weight)
+    remarks += ["swapped"] * table.swap
+    return f"{table.corpus} ({', '.join(remarks)})" if remarks else table.corpus
 
 
 class TranslationValidation:

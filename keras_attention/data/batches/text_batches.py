@@ -17,6 +17,7 @@ from keras_attention.data.batches.buckets import (
     num_batches,
     split_dominant,
 )
+from keras_attention.data.batches.mixing import Mixture
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
 
@@ -54,6 +55,10 @@ class TokenBatches(keras.utils.PyDataset):
             `(B, T, S)`: how much the label at `t` belongs to the source position
             `s`. A row sums to 1, shared evenly by the positions linked to it, or is
             zero, where there are none; END belongs to END.
+        weights: list of `(num_pairs, weight)`, optional. The corpora that `corpus`
+            consists of, one after another. Of the pairs that are fed, each gives the
+            share `weight / sum of weights`, whatever its size, and in a data epoch its
+            pairs come as often as that takes; see `Mixture`.
         **kwargs: `workers`, `use_multiprocessing`, `max_queue_size`, for Keras.
 
     Attributes:
@@ -88,6 +93,7 @@ class TokenBatches(keras.utils.PyDataset):
         steps_per_epoch: int | None = None,
         first_step: int = 0,
         alignments: Any = False,
+        weights: list[tuple[int, float]] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -103,12 +109,19 @@ class TokenBatches(keras.utils.PyDataset):
                 "expected a corpus with alignments; received one without: prepare it "
                 "with alignments=…, or leave out alignments=True"
             )
+        if weights is not None and sum(size for size, _ in weights) != len(corpus):
+            raise ValueError(
+                f"weights must be of corpora that have {len(corpus):,} pairs together, "
+                f"each `(num_pairs, weight)`; received {weights}"
+            )
         self.corpus = corpus
         self.alignments = alignments
         self.tokens_per_batch = tokens_per_batch
         self.seed = seed
         self.shuffle = shuffle
         self.first_step = first_step
+        self.weights = weights
+        self._mixture: Mixture | None = None
         self._within_epoch = False
         self._reached_end = False
         self._plans = {}
@@ -182,7 +195,8 @@ class TokenBatches(keras.utils.PyDataset):
     def padding_share(self) -> float:
         """The share of all positions that hold padding, over a data epoch: from 0 to
         1."""
-        used = sum(side.sum(dtype="int64") for side in self._lengths())
+        rows = self._pairs(0)
+        used = sum(side[rows].sum(dtype="int64") for side in self._lengths())
         areas = [shape[0] * (shape[1] + shape[2]) for shape in self.shapes]
         return 1 - float(used / np.take(areas, self._batch_bucket).sum())
 
@@ -196,22 +210,32 @@ class TokenBatches(keras.utils.PyDataset):
         if bucket_lengths is not None:
             lengths = checked_lengths(bucket_lengths)
             lengths = lengths[-1:] if max_shapes == 1 else lengths
-            groups = group(
-                lengths, assign(source, target, lengths), self.tokens_per_batch
-            )
+            groups = self._group(lengths, assign(source, target, lengths))
             return split_dominant(groups, self.tokens_per_batch)
         # Few batches deserve few shapes: each is compiled.
         full_batches = (
             np.maximum(source, target).sum(dtype="int64") / self.tokens_per_batch
         )
         max_shapes = min(max_shapes, 1 + int(2 * full_batches))
-        lengths, bucket = choose_lengths(source, target, max_shapes)
-        groups = group(lengths, bucket, self.tokens_per_batch)
+        groups = self._group(*choose_lengths(source, target, max_shapes))
         if dominant(groups) is not None and len(groups) == max_shapes:
             # Leaves room for the shape that splitting adds.
-            lengths, bucket = choose_lengths(source, target, max_shapes - 1)
-            groups = group(lengths, bucket, self.tokens_per_batch)
+            groups = self._group(*choose_lengths(source, target, max_shapes - 1))
         return split_dominant(groups, self.tokens_per_batch)
+
+    def _group(self, lengths, bucket):
+        """`group`, of the places of a data epoch where corpora are weighed."""
+        if self.weights is not None:
+            sizes, weights = zip(*self.weights, strict=True)
+            self._mixture = Mixture(sizes, weights, bucket, self.seed)
+            bucket = self._mixture.bucket
+        return group(lengths, bucket, self.tokens_per_batch)
+
+    def _pairs(self, data_epoch):
+        """The pair at each place of a data epoch."""
+        if self._mixture is None:
+            return np.arange(len(self.corpus))
+        return self._mixture.rows(data_epoch)
 
     def _plan(self, data_epoch):
         """The order of the batches and of the pairs in each bucket."""
@@ -219,6 +243,9 @@ class TokenBatches(keras.utils.PyDataset):
             if data_epoch not in self._plans:
                 rng = np.random.default_rng([self.seed, data_epoch])
                 members = self._members
+                if self._mixture is not None:
+                    pairs = self._pairs(data_epoch)
+                    members = [pairs[places] for places in members]
                 if self.shuffle:
                     members = [rng.permutation(rows) for rows in members]
                 order = mixed_order(self._batch_bucket, rng)

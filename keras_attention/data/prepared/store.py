@@ -272,13 +272,18 @@ class PreparedCorpus:
     Attributes:
         folder: Path.
         meta: dict, from meta.json.
-        report: `SkipReport` of what was left out.
+        parts: list of dict, of what it was made: `name`, `num_pairs` in each split
+            and `report`.
+        reports: list of `SkipReport`, of what was left out of each.
     """
 
     def __init__(self, folder, meta):
         self.folder = folder
         self.meta = meta
-        self.report = SkipReport.from_dict(meta["report"])
+        # Earlier versions knew one part.
+        whole = {"name": "", "num_pairs": meta["num_pairs"]}
+        self.parts = meta.get("parts") or [{**whole, "report": meta["report"]}]
+        self.reports = [SkipReport.from_dict(part["report"]) for part in self.parts]
         self.train, self.valid, self.test = map(self._split, SPLITS)
 
     @classmethod
@@ -300,7 +305,8 @@ class PreparedCorpus:
         folder = self.folder / split
         dtypes = [token_dtype(self.meta[f"{side}_vocabulary_size"]) for side in SIDES]
         stems = dict(zip(SIDES, dtypes, strict=True))
-        if self.meta.get("alignment_dtype"):
+        own_files = self.meta.get("own_files", ())
+        if self.meta.get("alignment_dtype") and split not in own_files:
             stems[ALIGNMENT] = np.dtype(self.meta["alignment_dtype"])
         opened = {}
         for stem, dtype in stems.items():

@@ -41,7 +41,8 @@ class SplitWriter:
         """`ids` and `texts` each hold two lists of one length, source and target; `ids`
         also a third, of the flat links of each pair, if there are alignments."""
         self.num_pairs += len(ids[0])
-        for i, (rows, dtype) in enumerate(zip(ids, self._dtypes, strict=True)):
+        # Without alignments in this split, those that come are not kept.
+        for i, (rows, dtype) in enumerate(zip(ids, self._dtypes, strict=False)):
             tokens, lengths = flatten_ids(rows, dtype)
             self._tokens[i].write(tokens)
             self._offsets[i].write(np.cumsum(lengths) + self.num_tokens[i])

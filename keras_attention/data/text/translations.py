@@ -24,15 +24,11 @@ from keras_attention.data.prepared.store import (
 )
 from keras_attention.data.prepared.writer import SplitWriter
 from keras_attention.data.report import SkipReport
-from keras_attention.data.splits import (
-    TEST_SHARE,
-    VALID_SHARE,
-    check_shares,
-    split_of,
-)
+from keras_attention.data.splits import TEST_SHARE, VALID_SHARE, split_of
 from keras_attention.data.text.alignment_file import AlignmentFile, usable_links
 from keras_attention.data.text.distinct_sources import DistinctSources, few_sources
 from keras_attention.data.text.pair_files import PairFiles
+from keras_attention.data.text.parts import Splitter, as_parts
 from keras_attention.data.text.readers import Pair, read_pairs
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.files import whole_folder
@@ -66,7 +62,8 @@ def train_tokenizers(
     """Learns tokenizers from the train split alone.
 
     Args:
-        pairs: what `prepare` takes, but readable twice: a list, or a function.
+        pairs: what `prepare` takes, but readable twice: a list, or a function. Of
+            parts that are splits nothing is learned.
         vocabulary_size: int. Of the source, or of both when shared.
         shared: bool. Whether source and target share one tokenizer.
         target_vocabulary_size: int. By default `vocabulary_size`.
@@ -77,15 +74,19 @@ def train_tokenizers(
     Returns:
         `(source_tokenizer, target_tokenizer)`; when shared, the same one twice.
     """
-    check_shares(valid_share, test_share)
+    parts = as_parts(pairs)
+    splitter = Splitter(parts, valid_share, test_share)
 
     def train_split():
         sources, num_pairs = DistinctSources(), 0
-        for _, source, target in _numbered(_read_again(pairs)):
-            sources.add(source)
-            if split_of(source, valid_share, test_share) == "train":
-                num_pairs += 1
-                yield source, target
+        for part in parts:
+            if part.split:
+                continue
+            for pair in part.read_again():
+                sources.add(pair.source)
+                if splitter(part, pair) == "train":
+                    num_pairs += 1
+                    yield pair.source, pair.target
         if not num_pairs:
             raise ValueError(
                 f"expected pairs to train on; received {sources.num_pairs:,}, of which "
@@ -134,7 +135,9 @@ def prepare(
 
     Args:
         pairs: iterable of `Pair` or `(source, target)`; or a function of `report`
-            that returns one, such as `PairFiles(path)`.
+            that returns one, such as `PairFiles(path)`. Or a list of `Part`: several
+            corpora, and files that are splits; then no share is held out for these,
+            and pairs of the corpora whose source they have are skipped and reported.
         folder: str or Path. Where to write.
         source_tokenizer: `Tokenizer`.
         target_tokenizer: `Tokenizer`.
@@ -148,7 +151,8 @@ def prepare(
             a line for each line of the corpus; or a function of `(source, target)`
             that returns a set of `(source word, target word)`. A pair whose links
             lie outside of it, or cannot be read, is skipped and reported.
-        report: `SkipReport` to fill in, optional. Also kept in the folder.
+        report: `SkipReport` to fill in, optional, or a list of them, one for each
+            part. Also kept in the folder.
         progress: function called with the number of pairs read so far, optional.
         overwrite: bool. Whether to replace a corpus prepared otherwise.
 
@@ -159,15 +163,15 @@ def prepare(
         ValueError: no pair is left for training, shares out of range, an alignment
             file of another length, or `folder` holds something else.
     """
-    check_shares(valid_share, test_share)
     folder = Path(folder)
-    report = SkipReport() if report is None else report
     if isinstance(alignments, str | os.PathLike):
         alignments = AlignmentFile(alignments)
-    inputs = [input_fingerprint(each) for each in (pairs, alignments)]
+    parts = as_parts(pairs, alignments)
+    reports = report if isinstance(report, list) else [report or SkipReport()]
+    reports += [SkipReport() for _ in parts[len(reports) :]]
+    aligned = _aligned(parts)
     options = {
-        "input": None if None in inputs else inputs[0],
-        "alignments": inputs[1] or None,
+        **_inputs(parts),
         "source_tokenizer": source_tokenizer.fingerprint,
         "target_tokenizer": target_tokenizer.fingerprint,
         "max_source_length": max_source_length,
@@ -177,13 +181,15 @@ def prepare(
     }
     earlier = earlier_corpus(PreparedCorpus, folder, options, overwrite)
     if earlier is not None:
-        vars(report).update(vars(SkipReport.from_dict(earlier.meta["report"])))
+        for mine, theirs in zip(reports, earlier.reports, strict=True):
+            vars(mine).update(vars(theirs))
         return earlier
 
+    splitter = Splitter(parts, valid_share, test_share)
     tokenizers = (source_tokenizer, target_tokenizer)
     dtypes = [token_dtype(tokenizer.vocabulary_size) for tokenizer in tokenizers]
-    if alignments is not None:
-        dtypes.append(token_dtype(max(max_source_length, max_target_length)))
+    link_dtype = token_dtype(max(max_source_length, max_target_length))
+    own_files = {part.split for part in parts if part.split}
     with (
         locked(folder, "preparing a corpus"),
         whole_folder(folder, overwrite=True) as unfinished,
@@ -191,25 +197,43 @@ def prepare(
     ):
         writers = {
             split: stack.enter_context(
-                SplitWriter(unfinished / split, dtypes, keep_texts=split != "train")
+                SplitWriter(
+                    unfinished / split,
+                    [*dtypes, link_dtype] if split in aligned else dtypes,
+                    keep_texts=split != "train",
+                )
             )
             for split in SPLITS
         }
-        report.num_lines = 0
-        stream = iter(_numbered(pairs(report=report) if callable(pairs) else pairs))
-        if isinstance(alignments, AlignmentFile):
-            stream = alignments.beside(stream, report)
-        num_read, sources = 0, DistinctSources()
-        while chunk := list(islice(stream, CHUNK)):
-            _append(chunk, writers, tokenizers, alignments, options, report, sources)
-            num_read += len(chunk)
-            if progress is not None:
-                progress(num_read)
-        report.num_good = sum(writer.num_pairs for writer in writers.values())
+        num_read, sources, counts = 0, DistinctSources(), []
+        for part, part_report in zip(parts, reports, strict=True):
+            before = {name: w.num_pairs for name, w in writers.items()}
+            part_report.num_lines = 0
+            stream = iter(part.read(part_report))
+            if isinstance(part.alignments, AlignmentFile):
+                stream = part.alignments.beside(stream, part_report)
+            while chunk := list(islice(stream, CHUNK)):
+                _append(
+                    chunk,
+                    part,
+                    splitter,
+                    writers,
+                    tokenizers,
+                    options,
+                    part_report,
+                    sources,
+                )
+                num_read += len(chunk)
+                if progress is not None:
+                    progress(num_read)
+            added = {name: w.num_pairs - before[name] for name, w in writers.items()}
+            part_report.num_good = sum(added.values())
+            counts.append(added)
         if not writers["train"].num_pairs:
+            summaries = "\n".join(each.summary() for each in reports)
             raise ValueError(
                 f"expected pairs to train on; received {num_read:,} pairs of which "
-                f"none is left in the train split. {report.summary()}\n"
+                f"none is left in the train split. {summaries}\n"
                 f"{_more(sources)}"
             )
         stack.close()  # All is on disk before meta.json says so.
@@ -220,12 +244,43 @@ def prepare(
             "num_pairs": {name: w.num_pairs for name, w in writers.items()},
             "num_sources": len(sources),
             "num_tokens": {name: w.num_tokens[:2] for name, w in writers.items()},
-            "alignment_dtype": None if alignments is None else dtypes[2].name,
+            "alignment_dtype": link_dtype.name if aligned else None,
+            "own_files": sorted(own_files),
+            "parts": [
+                {"name": part.name, "num_pairs": added, "report": part_report.to_dict()}
+                for part, added, part_report in zip(parts, counts, reports, strict=True)
+            ],
             "options": options,
-            "report": report.to_dict(),
         }
         (unfinished / META).write_text(json.dumps(meta, indent=1) + "\n", "utf-8")
     return PreparedCorpus.open(folder)
+
+
+def _inputs(parts):
+    """What is read, among the options that a folder is compared by."""
+    if len(parts) == 1:
+        inputs = [
+            input_fingerprint(each) for each in (parts[0].pairs, parts[0].alignments)
+        ]
+        return {
+            "input": None if None in inputs else inputs[0],
+            "alignments": inputs[1] or None,
+        }
+    inputs = [part.fingerprint() for part in parts]
+    return {"input": None if None in inputs else inputs, "alignments": None}
+
+
+def _aligned(parts):
+    """The splits whose words are known to belong together."""
+    corpora = [part for part in parts if not part.split]
+    linked = [part.alignments is not None for part in corpora]
+    if any(linked) != all(linked):
+        without = corpora[linked.index(False)].name
+        raise ValueError(
+            "expected alignments of all corpora or of none; received none of "
+            f"{without}: give them in its table, or leave out the others'"
+        )
+    return {*SPLITS} - {part.split for part in parts} if any(linked) else set()
 
 
 def _more(sources):
@@ -234,9 +289,9 @@ def _more(sources):
     return few or "Give more data, greater max lengths or smaller shares."
 
 
-def _append(chunk, writers, tokenizers, alignments, options, report, sources):
+def _append(chunk, part, splitter, writers, tokenizers, options, report, sources):
     lines: tuple = ()
-    if isinstance(alignments, AlignmentFile):
+    if isinstance(part.alignments, AlignmentFile):
         chunk, lines = zip(*chunk, strict=True)
     threads = os.cpu_count() or 1
     texts = [[pair[side] for pair in chunk] for side in (1, 2)]
@@ -255,33 +310,19 @@ def _append(chunk, writers, tokenizers, alignments, options, report, sources):
         else:
             good.append(i)
     columns = [source_ids, target_ids]
-    if alignments is not None:
-        links = usable_links(alignments, chunk, lines, good, tokenizers, report)
+    if part.alignments is not None:
+        links = usable_links(part.alignments, chunk, lines, good, tokenizers, report)
         columns.append(links)
         good = [i for i in good if i in links]
-    shares = options["valid_share"], options["test_share"]
     members = {split: [] for split in SPLITS}
     for i in good:
-        sources.add(chunk[i][1])
-        members[split_of(chunk[i][1], *shares)].append(i)
+        split = splitter(part, chunk[i], report)
+        if split is not None:
+            members[split].append(i)
+        if not part.split:
+            sources.add(chunk[i].source)
     for split, rows in members.items():
         writers[split].append(
             [[column[i] for i in rows] for column in columns],
             [[side_texts[i] for i in rows] for side_texts in texts],
         )
-
-
-def _numbered(pairs):
-    for number, pair in enumerate(pairs, start=1):
-        yield pair if len(pair) == 3 else Pair(number, *pair)
-
-
-def _read_again(pairs):
-    if callable(pairs):
-        return pairs()
-    if iter(pairs) is pairs:
-        raise ValueError(
-            "pairs must be readable more than once, as a list or PairFiles(path) is; "
-            "received an iterator"
-        )
-    return pairs

@@ -140,7 +140,7 @@ def test_overlong_and_empty_sentences_are_named(tmp_path, tokenizers):
     )
     assert report.lines == {TOO_LONG: [601, 602], EMPTY_SIDE: [603]}
     assert report.num_good == 601
-    assert corpus.report.summary() == report.summary()
+    assert corpus.reports[0].summary() == report.summary()
 
 
 def test_line_numbers_are_those_of_the_file(tmp_path, tokenizers):
@@ -196,7 +196,7 @@ def test_a_folder_without_its_last_file_is_no_corpus(tmp_path, tokenizers):
         ),
         (lambda p: (p / "meta.json").write_text("[" * 100_000), "nested too deeply"),
         (lambda p: change(p, num_pairs=3), "meta.json is damaged: TypeError"),
-        (lambda p: change(p, report=None), "meta.json is damaged: "),
+        (lambda p: change(p, parts=[{}]), "meta.json is damaged: "),
         (lambda p: change(p, source_vocabulary_size="9"), "meta.json is damaged: Type"),
         (lambda p: (p / "valid" / "target_offsets.bin").unlink(), "is incomplete: "),
         (

@@ -1,0 +1,71 @@
+"""What the `[data]` of a recipe may not say, found out before anything is read."""
+
+from keras_attention.checks import real_number
+from keras_attention.data.text.direction import check_direction
+from keras_attention.data.text.toy import TASKS
+from keras_attention.training.data_keys import HELD_OUT
+
+# What a corpus among several says in its own table.
+OF_ONE_CORPUS = ("corpus", "target", "swap", "alignments")
+
+
+def check_data(data):
+    """Refuses keys that contradict each other.
+
+    Args:
+        data: `DataConfig`.
+
+    Raises:
+        ValueError: with what is wrong, where, and what would be right.
+    """
+    if data.corpora:
+        for key in OF_ONE_CORPUS:
+            if getattr(data, key):
+                raise ValueError(
+                    f"data.{key} is of one corpus, and data.corpora names several; "
+                    f"received {getattr(data, key)!r}: give it in the table of its "
+                    "corpus"
+                )
+    for where, table in data.tables():
+        _check_table(where, table)
+        check_direction(
+            table.corpus, data.source_language, data.target_language, table.swap
+        )
+    _check_held_out("data", data)
+    _check_weights([table.weight for table in data.corpora])
+    if sum(table.corpus == "-" for _, table in data.tables()) > 1:
+        raise ValueError(
+            'data.corpora: standard input, "-", comes once; received it twice'
+        )
+
+
+def _check_table(where, table):
+    if not table.corpus:
+        raise ValueError(
+            f"{where}.corpus is missing: name a shipped corpus, a toy task or a file"
+        )
+    real_number(f"{where}.weight", table.weight, 0)
+    _check_held_out(where, table)
+
+
+def _check_held_out(where, table):
+    for key in HELD_OUT.values():
+        name, target = getattr(table, key), getattr(table, f"{key}_target")
+        if target and not name:
+            raise ValueError(
+                f"{where}.{key}_target is the target side of {where}.{key}, which is "
+                f"missing; received {target!r} alone"
+            )
+        if name == "-" or name in TASKS:
+            raise ValueError(
+                f"{where}.{key} must be the path of a file, or a shipped corpus; "
+                f"received {name!r}"
+            )
+
+
+def _check_weights(weights):
+    if any(weights) and not all(weights):
+        raise ValueError(
+            "data.corpora: give every corpus a weight above 0, or none any; received "
+            f"{', '.join(f'{weight:g}' for weight in weights)}"
+        )
