@@ -12,19 +12,10 @@ from typing import Any
 import numpy as np
 import sentencepiece
 
+from keras_attention.data.special_ids import SPECIAL_PIECES, renumbered
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 
 MODEL_TYPES = ("unigram", "bpe", "char", "word")
-SPECIAL_PIECES: dict[str, Any] = {
-    "pad_id": PAD_ID,
-    "pad_piece": "<pad>",
-    "unk_id": UNKNOWN_ID,
-    "unk_piece": "<unk>",
-    "bos_id": START_ID,
-    "bos_piece": "<s>",
-    "eos_id": END_ID,
-    "eos_piece": "</s>",
-}
 NUM_SPECIAL = 4
 NUM_BYTES = 256
 SURROGATES = re.compile("[\ud800-\udfff]")
@@ -125,15 +116,21 @@ class Tokenizer:
         return cls(model.getvalue())
 
     @classmethod
-    def load(cls, path: str | Path) -> "Tokenizer":
+    def load(cls, path: str | Path, renumber: bool = False) -> "Tokenizer":
         """Reads what `save`, or SentencePiece itself, wrote.
+
+        Args:
+            path: str or Path.
+            renumber: bool. Whether a model that numbers its special pieces otherwise is
+                taken too, and given the ids of this package; texts are cut as before.
 
         Raises:
             ValueError: with the path, as the constructor.
             OSError: the file cannot be opened.
         """
         try:
-            return cls(Path(path).read_bytes())
+            model = Path(path).read_bytes()
+            return cls(renumbered(model) if renumber else model)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 
@@ -333,7 +330,7 @@ def _check_special_ids(processor):
         raise ValueError(
             f"the special pieces must be <pad> 0, <unk> 1, <s> 2, </s> 3; received "
             f"{ids}: train with --pad_id=0 --unk_id=1 --bos_id=2 --eos_id=3, "
-            "or with Tokenizer.train"
+            "or with Tokenizer.train, or load the file with renumber=True"
         )
 
 

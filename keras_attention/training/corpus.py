@@ -14,7 +14,11 @@ from keras_attention.data.text.translations import prepare, train_tokenizers
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.evaluation.alignments import toy_gold
 from keras_attention.files import whole_file
-from keras_attention.training.corpus_files import ToyAlignments, corpus_parts
+from keras_attention.training.corpus_files import (
+    ToyAlignments,
+    check_file,
+    corpus_parts,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,11 +147,21 @@ def gold_alignments(recipe, corpus):
 
 
 def _tokenizers(recipe, parts, folder, console):
+    config = recipe.tokenizer
     paths = [folder / "source.model", folder / "target.model"]
-    if recipe.tokenizer.shared:
+    if config.shared:
         paths[1] = paths[0]
-    if not all(path.exists() for path in paths):
-        config = recipe.tokenizer
+    if config.model:
+        for tokenizer, path in zip(given_tokenizers(config), paths, strict=True):
+            if not path.exists():
+                _save(tokenizer, path)
+            elif Tokenizer.load(path) != tokenizer:
+                raise ValueError(
+                    f"{path} is another model than tokenizer.model and target_model "
+                    f"of the recipe; received {config.model!r} and "
+                    f"{config.target_model!r}: choose another folder"
+                )
+    elif not all(path.exists() for path in paths):
         with counter(console) as progress:
             progress.add_task("training the tokenizer", done="")
             tokenizers = train_tokenizers(
@@ -161,10 +175,32 @@ def _tokenizers(recipe, parts, folder, console):
                 byte_fallback=config.byte_fallback,
             )
         for tokenizer, path in zip(tokenizers, paths, strict=True):
-            with whole_file(path) as temporary:
-                tokenizer.save(temporary)
+            _save(tokenizer, path)
     source = Tokenizer.load(paths[0])
     return source, source if paths[1] == paths[0] else Tokenizer.load(paths[1])
+
+
+def given_tokenizers(config):
+    """The models that a recipe names, with the ids of this package.
+
+    Args:
+        config: `TokenizerConfig` whose `model` is given.
+
+    Returns:
+        `(source, target)`, both `Tokenizer`.
+
+    Raises:
+        ValueError: no such file, or it holds something else.
+    """
+    names = {"model": config.model, "target_model": config.target_model or config.model}
+    for key, name in names.items():
+        check_file(f"tokenizer.{key}", name)
+    return [Tokenizer.load(name, renumber=True) for name in names.values()]
+
+
+def _save(tokenizer, path):
+    with whole_file(path) as temporary:
+        tokenizer.save(temporary)
 
 
 def counter(console):

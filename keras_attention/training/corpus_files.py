@@ -60,10 +60,10 @@ def check_corpus(data):
         named = _is_named(table.corpus)
         _check_name(f"{where}.corpus", table.corpus, named)
         for key in ("target", "alignments"):
-            _check_file(f"{where}.{key}", getattr(table, key))
+            check_file(f"{where}.{key}", getattr(table, key))
     for _, where, table in data.held_out():
         _check_name(where, table.corpus, table.corpus in shipped_corpora())
-        _check_file(f"{where}_target", table.target)
+        check_file(f"{where}_target", table.target)
 
 
 def _check_name(where, name, named):
@@ -74,10 +74,11 @@ def _check_name(where, name, named):
         raise ValueError(
             unknown(f"{where} {name!r}", name, names) + "; or give the path of a file"
         )
-    _check_file(where, name)
+    check_file(where, name)
 
 
-def _check_file(where, name):
+def check_file(where, name):
+    """Refuses a name, unless it is empty or that of a file."""
     if not name:
         return
     if not Path(name).exists():

@@ -33,6 +33,12 @@ def check_data(data):
         )
     _check_held_out("data", data)
     _check_weights([table.weight for table in data.corpora])
+    linked = [bool(table.alignments) for _, table in data.tables()]
+    if any(linked) and not all(linked):
+        raise ValueError(
+            "data.corpora: give alignments of all corpora or of none; received none of "
+            f"data.corpora[{linked.index(False)}]"
+        )
     if sum(table.corpus == "-" for _, table in data.tables()) > 1:
         raise ValueError(
             'data.corpora: standard input, "-", comes once; received it twice'
@@ -68,4 +74,26 @@ def _check_weights(weights):
         raise ValueError(
             "data.corpora: give every corpus a weight above 0, or none any; received "
             f"{', '.join(f'{weight:g}' for weight in weights)}"
+        )
+
+
+def check_tokenizer(config):
+    """Refuses keys of `[tokenizer]` that contradict each other.
+
+    Args:
+        config: `TokenizerConfig`.
+
+    Raises:
+        ValueError: with what is wrong, and what would be right.
+    """
+    if config.target_model and (config.shared or not config.model):
+        raise ValueError(
+            "tokenizer.target_model is a second one, beside tokenizer.model and with "
+            f"tokenizer.shared=false; received model={config.model!r}, "
+            f"target_model={config.target_model!r}, shared={config.shared}"
+        )
+    if config.model and not config.shared and not config.target_model:
+        raise ValueError(
+            "tokenizer.model with shared=false needs tokenizer.target_model too, which "
+            f"may be the same file; received model={config.model!r} alone"
         )

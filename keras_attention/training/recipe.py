@@ -12,7 +12,7 @@ from keras_attention.data.scenes import SCENES, is_scenes
 from keras_attention.data.splits import check_shares
 from keras_attention.data.text.toy import TASKS
 from keras_attention.decoding.options import DecodingOptions
-from keras_attention.training.data_checks import check_data
+from keras_attention.training.data_checks import check_data, check_tokenizer
 from keras_attention.training.recipe_keys import (
     AUGMENTATIONS,
     BELOW_ONE,
@@ -20,6 +20,7 @@ from keras_attention.training.recipe_keys import (
     LEAST,
     LEAST_OF_DATA,
     METRICS,
+    OF_TRANSLATION,
     CaptionDataConfig,
     DataConfig,
     ModelConfig,
@@ -112,6 +113,7 @@ class Recipe:
 
     def _check_translation(self, data):
         check_data(data)
+        check_tokenizer(self.tokenizer)
         aligned = all(
             table.alignments or table.corpus in TASKS for _, table in data.tables()
         )
@@ -129,6 +131,12 @@ class Recipe:
                 'decoding.unknown="copy" takes words of a source text, and an image '
                 'has none; take "forbid" or "allow"'
             )
+        for key in OF_TRANSLATION:
+            if getattr(self.tokenizer, key):
+                raise ValueError(
+                    f"tokenizer.{key} is of translation; received "
+                    f"{getattr(self.tokenizer, key)!r}: leave it out"
+                )
         if self.training.guided_alignment:
             raise ValueError(
                 "training.guided_alignment is of translation, whose words can be "

@@ -31,6 +31,11 @@ class TokenizerConfig:
     Japanese."""
     byte_fallback: bool = True
     """Spell unknown characters as bytes, so that nothing is lost."""
+    model: str = ""
+    """Path of a SentencePiece model to use in place of training one; the keys above
+    then say nothing, but for `shared`. Special pieces are renumbered as needed."""
+    target_model: str = ""
+    """One for the target side, where not `shared`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,6 +137,9 @@ METRICS = {
     "translation": ("bleu", "chrf", "exact"),
     "captioning": ("cider", "bleu4", "rouge_l", "object_f1"),
 }
+
+# Keys of [tokenizer] that captions do not have.
+OF_TRANSLATION = ("model", "target_model")
 
 # The least that numbers may be, by table; those of [data] may be of one task only.
 LEAST_OF_DATA = {

@@ -4,7 +4,11 @@ from keras_attention.data.batches.text_batches import TokenBatches
 from keras_attention.data.splits import sample, say_sample
 from keras_attention.evaluation.translation import exact_match, score, tokenize_for
 from keras_attention.tasks.translator import Translator
-from keras_attention.training.corpus import gold_alignments, prepare_corpus
+from keras_attention.training.corpus import (
+    given_tokenizers,
+    gold_alignments,
+    prepare_corpus,
+)
 from keras_attention.training.corpus_files import check_corpus
 from keras_attention.training.data_keys import HELD_OUT
 from keras_attention.training.final_scores import final_scores
@@ -28,6 +32,8 @@ class TranslationTraining:
     def check(self):
         """Raises ValueError for what can be found wrong before anything is written."""
         check_corpus(self.recipe.data)
+        if self.recipe.tokenizer.model:
+            given_tokenizers(self.recipe.tokenizer)
 
     def default_options(self):
         """What [model] says where the recipe does not."""

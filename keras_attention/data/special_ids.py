@@ -1,0 +1,88 @@
+"""SentencePiece models that others trained, with the ids that this package expects."""
+
+from typing import Any
+
+from keras_attention.special_tokens import END_ID, PAD_ID, START_ID, UNKNOWN_ID
+
+SPECIAL_PIECES: dict[str, Any] = {
+    "pad_id": PAD_ID,
+    "pad_piece": "<pad>",
+    "unk_id": UNKNOWN_ID,
+    "unk_piece": "<unk>",
+    "bos_id": START_ID,
+    "bos_piece": "<s>",
+    "eos_id": END_ID,
+    "eos_piece": "</s>",
+}
+# In the order of their ids.
+NAMES = ("pad", "unk", "bos", "eos")
+
+
+def renumbered(model: bytes) -> bytes:
+    """A SentencePiece model whose special pieces have the ids 0 to 3.
+
+    SentencePiece numbers `<unk>` 0, `<s>` 1 and `</s>` 2 unless told otherwise, and
+    makes no `<pad>`; T5 has `</s>` at 1. Here the special pieces come first, in the
+    order of this package, those that are missing are added, and all others follow in
+    their own order. Texts are cut as before: that is decided by pieces and their
+    scores, not by their numbers.
+
+    Args:
+        model: bytes. A serialised SentencePiece model.
+
+    Returns:
+        bytes; `model` itself if it has these ids already.
+    """
+    proto = parsed(model)
+    spec, kinds = proto.trainer_spec, type(proto.pieces[0])
+    places = [_place(proto, name) for name in NAMES]
+    if places == [SPECIAL_PIECES[f"{name}_id"] for name in NAMES]:
+        return model
+    pieces = []
+    for place, name in zip(places, NAMES, strict=True):
+        piece = kinds(piece=SPECIAL_PIECES[f"{name}_piece"], score=0.0)
+        if place is not None:
+            piece.CopyFrom(proto.pieces[place])
+        piece.type = kinds.UNKNOWN if name == "unk" else kinds.CONTROL
+        pieces.append(piece)
+        setattr(spec, f"{name}_id", SPECIAL_PIECES[f"{name}_id"])
+        setattr(spec, f"{name}_piece", piece.piece)
+    pieces += [piece for i, piece in enumerate(proto.pieces) if i not in places]
+    del proto.pieces[:]
+    proto.pieces.extend(pieces)
+    spec.vocab_size = len(pieces)
+    return proto.SerializeToString()
+
+
+def _place(proto, name):
+    """Where a special piece is among the pieces; None if it is not."""
+    if name == "unk":  # Every model has one, whatever it is called.
+        return [each.type for each in proto.pieces].index(proto.pieces[0].UNKNOWN)
+    wanted = getattr(proto.trainer_spec, f"{name}_piece")
+    pieces = [each.piece for each in proto.pieces]
+    return pieces.index(wanted) if wanted in pieces else None
+
+
+def parsed(model: bytes) -> Any:
+    """The `ModelProto` of a serialised SentencePiece model.
+
+    Raises:
+        ValueError: it is none.
+    """
+    # Takes a while to import, and is needed here alone.
+    from google.protobuf.message import DecodeError
+    from sentencepiece import sentencepiece_model_pb2
+
+    proto_class: Any = vars(sentencepiece_model_pb2)["ModelProto"]
+    proto = proto_class()
+    try:
+        proto.ParseFromString(model)
+    except DecodeError:
+        proto.Clear()
+    kind = proto_class.SentencePiece.UNKNOWN
+    if not any(piece.type == kind for piece in proto.pieces):
+        raise ValueError(
+            f"expected the bytes of a SentencePiece model; received {len(model)} bytes "
+            "that are none: was the file cut short, or is it a .vocab file?"
+        )
+    return proto
