@@ -31,31 +31,31 @@ CAPTIONS = [
 def pixels(height, width, seed=0):
     """Some coloured rectangles, uint8 `(height, width, 3)`."""
     rng = np.random.default_rng(seed)
-    picture = np.full((height, width, 3), rng.integers(0, 256, 3), "uint8")
+    image = np.full((height, width, 3), rng.integers(0, 256, 3), "uint8")
     for _ in range(4):
         top, left = rng.integers(0, height - 8), rng.integers(0, width - 8)
-        picture[top : top + height // 3, left : left + width // 3] = rng.integers(
+        image[top : top + height // 3, left : left + width // 3] = rng.integers(
             0, 256, 3
         )
-    return picture
+    return image
 
 
-def picture_bytes(kind="PNG", height=48, width=64, seed=0, mode="RGB", **options):
+def encoded_image(kind="PNG", height=48, width=64, seed=0, mode="RGB", **options):
     """The bytes of a file: `kind` is Pillow's name of the format."""
     stream = io.BytesIO()
-    picture = Image.fromarray(pixels(height, width, seed)).convert(mode)
-    picture.save(stream, kind, **options)
+    image = Image.fromarray(pixels(height, width, seed)).convert(mode)
+    image.save(stream, kind, **options)
     return stream.getvalue()
 
 
-def pictures():
+def encoded_images():
     """Files of several kinds and shapes, as bytes."""
     return [
-        picture_bytes("PNG", 48, 64, seed=1),
-        picture_bytes("JPEG", 64, 40, seed=2, quality=90),
-        picture_bytes("JPEG", 32, 32, seed=3, mode="L"),
-        picture_bytes("PNG", 20, 90, seed=4, mode="RGBA"),
-        picture_bytes("PNG", 70, 70, seed=5, mode="P"),
+        encoded_image("PNG", 48, 64, seed=1),
+        encoded_image("JPEG", 64, 40, seed=2, quality=90),
+        encoded_image("JPEG", 32, 32, seed=3, mode="L"),
+        encoded_image("PNG", 20, 90, seed=4, mode="RGBA"),
+        encoded_image("PNG", 70, 70, seed=5, mode="P"),
     ]
 
 

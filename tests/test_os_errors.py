@@ -53,7 +53,7 @@ def test_what_tensorflow_says_of_a_full_disk_is_understood():
     [
         FileNotFoundError(errno.ENOENT, "No such file", "corpus.tsv"),
         OSError(errno.ENOSPC, "No space left on device", "inner"),
-        OSError("not a picture"),
+        OSError("not an image"),
         ValueError("No space left on device is no sentence pair"),
         RuntimeError("out of memory"),
     ],

@@ -31,18 +31,18 @@ def registered_classes():
 
 def examples():
     """One object of each registered class."""
-    picture = {"encoder": "small-cnn", "image_size": 32, "grid_size": 4}
+    image = {"encoder": "small-cnn", "image_size": 32, "grid_size": 4}
     return {
         "Application": models.Application("MobileNet", 32, 4),
         "BahdanauAttention": layers.BahdanauAttention(8),
         "EfficientNetLite0": models.EfficientNetLite0("efficientnet-lite0", 32, 4),
-        "ImageRegions": models.ImageRegions(**picture),
+        "ImageRegions": models.ImageRegions(**image),
         "LabelSmoothedCrossEntropy": training.LabelSmoothedCrossEntropy(0.1),
         "LuongAttention": layers.LuongAttention("general"),
         "MultiHeadCrossAttention": layers.MultiHeadCrossAttention(2, 4),
         "MultiHeadSelfAttention": layers.MultiHeadSelfAttention(2, 4),
         "Orthogonal": layers.Orthogonal(),
-        "RecurrentCaptioner": models.RecurrentCaptioner(9, **picture, units=8),
+        "RecurrentCaptioner": models.RecurrentCaptioner(9, **image, units=8),
         "RecurrentDecoder": layers.RecurrentDecoder(8),
         "RecurrentEncoder": layers.RecurrentEncoder(8),
         "RecurrentSeq2Seq": models.RecurrentSeq2Seq(9, 9, embedding_dim=8, units=8),
@@ -52,7 +52,7 @@ def examples():
         "SoftImageAttention": layers.SoftImageAttention(8),
         "Transformer": models.Transformer(9, 9, 1, 8, 2, 8),
         "TransformerCaptioner": models.TransformerCaptioner(
-            9, **picture, num_layers=1, model_dim=8, num_heads=2, feed_forward_dim=8
+            9, **image, num_layers=1, model_dim=8, num_heads=2, feed_forward_dim=8
         ),
         "TokenAccumulation": training.TokenAccumulation(keras.optimizers.Adam(), 2),
         "TokenAccuracy": training.TokenAccuracy(),

@@ -8,7 +8,7 @@ import pytest
 
 from keras_attention.cli import main
 from keras_attention.data.images import files, sources
-from tests.captioners import picture_bytes, pictures
+from tests.captioners import encoded_image, encoded_images
 from tests.cli.support import run, type_in
 from tests.data.image_files import BAD
 
@@ -17,10 +17,10 @@ from tests.data.image_files import BAD
 def folder(tmp_path):
     """Three images of three kinds, and what is none."""
     (tmp_path / "in").mkdir()
-    (tmp_path / "a.png").write_bytes(picture_bytes("PNG", seed=1))
-    (tmp_path / "b.jpg").write_bytes(picture_bytes("JPEG", 64, 40, seed=2))
-    (tmp_path / "in" / "c.webp").write_bytes(picture_bytes("WEBP", seed=3))
-    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "a.png").write_bytes(encoded_image("PNG", seed=1))
+    (tmp_path / "b.jpg").write_bytes(encoded_image("JPEG", 64, 40, seed=2))
+    (tmp_path / "in" / "c.webp").write_bytes(encoded_image("WEBP", seed=3))
+    (tmp_path / "notes.txt").write_text("no image")
     return tmp_path
 
 
@@ -91,7 +91,7 @@ def test_an_image_is_decoded_once(
 def test_bad_images_are_named_and_the_others_captioned(
     loaded_captioner, folder, capsys
 ):
-    (folder / "half.jpg").write_bytes(picture_bytes("JPEG")[:-300])
+    (folder / "half.jpg").write_bytes(encoded_image("JPEG")[:-300])
     (folder / "empty.png").write_bytes(b"")
     (folder / "scans.jpg").write_bytes(BAD["a jpeg of many scans"][0])
     names = ["none.jpg", "half.jpg", "a.png", "notes.txt", "empty.png", "*.gif"]
@@ -122,7 +122,7 @@ def test_json_says_why_an_image_has_no_caption(loaded_captioner, folder, capsys)
 
 
 def test_standard_input_is_one_image(loaded_captioner, captioner, monkeypatch, capsys):
-    for image in pictures():
+    for image in encoded_images():
         type_in(monkeypatch, image)
         code, out, err = run(["caption", "bundle"], capsys)
         assert (code, err) == (0, "")

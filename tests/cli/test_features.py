@@ -5,29 +5,29 @@ import pytest
 
 from keras_attention.data.captions.features import FeatureStore
 from keras_attention.data.images.sources import load_pixels
-from tests.captioners import make_captioner, picture_bytes
+from tests.captioners import encoded_image, make_captioner
 from tests.cli.support import run
 
 
 @pytest.fixture
 def folder(tmp_path):
-    (tmp_path / "pictures").mkdir()
+    (tmp_path / "images").mkdir()
     for i in range(3):
-        path = tmp_path / "pictures" / f"{i}.png"
-        path.write_bytes(picture_bytes("PNG", 12 + 16 * i, 50, seed=i))
+        path = tmp_path / "images" / f"{i}.png"
+        path.write_bytes(encoded_image("PNG", 12 + 16 * i, 50, seed=i))
     return tmp_path
 
 
 def test_a_captioners_encoder_is_kept_with_names(
     captioner_bundle, captioner, folder, capsys
 ):
-    (folder / "pictures" / "1b.jpg").write_bytes(b"\xff\xd8\xffnot much")
+    (folder / "images" / "1b.jpg").write_bytes(b"\xff\xd8\xffnot much")
     out = folder / "features"
-    argv = [str(captioner_bundle), str(folder / "pictures"), "--out", str(out)]
+    argv = [str(captioner_bundle), str(folder / "images"), "--out", str(out)]
     code, printed, err = run(["features", *argv, "--batch-size", "2"], capsys)
     assert code == 1  # one of them is no image
     assert err.count("\n") == 1 and "1b.jpg" in err
-    paths = [str(folder / "pictures" / f"{i}.png") for i in range(3)]
+    paths = [str(folder / "images" / f"{i}.png") for i in range(3)]
     assert (out / "names.txt").read_text().splitlines() == paths
     features = FeatureStore.open(out).features
     assert f"{out}: 3 images, 4 × 4 × {features.shape[-1]} each" in printed
@@ -51,7 +51,7 @@ def test_what_is_there_is_not_computed_again(
     load(captioner)
     (folder / "bundle").mkdir()
     out = folder / "features"
-    argv = [str(folder / "bundle"), str(folder / "pictures"), "--out", str(out)]
+    argv = [str(folder / "bundle"), str(folder / "images"), "--out", str(out)]
     assert run(["features", *argv], capsys)[0] == 0
     with monkeypatch.context() as patch:
         patch.delattr("keras_attention.data.images.sources.load_pixels")
@@ -80,9 +80,9 @@ def test_what_cannot_be_is_refused(
 ):
     monkeypatch.chdir(folder)
     (folder / "bundle").mkdir()
-    argv = [argv[0], *(argv[1:] or ["pictures"])]
+    argv = [argv[0], *(argv[1:] or ["images"])]
     if argv[-1].isdecimal():
-        argv.append("pictures")
+        argv.append("images")
     code, out, err = run(["features", *argv, "--out", "features"], capsys)
     assert (code, out) == (1, "")
     assert message in err

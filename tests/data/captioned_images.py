@@ -8,17 +8,17 @@ from keras_attention.data.tokenizer import Tokenizer
 WORDS = ["cat", "dog", "tree", "left", "red", "sits", "on", "the"]
 
 
-class Pictures(list):
+class CaptionedImages(list):
     """Examples that know their name, as scenes do."""
 
     def fingerprint(self):
-        return f"{len(self)} pictures"
+        return f"{len(self)} images"
 
 
-def pictures(count=40, size=8, captions=2, seed=0):
+def captioned_images(count=40, size=8, captions=2, seed=0):
     """Each image's first pixel is its own number, so that it can be recognised."""
     rng = np.random.default_rng(seed)
-    examples = Pictures()
+    examples = CaptionedImages()
     for number in range(count):
         image = rng.integers(0, 256, (size, size, 3)).astype("uint8")
         image[0, 0] = number % 256, number // 256, 7
@@ -27,7 +27,7 @@ def pictures(count=40, size=8, captions=2, seed=0):
         ]
         split = ("train", "train", "valid", "test")[number % 4]
         truth = {"number": number}
-        name = f"picture-{number}"
+        name = f"image-{number}"
         examples.append(CaptionedImage(name, image, texts, split, truth))
     return examples
 

@@ -23,7 +23,7 @@ PASSES = (
 )
 
 
-def picture(width=90, height=60):
+def sample_image(width=90, height=60):
     """Coloured squares: edges that interpolation would blur."""
     rng = np.random.default_rng(0)
     squares = rng.integers(0, 256, (height // 10, width // 10, 3), "uint8")
@@ -53,7 +53,7 @@ def turned(orientation, kind="JPEG", endian="<", **options):
     exif.endian = endian
     exif[0x010F] = "a camera"
     exif[0x0112] = orientation
-    return encoded(picture(), kind, exif=exif, **options)
+    return encoded(sample_image(), kind, exif=exif, **options)
 
 
 def chunk(kind, data):
@@ -116,7 +116,7 @@ BAD = {
         "may take 1,000,000,000 steps to decode",
     ),
     "a jpeg of many segments": (
-        encoded(picture(), "JPEG").replace(
+        encoded(sample_image(), "JPEG").replace(
             b"\xff\xc0", 1100 * b"\xff\xfe\0\3x" + b"\xff\xc0", 1
         ),
         sources.TOO_MUCH_WORK,
@@ -124,14 +124,16 @@ BAD = {
         "may take 1,000,000,000 steps to decode",
     ),
     "a png of many texts": (
-        with_texts(encoded(picture()), 130),
+        with_texts(encoded(sample_image()), 130),
         sources.TOO_MUCH_WORK,
         "1,000,000,000 at most",
         "may take 1,000,000,000 steps to decode",
     ),
     **{
         f"a {kind} jpeg that promises too much": (
-            sized(encoded(picture(300, 300), "JPEG", progressive=more), 7000, 7000),
+            sized(
+                encoded(sample_image(300, 300), "JPEG", progressive=more), 7000, 7000
+            ),
             sources.TRUNCATED,
             r"the 7000 × 7000 pixels .* are too few",
             "or fewer bytes than its pixels take",
@@ -139,7 +141,7 @@ BAD = {
         for kind, more in (("sequential", False), ("progressive", True))
     },
     "an arithmetic jpeg": (
-        encoded(picture(), "JPEG").replace(b"\xff\xc0", b"\xff\xc9", 1),
+        encoded(sample_image(), "JPEG").replace(b"\xff\xc0", b"\xff\xc9", 1),
         sources.NOT_AN_IMAGE,
         "of a rare kind, arithmetic",
         "must be baseline or progressive",
@@ -147,20 +149,20 @@ BAD = {
     "text": (b"hello", sources.NOT_AN_IMAGE, "begin with b'hello'", "JPEG or PNG"),
     "nothing": (b"", sources.EMPTY, "is empty", "JPEG or PNG"),
     "the beginning of a jpeg": (
-        encoded(picture(), "JPEG")[:3],
+        encoded(sample_image(), "JPEG")[:3],
         sources.NOT_AN_IMAGE,
         "is not an image",
         "Invalid JPEG",
     ),
     "the beginning of a png": (
-        encoded(picture())[:12],
+        encoded(sample_image())[:12],
         sources.NOT_AN_IMAGE,
         "is not an image",
         "Invalid PNG",
     ),
     **{
         f"a jpeg without its last {count} bytes": (
-            encoded(picture(300, 300), "JPEG")[:-count],
+            encoded(sample_image(300, 300), "JPEG")[:-count],
             sources.TRUNCATED,
             "is truncated or damaged",
             "must be whole; received one that has no end",
@@ -168,13 +170,13 @@ BAD = {
         for count in (1, 2, 800)
     },
     "a png without its end": (
-        encoded(picture())[:200],
+        encoded(sample_image())[:200],
         sources.TRUNCATED,
         "is truncated or damaged",
         "Invalid PNG",
     ),
     "an enormous jpeg": (
-        sized(encoded(picture(), "JPEG"), 60_000, 60_000),
+        sized(encoded(sample_image(), "JPEG"), 60_000, 60_000),
         sources.TOO_LARGE,
         "50,000,000 at most",
         "50,000,000 pixels at most",

@@ -43,7 +43,7 @@ def test_a_sample_does_not_follow_the_hash_that_made_the_split():
 @pytest.mark.parametrize("count", [0, 500, 501])
 def test_no_count_or_a_large_one_is_all(count):
     assert sample(NAMES, count) == list(range(500))
-    assert say_sample(count, 500, "pictures") == "500 pictures"
+    assert say_sample(count, 500, "images") == "500 images"
 
 
 def test_the_size_of_a_sample_is_said_with_that_of_all():

@@ -47,7 +47,7 @@ def test_one_option_is_compiled_once(monkeypatch):
         assert len(calls) == 1
 
 
-class Pictures(Chain):
+class ImageChain(Chain):
     """The same, fed with images."""
 
     def encode(self, inputs, num_steps=None):
@@ -62,7 +62,7 @@ class Pictures(Chain):
 def test_images_are_described_too(beam):
     images = np.random.default_rng(0).random((3, 4, 4, 3)).astype("float32")
     options = DecodingOptions(beam=beam, max_length=6)
-    decoder = Decoder(Pictures())
+    decoder = Decoder(ImageChain())
     hypotheses = decoder({"images": images}, options, None, True)
     assert hypotheses.attention_scores.shape == (3, 1, 6, 9)
     for row in range(3):

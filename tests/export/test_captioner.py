@@ -13,8 +13,8 @@ from keras_attention.serving.client.client import Client
 from keras_attention.serving.models.warmup import read_warmup
 from keras_attention.serving.server import Server
 from keras_attention.serving.wire.errors import Code, ServingError
-from tests.captioners import OPTIONS, make_captioner, picture_bytes, pictures
-from tests.data.image_files import BAD as PICTURES
+from tests.captioners import OPTIONS, encoded_image, encoded_images, make_captioner
+from tests.data.image_files import BAD as BAD_IMAGES
 
 tf = pytest.importorskip("tensorflow")
 support = pytest.importorskip("tests.export.support")
@@ -78,7 +78,7 @@ def modules(saved_models):
 @pytest.fixture(scope="module")
 def in_process(captioners):
     return {
-        name: captioner.caption(pictures(), return_attention=True)
+        name: captioner.caption(encoded_images(), return_attention=True)
         for name, captioner in captioners.items()
     }
 
@@ -101,10 +101,12 @@ class TestParity:
 
     def test_n_best(self, client, modules, in_process, name):
         outputs = support.answers(
-            modules[name], "serving_default", image_bytes=pictures()
+            modules[name], "serving_default", image_bytes=encoded_images()
         )
-        rest, grpc = (client.caption(pictures(), name, way) for way in BOTH)
-        assert len({caption.text for caption in in_process[name]}) == len(pictures())
+        rest, grpc = (client.caption(encoded_images(), name, way) for way in BOTH)
+        assert len({caption.text for caption in in_process[name]}) == len(
+            encoded_images()
+        )
         for i, caption in enumerate(in_process[name]):
             texts = [hypothesis.text for hypothesis in caption.hypotheses]
             scores = [hypothesis.score for hypothesis in caption.hypotheses]
@@ -123,9 +125,9 @@ class TestParity:
                 assert served.tokens is served.attention_grids is None
 
     def test_attention(self, client, modules, in_process, name):
-        outputs = support.answers(modules[name], "attend", image_bytes=pictures())
+        outputs = support.answers(modules[name], "attend", image_bytes=encoded_images())
         rest, grpc = (
-            client.caption(pictures(), name, way, attention=True) for way in BOTH
+            client.caption(encoded_images(), name, way, attention=True) for way in BOTH
         )
         for i, caption in enumerate(in_process[name]):
             length, size = len(caption.tokens), 4
@@ -146,10 +148,12 @@ class TestParity:
             assert not any(outputs["tokens"][i][length:])
 
     def test_greedy(self, client, modules, captioners, name):
-        greedy = captioners[name].caption(pictures(), beam=1)
-        found = [support.answers(modules[name], "greedy", image_bytes=pictures())]
+        greedy = captioners[name].caption(encoded_images(), beam=1)
+        found = [support.answers(modules[name], "greedy", image_bytes=encoded_images())]
         found += [
-            client.predict(name, {"image_bytes": pictures()}, "greedy", transport=way)
+            client.predict(
+                name, {"image_bytes": encoded_images()}, "greedy", transport=way
+            )
             for way in BOTH
         ]
         for outputs in found:
@@ -160,8 +164,8 @@ class TestParity:
 
 def test_files_are_sent_by_their_paths(client, in_process, tmp_path):
     path = tmp_path / "one.png"
-    path.write_bytes(pictures()[0])
-    for image in (path, str(path), [pictures()[0]]):
+    path.write_bytes(encoded_images()[0])
+    for image in (path, str(path), [encoded_images()[0]]):
         (caption,) = client.caption(image, "soft")
         assert caption.text == in_process["soft"][0].text
     assert client.caption([], "soft") == []
@@ -172,7 +176,7 @@ def test_files_are_sent_by_their_paths(client, in_process, tmp_path):
 def test_json_over_http_is_what_the_documents_say(server, in_process):
     """As any program would ask, without this package's client."""
     url = f"http://127.0.0.1:{server.rest_port}/v1/models/soft:predict"
-    image = {"b64": base64.b64encode(pictures()[1]).decode()}
+    image = {"b64": base64.b64encode(encoded_images()[1]).decode()}
     (prediction,) = httpx.post(url, json={"instances": [image]}).json()["predictions"]
     assert set(prediction) == set(OUTPUTS["serving_default"])
     assert prediction["caption"] == in_process["soft"][1].text
@@ -182,20 +186,20 @@ def test_json_over_http_is_what_the_documents_say(server, in_process):
 
 
 BAD = {
-    "no picture": (b"GIF89a and so on", "must be the content of a JPEG or PNG file"),
+    "no image": (b"GIF89a and so on", "must be the content of a JPEG or PNG file"),
     "nothing": (b"", "must be the content of a JPEG or PNG file"),
-    "half a JPEG": (picture_bytes("JPEG")[:-400], "must be whole|Invalid JPEG data"),
-    "half a PNG": (picture_bytes("PNG")[:-40], "Invalid PNG data"),
+    "half a JPEG": (encoded_image("JPEG")[:-400], "must be whole|Invalid JPEG data"),
+    "half a PNG": (encoded_image("PNG")[:-40], "Invalid PNG data"),
     "a bomb": (
         b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\1\0\0\0\1\0\0\x08\2\0\0\0" + bytes(40),
         "pixels at most",
     ),
     "a JPEG of many scans": (
-        PICTURES["a jpeg of many scans"][0],
+        BAD_IMAGES["a jpeg of many scans"][0],
         "may take 1,000,000,000 steps to decode",
     ),
     "a JPEG that promises too much": (
-        PICTURES["a progressive jpeg that promises too much"][0],
+        BAD_IMAGES["a progressive jpeg that promises too much"][0],
         "fewer bytes than its pixels take",
     ),
 }
@@ -205,14 +209,14 @@ BAD = {
 @pytest.mark.parametrize("transport", BOTH)
 def test_what_is_no_image_is_refused(client, transport, kind):
     image_bytes, message = BAD[kind]
-    inputs = {"image_bytes": [pictures()[0], image_bytes]}
+    inputs = {"image_bytes": [encoded_images()[0], image_bytes]}
     with pytest.raises(ServingError, match=message) as caught:
         client.predict("soft", inputs, transport=transport)
     assert caught.value.code is Code.INVALID_ARGUMENT
     # In words for people: no nodes, no brackets around what an assertion says.
     assert not re.search(r"node|\[|\n|assertion", caught.value.message)
     # And the server goes on.
-    assert client.caption(pictures()[:1], "soft", transport)
+    assert client.caption(encoded_images()[:1], "soft", transport)
 
 
 def test_a_bad_request_is_http_400(server):
@@ -246,8 +250,8 @@ def test_a_pretrained_encoder_is_exported_too(tmp_path):
     version = export(captioner, tmp_path, "lite")
     support.check_ops(version)
     loaded = tf.saved_model.load(str(version))
-    outputs = support.answers(loaded, "greedy", image_bytes=pictures())
-    expected = captioner.caption(pictures(), beam=1)
+    outputs = support.answers(loaded, "greedy", image_bytes=encoded_images())
+    expected = captioner.caption(encoded_images(), beam=1)
     assert list(outputs["caption"]) == [caption.text for caption in expected]
     assert not support.answers(loaded, "greedy", image_bytes=[])["caption"].size
 

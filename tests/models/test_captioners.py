@@ -12,8 +12,8 @@ from tests.layers.test_recurrent import STEPS
 from tests.model_support import check_model, steps, teacher_forced
 from tests.support import slow_on_jax, to_numpy
 
-PICTURE = {"image_size": 16, "grid_size": 2}
-SIZES = {**PICTURE, "region_dim": 6, "embedding_dim": 4, "units": 6}
+IMAGE_SIZES = {"image_size": 16, "grid_size": 2}
+SIZES = {**IMAGE_SIZES, "region_dim": 6, "embedding_dim": 4, "units": 6}
 TARGET_IDS = np.array([[2, 5, 4, 6], [2, 7, 6, 0]], "int32")
 FEATURES = {
     "features": np.random.default_rng(0).normal(size=(2, 2, 2, 16)).astype("float32"),
@@ -21,7 +21,7 @@ FEATURES = {
 }
 
 
-def pictures(seed=0):
+def image_inputs(seed=0):
     images = np.random.default_rng(seed).integers(0, 256, (2, 16, 16, 3), "uint8")
     return {"images": images, "target_ids": TARGET_IDS}
 
@@ -31,7 +31,7 @@ def make(model_class=RecurrentCaptioner, **changes):
     keras.utils.set_random_seed(0)
     sizes = SIZES
     if model_class is TransformerCaptioner:
-        sizes = {**PICTURE, "model_dim": 8, "num_heads": 2, "feed_forward_dim": 8}
+        sizes = {**IMAGE_SIZES, "model_dim": 8, "num_heads": 2, "feed_forward_dim": 8}
     model = model_class(9, **{**sizes, **changes})
     model.build()
     model.built = True
@@ -66,21 +66,21 @@ QUICK = ("soft",) if keras.backend.backend() == "jax" else CONTRACTS
 def test_recurrent_captioners_keep_the_model_contract(changes):
     keras.utils.set_random_seed(0)
     config = {"target_vocabulary_size": 9, **SIZES, **changes}
-    check_model(RecurrentCaptioner, config, pictures())
+    check_model(RecurrentCaptioner, config, image_inputs())
 
 
 @slow_on_jax
 def test_the_transformer_keeps_the_model_contract():
     keras.utils.set_random_seed(0)
     sizes = {"num_layers": 2, "model_dim": 8, "num_heads": 2, "feed_forward_dim": 8}
-    config = {"target_vocabulary_size": 9, **PICTURE, **sizes}
-    check_model(TransformerCaptioner, config, pictures())
+    config = {"target_vocabulary_size": 9, **IMAGE_SIZES, **sizes}
+    check_model(TransformerCaptioner, config, image_inputs())
 
 
 @pytest.mark.parametrize("model_class", [RecurrentCaptioner, TransformerCaptioner])
 def test_kept_features_are_as_good_as_images(model_class):
     model = make(model_class)
-    inputs = pictures()
+    inputs = image_inputs()
     features = to_numpy(model.image_encoder(inputs["images"]))
     kept = {"features": features, "target_ids": inputs["target_ids"]}
     expected = teacher_forced(model, inputs)
@@ -309,7 +309,7 @@ def test_an_encoder_that_is_not_trained_stays_as_it_is():
         keras.optimizers.SGD(0.1),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    model.train_on_batch(pictures(), np.array([[5, 4, 6, 3], [7, 6, 3, 0]]))
+    model.train_on_batch(image_inputs(), np.array([[5, 4, 6, 3], [7, 6, 3, 0]]))
     for weight, value in zip(model.image_encoder.weights, before, strict=True):
         np.testing.assert_array_equal(to_numpy(weight), value)
 

@@ -20,7 +20,7 @@ TARGET_IDS = np.array([[2, 5, 4], [2, 7, 0]], "int32")
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), "uint8")
 BLOCKS = {"num_layers": 1, "model_dim": 8, "num_heads": 2, "feed_forward_dim": 12}
 WORDS = {"embedding_dim": 8, "units": 8}
-PICTURE = {"image_size": 16, "grid_size": 2}
+IMAGE_SIZES = {"image_size": 16, "grid_size": 2}
 
 
 def recurrent(**options):
@@ -35,9 +35,9 @@ TRANSLATORS = {
     "none": lambda: recurrent(attention=None, cell="rnn", num_layers=2),
 }
 CAPTIONERS = {
-    "soft": lambda: RecurrentCaptioner(9, **WORDS, **PICTURE),
-    "pooled": lambda: RecurrentCaptioner(9, attention=None, **WORDS, **PICTURE),
-    "transformer captioner": lambda: TransformerCaptioner(9, **BLOCKS, **PICTURE),
+    "soft": lambda: RecurrentCaptioner(9, **WORDS, **IMAGE_SIZES),
+    "pooled": lambda: RecurrentCaptioner(9, attention=None, **WORDS, **IMAGE_SIZES),
+    "transformer captioner": lambda: TransformerCaptioner(9, **BLOCKS, **IMAGE_SIZES),
 }
 MODELS = {**TRANSLATORS, **CAPTIONERS}
 

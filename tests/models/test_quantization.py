@@ -26,13 +26,13 @@ IDS = {
     "source_ids": np.array([[4, 5, 6, 3], [6, 3, 0, 0]], "int32"),
     "target_ids": np.array([[2, 5, 4], [2, 7, 6]], "int32"),
 }
-PICTURES = {
+IMAGES = {
     "images": np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), "uint8"),
     "target_ids": IDS["target_ids"],
 }
 BLOCKS = {"num_layers": 1, "model_dim": 16, "num_heads": 2, "feed_forward_dim": 24}
 WORDS = {"embedding_dim": 16, "units": 16}
-PICTURE = {"image_size": 16, "grid_size": 2}
+IMAGE_SIZES = {"image_size": 16, "grid_size": 2}
 MODELS = {
     "transformer": (Transformer, (9, 9), BLOCKS, IDS),
     "transformer, shared": (
@@ -68,14 +68,14 @@ MODELS = {
     "captioner, tied": (
         RecurrentCaptioner,
         (9,),
-        {**WORDS, **PICTURE, "region_dim": 16, "tie_embeddings": True},
-        PICTURES,
+        {**WORDS, **IMAGE_SIZES, "region_dim": 16, "tie_embeddings": True},
+        IMAGES,
     ),
     "transformer captioner": (
         TransformerCaptioner,
         (9,),
-        {**BLOCKS, **PICTURE},
-        PICTURES,
+        {**BLOCKS, **IMAGE_SIZES},
+        IMAGES,
     ),
 }
 # Of the largest logit: a few roundings of 8 bits, and of 4.

@@ -14,7 +14,7 @@ from tests.support import MODULE_SLOW_ON_JAX, slow_on_jax, to_numpy
 pytestmark = MODULE_SLOW_ON_JAX
 
 TINY = {"embedding_dim": 4, "units": 6}
-PICTURES = {"image_size": 8, "grid_size": 2, "region_dim": 4, "train_encoder": False}
+IMAGE_SIZES = {"image_size": 8, "grid_size": 2, "region_dim": 4, "train_encoder": False}
 # Each has an embedding that is not also its output layer.
 FAMILIES = {
     "transformer": lambda **options: Transformer(
@@ -30,7 +30,9 @@ FAMILIES = {
     "luong": lambda **options: RecurrentSeq2Seq(
         9, 9, attention="luong", **TINY, **options
     ),
-    "captioner": lambda **options: RecurrentCaptioner(9, **TINY, **PICTURES, **options),
+    "captioner": lambda **options: RecurrentCaptioner(
+        9, **TINY, **IMAGE_SIZES, **options
+    ),
 }
 
 

@@ -11,7 +11,7 @@ from keras_attention.plotting.captions import RIGHT, WRONG, plot_caption, words_
 # Where no font has Chinese, boxes stand for it.
 pytestmark = pytest.mark.filterwarnings("ignore:Glyph .* missing")
 
-PICTURE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), "uint8")
+IMAGE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), "uint8")
 TOKENS = ["▁a", "▁straw", "berry", "</s>"]
 
 
@@ -24,14 +24,14 @@ def titles(figure):
 
 
 def test_pieces_of_a_word_share_a_panel(tmp_path):
-    figure = plot_caption(PICTURE, TOKENS, maps(), path=tmp_path / "deep/one.png")
+    figure = plot_caption(IMAGE, TOKENS, maps(), path=tmp_path / "deep/one.png")
     assert titles(figure) == ["", "a", "strawberry"]
     with Image.open(tmp_path / "deep/one.png") as drawn:
         assert min(drawn.size) > 100
 
 
 def test_pieces_may_have_their_own():
-    figure = plot_caption(PICTURE, TOKENS, maps(), join_words=False)
+    figure = plot_caption(IMAGE, TOKENS, maps(), join_words=False)
     assert titles(figure) == ["", "a", "straw", "berry"]
 
 
@@ -80,7 +80,7 @@ def test_a_word_has_the_boxes_of_its_pieces():
 def test_the_weight_of_the_peak_is_written():
     weights = np.zeros((1, 4, 4))
     weights[0, 2, 1] = 0.62
-    figure = plot_caption(PICTURE, ["▁dog"], weights)
+    figure = plot_caption(IMAGE, ["▁dog"], weights)
     assert figure.axes[1].get_xlabel() == "62 %"
 
 
@@ -90,7 +90,7 @@ def test_the_weight_of_the_peak_is_written():
 def test_boxes_say_whether_the_peak_is_inside(box, color):
     weights = np.zeros((1, 4, 4))
     weights[0, 0, 0] = 1
-    figure = plot_caption(PICTURE, ["▁dog"], weights, boxes=[[box]])
+    figure = plot_caption(IMAGE, ["▁dog"], weights, boxes=[[box]])
     (drawn,) = figure.axes[1].patches
     assert to_hex(drawn.get_edgecolor()) == color
 
@@ -125,7 +125,7 @@ INSIDE, OUTSIDE = (
 def test_a_legend_says_what_boxes_and_percentages_mean(boxes, expected):
     weights = np.zeros((3, 4, 4))
     weights[:, 0, 0] = 1
-    figure = plot_caption(PICTURE, ["▁a", "▁dog", "▁cat"], weights, boxes=boxes)
+    figure = plot_caption(IMAGE, ["▁a", "▁dog", "▁cat"], weights, boxes=boxes)
     assert sorted(written(figure)) == sorted(expected)
     labels = extents(figure, [axes.xaxis.label for axes in figure.axes[1:]])
     highest = max(note.y1 for note in extents(figure, texts(figure)))
@@ -133,7 +133,7 @@ def test_a_legend_says_what_boxes_and_percentages_mean(boxes, expected):
 
 
 def test_without_words_there_is_no_legend():
-    assert written(plot_caption(PICTURE, [], np.zeros((0, 4, 4)))) == []
+    assert written(plot_caption(IMAGE, [], np.zeros((0, 4, 4)))) == []
 
 
 @pytest.mark.parametrize(
@@ -141,8 +141,8 @@ def test_without_words_there_is_no_legend():
     [((60, 40), 3, 1.45), ((480, 640), 3, 2.7), ((640, 480), 40, 1.44)],
 )
 def test_photographs_have_panels_that_are_large_enough_to_see(shape, words, inches):
-    picture = np.zeros((*shape, 3), "uint8")
-    figure = plot_caption(picture, [f"▁w{i}" for i in range(words)], maps(words))
+    image = np.zeros((*shape, 3), "uint8")
+    figure = plot_caption(image, [f"▁w{i}" for i in range(words)], maps(words))
     panel = figure.axes[1].get_window_extent()
     longest = max(panel.width, panel.height) / figure.dpi
     assert longest >= inches - 0.01
@@ -154,7 +154,7 @@ def test_boxes_and_maps_of_a_letterboxed_image_meet():
     """The image is the middle half of the square: row 1 of 4 is its upper half."""
     weights = np.zeros((1, 4, 4))
     weights[0, 1, 3] = 1
-    wide = PICTURE[:30]
+    wide = IMAGE[:30]
     figure = plot_caption(
         wide, ["▁dog"], weights, window=(0, 0.25, 1, 0.75), boxes=[[(45, 0, 60, 15)]]
     )
@@ -174,7 +174,7 @@ def extents(figure, texts):
 
 def test_long_captions_wrap_into_rows():
     words = [f"▁word{i}" for i in range(14)]
-    figure = plot_caption(PICTURE, words, maps(14), title="two $ signs $")
+    figure = plot_caption(IMAGE, words, maps(14), title="two $ signs $")
     assert len(figure.axes) == 15
     assert len({round(axes.get_position().y0, 3) for axes in figure.axes}) == 3
     assert "two $ signs $" in written(figure)
@@ -183,7 +183,7 @@ def test_long_captions_wrap_into_rows():
 def test_long_words_keep_to_their_panels():
     """Even above images that are tall and narrow."""
     tokens = ["▁hippopotamus", "▁Haftpflichtversicherung", "▁一只长颈鹿站在一棵树下"]
-    figure = plot_caption(PICTURE[:, :8], tokens, maps(3), title="a b c d " * 9)
+    figure = plot_caption(IMAGE[:, :8], tokens, maps(3), title="a b c d " * 9)
     titles = extents(figure, [axes.title for axes in figure.axes[1:]])
     for left, right in zip(titles, titles[1:], strict=False):
         assert left.x1 < right.x0
@@ -195,15 +195,15 @@ def test_long_words_keep_to_their_panels():
 
 def test_shapes_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="one map for each of 4 tokens"):
-        plot_caption(PICTURE, TOKENS, maps(3))
+        plot_caption(IMAGE, TOKENS, maps(3))
     with pytest.raises(ValueError, match="boxes must be a list for each of 4 tokens"):
-        plot_caption(PICTURE, TOKENS, maps(), boxes=[[]])
+        plot_caption(IMAGE, TOKENS, maps(), boxes=[[]])
     with pytest.raises(ValueError, match="image must be uint8"):
-        plot_caption(PICTURE / 255, TOKENS, maps())
+        plot_caption(IMAGE / 255, TOKENS, maps())
     with pytest.raises(ValueError, match=r"\(x0, y0, x1, y1\) in pixels.*\(1, 3\)"):
-        plot_caption(PICTURE, TOKENS, maps(), boxes=[[(1, 2, 3)], [], [], None])
+        plot_caption(IMAGE, TOKENS, maps(), boxes=[[(1, 2, 3)], [], [], None])
     with pytest.raises(ValueError, match="window must be .* x0 < x1"):
-        plot_caption(PICTURE, TOKENS, maps(), window=(0, 0.5, 1, 0.5))
+        plot_caption(IMAGE, TOKENS, maps(), window=(0, 0.5, 1, 0.5))
 
 
 def test_the_bytes_of_a_sign_share_a_panel():

@@ -17,7 +17,7 @@ from keras_attention.plotting.gallery import (
 # Where no font has Chinese, boxes stand for it.
 pytestmark = pytest.mark.filterwarnings("ignore:Glyph .* missing")
 
-PICTURE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), "uint8")
+IMAGE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), "uint8")
 
 
 def looked_at(row, column):
@@ -27,7 +27,7 @@ def looked_at(row, column):
 
 
 WRONG_NAME = Saying(
-    PICTURE,
+    IMAGE,
     "a dog left of a cat",
     "a fox left of a cat",
     "a fox",
@@ -40,7 +40,7 @@ LONG = WRONG_NAME._replace(
     note="it looked at: dog " * 5,
 )
 UNSPACED = Saying(
-    PICTURE[:, :20], "两只狗在一棵树的左边" * 5, "两只猫", "猫", looked_at(1, 1)
+    IMAGE[:, :20], "两只狗在一棵树的左边" * 5, "两只猫", "猫", looked_at(1, 1)
 )
 
 
@@ -100,11 +100,11 @@ def test_parts_of_a_line_follow_each_other():
         ),
         pytest.param(
             lambda: plot_images(
-                [PICTURE, PICTURE[:, :20], PICTURE[:10], PICTURE, PICTURE],
+                [IMAGE, IMAGE[:, :20], IMAGE[:10], IMAGE, IMAGE],
                 ["a dog " * 20, "两只狗" * 20, "a" * 99, "", "a cat costs $5 or $6"],
                 columns=3,
             ),
-            id="pictures",
+            id="images",
         ),
     ],
 )
@@ -127,7 +127,7 @@ def test_images_of_a_row_stand_on_one_line():
 
 
 def test_images_stand_in_a_grid_with_their_captions():
-    figure = plot_images([PICTURE] * 5, ["a dog " * 8] * 5, columns=3)
+    figure = plot_images([IMAGE] * 5, ["a dog " * 8] * 5, columns=3)
     assert len(figure.axes) == 5
     assert len({round(axes.get_position().y0, 6) for axes in figure.axes}) == 2
     assert len(figure.texts) > 5
@@ -141,4 +141,4 @@ def test_what_cannot_be_drawn_is_refused():
     with pytest.raises(ValueError, match=r"\(1, N, N\).*received the shape \(1, 4\)"):
         plot_gallery([WRONG_NAME._replace(attention=np.ones(4))])
     with pytest.raises(ValueError, match="received 1 and 2"):
-        plot_images([PICTURE], ["a", "b"])
+        plot_images([IMAGE], ["a", "b"])

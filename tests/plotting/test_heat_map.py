@@ -69,7 +69,7 @@ def test_size_follows_the_number_of_tokens(num_targets, num_sources):
 
 
 def test_dollars_are_no_formulas(tmp_path):
-    path = tmp_path / "picture.png"
+    path = tmp_path / "image.png"
     tokens = ["$x_", r"\frac$", "a\nb"]
     figure = plot_attention(
         example(3, 3), tokens, tokens, title="$5 or $\\x", path=path
@@ -80,14 +80,14 @@ def test_dollars_are_no_formulas(tmp_path):
 
 @pytest.mark.parametrize(("ending", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml")])
 def test_the_ending_chooses_the_format(tmp_path, ending, start):
-    path = tmp_path / "new" / f"picture.{ending}"
+    path = tmp_path / "new" / f"image.{ending}"
     plot_attention(example(3, 4), SOURCE, TARGET, path=path)
     assert path.read_bytes().startswith(start)
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_an_image_is_bright_where_the_score_is(tmp_path):
-    path = tmp_path / "picture.png"
+    path = tmp_path / "image.png"
     plot_attention(np.eye(2), ["a", "b"], ["a", "b"], path=path)
     colors = Image.open(path).convert("RGB").getcolors(maxcolors=1 << 20)
     counts = {color: count for count, color in colors}
@@ -97,7 +97,7 @@ def test_an_image_is_bright_where_the_score_is(tmp_path):
 
 def test_an_unknown_ending_leaves_nothing_behind(tmp_path):
     with pytest.raises(ValueError, match="xyz"):
-        plot_attention(example(3, 4), SOURCE, TARGET, path=tmp_path / "picture.xyz")
+        plot_attention(example(3, 4), SOURCE, TARGET, path=tmp_path / "image.xyz")
     assert not list(tmp_path.iterdir())
 
 
@@ -131,6 +131,6 @@ def test_errors_name_both_shapes():
 
 
 def test_what_no_font_has_is_drawn_without_a_warning(tmp_path):
-    path = tmp_path / "picture.png"
+    path = tmp_path / "image.png"
     plot_attention([[1.0]], ["我"], ["\U0002ffff"], title="\U000e0041", path=path)
     assert path.exists()

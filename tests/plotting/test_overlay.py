@@ -79,17 +79,17 @@ def test_where_a_crop_left_something_out_nothing_is_looked_at():
 
 
 def test_what_is_looked_at_keeps_its_colours():
-    picture = np.full((60, 60, 3), (200, 40, 40), "uint8")
-    lit = overlay(picture, one_cell(1, 1, cells=3))
+    image = np.full((60, 60, 3), (200, 40, 40), "uint8")
+    lit = overlay(image, one_cell(1, 1, cells=3))
     middle, corner = lit[SIDE // 2, SIDE // 2], lit[2, 2]
     np.testing.assert_allclose(middle, (200, 40, 40), atol=6)
     assert corner.max() < 70 and np.ptp(corner.astype(int)) < 0.3 * 160
 
 
 def test_things_as_bright_as_their_background_can_be_told_where_it_is_dark():
-    picture = np.full((60, 60, 3), (60, 150, 60), "uint8")
-    picture[:, 30:] = (60, 60, 255)
-    dark = overlay(picture, one_cell(0, 0, cells=9)).astype(int)
+    image = np.full((60, 60, 3), (60, 150, 60), "uint8")
+    image[:, 30:] = (60, 60, 255)
+    dark = overlay(image, one_cell(0, 0, cells=9)).astype(int)
     assert np.abs(dark[-1, 20] - dark[-1, -20]).max() > 15
 
 

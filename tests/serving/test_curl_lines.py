@@ -14,7 +14,7 @@ import pytest
 
 from keras_attention.serving.config import ServedModelConfig
 from keras_attention.serving.server import Server
-from tests.serving.models.support import Pictures, export_module, png
+from tests.serving.models.support import MeanColour, export_module, png
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/serving-rest.md"
@@ -102,8 +102,8 @@ OTHERS = [
 
 @pytest.fixture(scope="module")
 def other_url(models, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pictures")
-    export_module(Pictures(), folder / "1")
+    folder = tmp_path_factory.mktemp("images")
+    export_module(MeanColour(), folder / "1")
     translator = models / "translator"
     names = {
         "translator": translator,
@@ -117,8 +117,8 @@ def other_url(models, tmp_path_factory):
 
 @pytest.mark.parametrize(("page", "line"), OTHERS)
 def test_lines_of_other_pages_are_answered(other_url, page, line):
-    picture = base64.b64encode(png((1, 2, 3))).decode()
-    line = line.replace("'$(base64 -w0 beach.jpg)'", picture)
+    image = base64.b64encode(png((1, 2, 3))).decode()
+    line = line.replace("'$(base64 -w0 beach.jpg)'", image)
     document = json.loads(with_httpx(line.replace(ADDRESS, other_url).strip()))
     assert "error" not in document
 

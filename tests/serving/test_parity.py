@@ -16,10 +16,10 @@ from keras_attention.export import export
 from keras_attention.serving.client.client import Client
 from keras_attention.serving.options import BatchingParameters, LoadOptions
 from keras_attention.serving.server import Server
-from tests.captioners import pictures
+from tests.captioners import encoded_images
 from tests.serving.models.support import (
     Lengths,
-    Pictures,
+    MeanColour,
     export_half_plus_two,
     export_module,
     png,
@@ -53,15 +53,15 @@ CASES = {
     "transformer, attend": ("transformer", "attend", {"text": list(TEXTS)}),
     "recurrent": ("recurrent", "", {"text": list(TEXTS)}),
     "recurrent, attend": ("recurrent", "attend", {"text": list(TEXTS)}),
-    "captioner": ("captioner", "", {"image_bytes": pictures}),
-    "captioner, attend": ("captioner", "attend", {"image_bytes": pictures}),
+    "captioner": ("captioner", "", {"image_bytes": encoded_images}),
+    "captioner, attend": ("captioner", "attend", {"image_bytes": encoded_images}),
     "TF1": ("half", "", {"x": FLOATS[:, :1]}),
     "TF1, table": ("half", "lookup", {"word": ["two", "none", "one"]}),
     "TF2, numbers": ("calculator", "", {"x": FLOATS}),
     "TF2, texts": ("calculator", "upper", {"text": ["a", "", "naïve \U0001f600"]}),
     "TF2, integers": ("calculator", "count", {"n": [1, -(2**31), 2**31 - 2]}),
     "TF2, tokens": ("lengths", "", {"tokens": TOKENS}),
-    "TF2, pictures": (
+    "TF2, images": (
         "colours",
         "",
         {"image_bytes": lambda: [png(c) for c in COLOURS]},
@@ -78,7 +78,7 @@ def folder(translator, recurrent_translator, captioner, tmp_path_factory):
     export_calculator(folder / "calculator" / "1")
     export_half_plus_two(folder / "half" / "1")
     export_module(Lengths(), folder / "lengths" / "1")
-    export_module(Pictures(), folder / "colours" / "1")
+    export_module(MeanColour(), folder / "colours" / "1")
     return folder
 
 
@@ -211,8 +211,8 @@ def test_translators_in_process(request, client, name, transport):
 
 @pytest.mark.parametrize("transport", ["rest", "grpc"])
 def test_captioners_in_process(client, captioner, transport):
-    served = client.caption(pictures(), "captioner", transport=transport)
-    for here, there in zip(captioner.caption(pictures()), served, strict=True):
+    served = client.caption(encoded_images(), "captioner", transport=transport)
+    for here, there in zip(captioner.caption(encoded_images()), served, strict=True):
         assert there.text == here.text
         assert there.score == pytest.approx(here.score, rel=1e-4)
 

@@ -14,7 +14,7 @@ from keras_attention.tasks import load
 from keras_attention.tasks.bundle import bundle_task
 from keras_attention.tasks.captioner import Captioner
 from keras_attention.tasks.translator import Translator
-from tests.captioners import pictures
+from tests.captioners import encoded_images
 from tests.tasks.support import edit
 from tests.translators import TEXTS, make_translator
 
@@ -70,8 +70,8 @@ def test_a_captioner_comes_back(captioner_bundle, captioner):
     assert loaded.model.get_config() == captioner.model.get_config()
     for name in "tokenizer options fit language training metrics".split():
         assert getattr(loaded, name) == getattr(captioner, name), name
-    (before,) = captioner.caption(pictures()[:1], return_attention=True)
-    (after,) = loaded.caption(pictures()[:1], return_attention=True)
+    (before,) = captioner.caption(encoded_images()[:1], return_attention=True)
+    (after,) = loaded.caption(encoded_images()[:1], return_attention=True)
     assert (after.text, after.score) == (before.text, before.score)
     np.testing.assert_array_equal(after.attention, before.attention)
 

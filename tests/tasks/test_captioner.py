@@ -11,7 +11,13 @@ from keras_attention.data.images.sources import BadImage, load_images
 from keras_attention.models.recurrent_captioner import RecurrentCaptioner
 from keras_attention.models.transformer_captioner import TransformerCaptioner
 from keras_attention.tasks.captioner import Caption, CaptionHypothesis
-from tests.captioners import OPTIONS, make_captioner, picture_bytes, pictures, pixels
+from tests.captioners import (
+    OPTIONS,
+    encoded_image,
+    encoded_images,
+    make_captioner,
+    pixels,
+)
 from tests.support import slow_on_jax
 
 
@@ -21,8 +27,8 @@ def pooled():
 
 
 def test_a_caption_holds_what_was_said_and_where_it_looked(captioner):
-    captions = captioner.caption(pictures(), return_attention=True)
-    assert len(captions) == len(pictures())
+    captions = captioner.caption(encoded_images(), return_attention=True)
+    assert len(captions) == len(encoded_images())
     for number, caption in enumerate(captions):
         assert caption.name == str(number)
         assert len(caption.hypotheses) == OPTIONS.n_best
@@ -42,7 +48,7 @@ def test_a_caption_holds_what_was_said_and_where_it_looked(captioner):
 
 @slow_on_jax
 def test_images_come_in_many_forms(captioner, tmp_path):
-    content = picture_bytes("PNG", seed=2)
+    content = encoded_image("PNG", seed=2)
     path = tmp_path / "a.png"
     path.write_bytes(content)
     image = Image.open(io.BytesIO(content))
@@ -58,8 +64,8 @@ def test_images_come_in_many_forms(captioner, tmp_path):
 
 @slow_on_jax
 def test_a_batch_gives_what_its_images_give_one_by_one(captioner):
-    together = captioner.caption(pictures(), return_attention=True)
-    apart = captioner.caption(pictures(), return_attention=True, batch_size=2)
+    together = captioner.caption(encoded_images(), return_attention=True)
+    apart = captioner.caption(encoded_images(), return_attention=True, batch_size=2)
     for one, other in zip(together, apart, strict=True):
         assert one.text == other.text
         assert one.score == pytest.approx(other.score, rel=1e-4)
@@ -69,14 +75,14 @@ def test_a_batch_gives_what_its_images_give_one_by_one(captioner):
 @slow_on_jax
 def test_progress_counts_images(captioner):
     seen = []
-    captioner.caption(pictures(), batch_size=2, progress=seen.append)
+    captioner.caption(encoded_images(), batch_size=2, progress=seen.append)
     assert seen == [2, 4, 5]
 
 
 @slow_on_jax
 def test_kept_features_are_as_good_as_images(captioner):
-    squares, windows = load_images(pictures(), 32)
-    expected = captioner.caption(pictures())
+    squares, windows = load_images(encoded_images(), 32)
+    expected = captioner.caption(encoded_images())
     features = np.asarray(captioner.model.image_encoder(squares))
     for kept, tolerance in ((features, 1e-4), (features.astype("float16"), 0.05)):
         inputs = {"features": kept, "windows": windows}
@@ -88,9 +94,9 @@ def test_kept_features_are_as_good_as_images(captioner):
 
 # Of a panorama the padding takes all rows of cells but two, or one.
 PANORAMAS = [
-    picture_bytes("PNG", 20, 90, seed=4),
-    picture_bytes("JPEG", 12, 240, seed=6),
-    picture_bytes("PNG", 90, 12, seed=8),
+    encoded_image("PNG", 20, 90, seed=4),
+    encoded_image("JPEG", 12, 240, seed=6),
+    encoded_image("PNG", 90, 12, seed=8),
 ]
 
 
@@ -155,37 +161,39 @@ def test_squares_of_the_models_size_stay_as_they_are(captioner):
 
 def test_a_prefix_is_what_captions_begin_with(captioner):
     prefixes = ["the dog", "", "a red house", "one", "a"]
-    captions = captioner.caption(pictures(), prefixes=prefixes)
+    captions = captioner.caption(encoded_images(), prefixes=prefixes)
     assert all(c.text.startswith(p) for c, p in zip(captions, prefixes, strict=True))
     with pytest.raises(ValueError, match="5 images and 1 prefixes"):
-        captioner.caption(pictures(), prefixes=["a"])
+        captioner.caption(encoded_images(), prefixes=["a"])
 
 
 @slow_on_jax
 def test_beam_and_n_best_agree_with_each_other(captioner):
-    (caption,) = captioner.caption(pictures()[:1], n_best=4)
+    (caption,) = captioner.caption(encoded_images()[:1], n_best=4)
     assert len(caption.hypotheses) == 4
-    (greedy,) = captioner.caption(pictures()[:1], beam=1)
+    (greedy,) = captioner.caption(encoded_images()[:1], beam=1)
     assert len(greedy.hypotheses) == 1
     with pytest.raises(ValueError, match="n_best=3 hypotheses cannot come out of beam"):
-        captioner.caption(pictures()[:1], beam=2, n_best=3)
+        captioner.caption(encoded_images()[:1], beam=2, n_best=3)
 
 
 def test_any_caption_can_be_forced(captioner):
     texts = ["a red dog left of a car.", "the small boat.", "x", "", "one one one"]
-    forced = captioner.force_decode(pictures(), texts)
+    forced = captioner.force_decode(encoded_images(), texts)
     assert [caption.text for caption in forced] == texts
     for caption in forced:
         assert caption.attention.shape == (len(caption.tokens), 4, 4)
         assert len(caption.spans) == len(caption.tokens)
     with pytest.raises(ValueError, match="one caption for each image is needed"):
-        captioner.force_decode(pictures(), ["a"])
+        captioner.force_decode(encoded_images(), ["a"])
 
 
 def test_forcing_looks_where_the_search_looked(captioner):
     texts = ["a dog", "the red house", "one", "a small boat", "the"]
-    captions = captioner.caption(pictures(), prefixes=texts, return_attention=True)
-    forced = captioner.force_decode(pictures(), texts)
+    captions = captioner.caption(
+        encoded_images(), prefixes=texts, return_attention=True
+    )
+    forced = captioner.force_decode(encoded_images(), texts)
     for one, other in zip(forced, captions, strict=True):
         count = len(one.tokens) - 1
         assert one.tokens[:count] == other.tokens[:count]
@@ -196,23 +204,23 @@ def test_forcing_looks_where_the_search_looked(captioner):
 
 @slow_on_jax
 def test_without_attention_there_are_no_grids(pooled):
-    (caption,) = pooled.caption(pictures()[:1], return_attention=True)
+    (caption,) = pooled.caption(encoded_images()[:1], return_attention=True)
     assert caption.attention is None
-    (forced,) = pooled.force_decode(pictures()[:1], "a dog.")
+    (forced,) = pooled.force_decode(encoded_images()[:1], "a dog.")
     assert forced.attention is None or not forced.attention.any()
 
 
 @slow_on_jax
 def test_a_transformer_captions_too():
     captioner = make_captioner(family=TransformerCaptioner)
-    (caption,) = captioner.caption(pictures()[:1], return_attention=True)
+    (caption,) = captioner.caption(encoded_images()[:1], return_attention=True)
     assert caption.attention.shape == (len(caption.tokens), 4, 4)
     np.testing.assert_allclose(caption.attention.sum((1, 2)), 1, rtol=1e-5)
 
 
 @slow_on_jax
 def test_how_an_image_becomes_a_square_is_kept(captioner):
-    wide = picture_bytes("PNG", 20, 90, seed=4)
+    wide = encoded_image("PNG", 20, 90, seed=4)
     cropped = make_captioner(fit="crop")
     assert cropped.caption([wide])[0].score != pytest.approx(
         captioner.caption([wide])[0].score, rel=1e-3
@@ -221,7 +229,7 @@ def test_how_an_image_becomes_a_square_is_kept(captioner):
 
 @slow_on_jax
 def test_captions_are_json(captioner):
-    (caption,) = captioner.caption(pictures()[:1], return_attention=True)
+    (caption,) = captioner.caption(encoded_images()[:1], return_attention=True)
     found = json.loads(json.dumps(caption.as_dict()))
     assert found["image"] == "0"
     assert found["text"] == caption.text
@@ -250,51 +258,51 @@ def test_bytes_are_shown_as_the_characters_that_they_spell():
     [
         ("none.jpg", "there is no image none.jpg"),
         (b"", "empty"),
-        (b"no picture", "is not an image that can be read"),
-        (picture_bytes("JPEG")[:-300], "truncated or damaged"),
+        (b"no image", "is not an image that can be read"),
+        (encoded_image("JPEG")[:-300], "truncated or damaged"),
         (np.zeros((4, 4), "float32"), "an array must be uint8"),
     ],
 )
 def test_what_is_no_image_is_named(captioner, image, message):
     with pytest.raises(BadImage, match=message):
-        captioner.caption([pictures()[0], image])
+        captioner.caption([encoded_images()[0], image])
 
 
 @pytest.mark.parametrize("name", ["batch_size", "beam", "n_best"])
 @pytest.mark.parametrize("value", [0, 2.5, "4", True])
 def test_numbers_are_checked(captioner, name, value):
     with pytest.raises(ValueError, match=f"{name} must be"):
-        captioner.caption(pictures()[:1], **{name: value})
+        captioner.caption(encoded_images()[:1], **{name: value})
     if name == "batch_size":
         with pytest.raises(ValueError, match="batch_size must be"):
-            captioner.force_decode(pictures()[:1], ["a"], batch_size=value)
+            captioner.force_decode(encoded_images()[:1], ["a"], batch_size=value)
 
 
 @slow_on_jax
 def test_without_a_limit_a_caption_ends_where_the_model_ends_it(captioner):
     options = {"beam": 1, "no_repeat_ngram": 1}
-    (limited,) = captioner.caption(pictures()[:1], max_length=200, **options)
-    (free,) = captioner.caption(pictures()[:1], max_length=2**31 - 1, **options)
+    (limited,) = captioner.caption(encoded_images()[:1], max_length=200, **options)
+    (free,) = captioner.caption(encoded_images()[:1], max_length=2**31 - 1, **options)
     assert free.tokens == limited.tokens and free.tokens[-1] == "</s>"
 
 
 def test_unknown_words_are_not_written_unless_allowed(captioner):
     anything = {"temperature": np.inf, "n_best": 8}  # all that may be said, evenly
-    found = captioner.caption(pictures(), unknown="allow", **anything)
+    found = captioner.caption(encoded_images(), unknown="allow", **anything)
     assert any("<unk>" in h.tokens for c in found for h in c.hypotheses)
     for options in (anything, {"n_best": 3}):
-        for caption in captioner.caption(pictures(), **options):
+        for caption in captioner.caption(encoded_images(), **options):
             for hypothesis in caption.hypotheses:
                 assert "<unk>" not in hypothesis.tokens and "⁇" not in hypothesis.text
 
 
 def test_an_image_has_no_words_to_copy(captioner):
     with pytest.raises(ValueError, match='unknown="copy" takes words of a source text'):
-        captioner.caption(pictures()[:1], unknown="copy")
+        captioner.caption(encoded_images()[:1], unknown="copy")
 
 
 def test_a_prefix_with_unknown_words_is_said_as_it_was_given(captioner):
-    (caption,) = captioner.caption(pictures()[:1], prefixes=["a 狐狸"])
+    (caption,) = captioner.caption(encoded_images()[:1], prefixes=["a 狐狸"])
     assert caption.text.startswith("a 狐狸") and "⁇" not in caption.text
     begin, end = caption.spans[caption.tokens.index("<unk>")]
     assert caption.text[begin:end] == "狐狸"

@@ -7,7 +7,7 @@ import pytest
 
 from keras_attention.tasks.captioner import Captioner
 from keras_attention.tasks.translator import Translator
-from tests.captioners import pictures
+from tests.captioners import encoded_images
 from tests.support import MODULE_SLOW_ON_JAX, slow_on_jax
 from tests.translators import TEXTS
 
@@ -66,8 +66,8 @@ def test_a_quantised_translator_comes_back(bundle, tmp_path, mode):
 def test_a_quantised_captioner_comes_back(captioner_bundle, tmp_path):
     captioner = Captioner.load(captioner_bundle)
     captioner.model.quantize("int8")
-    (before,) = captioner.caption(pictures()[:1])
+    (before,) = captioner.caption(encoded_images()[:1])
     captioner.save(tmp_path / "int8")
-    (after,) = Captioner.load(tmp_path / "int8").caption(pictures()[:1])
+    (after,) = Captioner.load(tmp_path / "int8").caption(encoded_images()[:1])
     assert after.text == before.text
     np.testing.assert_allclose(after.score, before.score, rtol=1e-4)

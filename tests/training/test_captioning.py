@@ -144,7 +144,7 @@ def test_images_of_ones_own(tmp_path, model, data, training):
         image = Image.fromarray(scene.image[: 48 - 30 * (number % 2)])
         image.save(tmp_path / f"{scene.name}.png")
         lines += [f"{scene.name}.png,{caption}" for caption in scene.captions]
-    (tmp_path / "bad.png").write_text("no picture")
+    (tmp_path / "bad.png").write_text("no image")
     lines.append("bad.png,a dog")
     (tmp_path / "captions.csv").write_text("\n".join(lines) + "\n")
     recipe = caption_recipe(

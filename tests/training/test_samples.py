@@ -71,7 +71,7 @@ def test_final_scores_keep_sentences_and_their_alignments_together(monkeypatch):
     assert "test: 8 of 100 sentences, chosen by hash" in lines
 
 
-def pictures():
+def captioned_split():
     """A hundred images of one pixel, captioned with its value."""
     values = np.arange(100)
     return SimpleNamespace(
@@ -84,7 +84,7 @@ def pictures():
 
 
 def test_images_are_chosen_alike_and_keep_their_captions():
-    split = pictures()
+    split = captioned_split()
     places = sample(split.names, 20)
     captions = caption_split(Echo(), split, places, batch_size=8)
     assert [caption.name for caption in captions] == [f"{i}.png" for i in places]

@@ -10,13 +10,13 @@ import pytest
 from keras_attention.data.batches.caption_batches import CaptionBatches
 from keras_attention.data.captions.formats import CaptionCorpus
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
-from tests.data.captioned_images import number_of, pictures, word_tokenizer
+from tests.data.captioned_images import captioned_images, number_of, word_tokenizer
 
 TOKENIZER = word_tokenizer()
 
 
 def make_corpus(count=60):
-    return CaptionCorpus.from_examples(pictures(count, captions=3), TOKENIZER)
+    return CaptionCorpus.from_examples(captioned_images(count, captions=3), TOKENIZER)
 
 
 def same(first, second):
@@ -25,7 +25,7 @@ def same(first, second):
 
 
 def captions_of(batch):
-    """`(number of the picture, caption)` of each row that is not padding."""
+    """`(number of the image, caption)` of each row that is not padding."""
     inputs, labels, _ = batch
     texts = TOKENIZER.decode(labels)
     rows = np.flatnonzero(labels[:, 0])

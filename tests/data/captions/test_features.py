@@ -12,7 +12,7 @@ from keras_attention.data.captions.features import (
     compute_features,
 )
 from keras_attention.data.captions.formats import PreparedCaptions, prepare_captions
-from tests.data.captioned_images import number_of, pictures, word_tokenizer
+from tests.data.captioned_images import captioned_images, number_of, word_tokenizer
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 3)).astype("uint8")
 
@@ -95,7 +95,7 @@ def test_what_cannot_be_kept_is_refused(tmp_path):
 def test_prepared_captions_take_features_of_their_own_images(tmp_path):
     tokenizer = word_tokenizer()
     options = {"tokenizer": tokenizer, "image_size": 8}
-    prepared = prepare_captions(pictures(), tmp_path / "prepared", **options)
+    prepared = prepare_captions(captioned_images(), tmp_path / "prepared", **options)
     counts = []
     compute_caption_features(
         encode,
@@ -117,9 +117,9 @@ def test_prepared_captions_take_features_of_their_own_images(tmp_path):
         features = batches.batch_at(step)[0]["features"]
         expected = images.reshape(-1, 2, 4, 2, 4, 3).mean(axis=(2, 4))
         np.testing.assert_allclose(features, expected, rtol=1e-3)
-        assert {f"picture-{number_of(image)}" for image in images} <= set(names)
+        assert {f"image-{number_of(image)}" for image in images} <= set(names)
 
-    other = prepare_captions(pictures(seed=1), tmp_path / "other", **options)
+    other = prepare_captions(captioned_images(seed=1), tmp_path / "other", **options)
     with pytest.raises(ValueError, match="features of other images"):
         other.attach_features(tmp_path / "features")
     with pytest.raises(ValueError, match="expected features of 10 images"):

@@ -112,7 +112,7 @@ LAYOUTS = {
         [".", "annotations"],
         {OLD_NINE: "train", OLD_TEN: "valid"},
     ),
-    "COCO, both sets of captions with one of pictures": (
+    "COCO, both sets of captions with one of images": (
         {
             **annotations([NINE], [TEN]),
             **annotations([OLD_TEN], [OLD_NINE], 2014),
@@ -147,7 +147,7 @@ LAYOUTS = {
             "val2014/c.jpg": "test",
         },
     ),
-    "Karpathy's COCO, with the pictures of 2017": (
+    "Karpathy's COCO, with the images of 2017": (
         {
             "annotations/dataset_coco.json": karpathy(
                 ["train2014", "val2014"] + ["val2014"],
@@ -213,20 +213,20 @@ LAYOUTS = {
 }
 
 
-def lay_out(folder, files, pictures):
+def lay_out(folder, files, images):
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-    for place, names in pictures.items():
+    for place, names in images.items():
         (folder / place).mkdir(parents=True, exist_ok=True)
         for name in names:
-            (folder / place / name).write_bytes(b"a picture")
+            (folder / place / name).write_bytes(b"an image")
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_a_data_set_is_read_as_it_is_published(tmp_path, name):
-    files, pictures, given, expected = LAYOUTS[name]
-    lay_out(tmp_path, files, pictures)
+    files, images, given, expected = LAYOUTS[name]
+    lay_out(tmp_path, files, images)
     for path in given:
         report = SkipReport("caption")
         examples = list(read_captions(tmp_path / path, report=report))

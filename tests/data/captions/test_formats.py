@@ -103,13 +103,13 @@ def test_every_format_gives_the_same(tmp_path, name, zipped):
     examples, report = read(tmp_path / name)
     assert examples == [
         CaptionedImage(
-            picture,
-            tmp_path / ("images/b.jpg" if picture == "b.jpg" else picture),
+            name,
+            tmp_path / ("images/b.jpg" if name == "b.jpg" else name),
             texts,
             split if splits else None,
-            image_id=ids.get(picture),
+            image_id=ids.get(name),
         )
-        for picture, (texts, split) in EXPECTED.items()
+        for name, (texts, split) in EXPECTED.items()
     ]
     assert report.num_good == 5 and not report.num_skipped
 
@@ -143,13 +143,13 @@ def test_karpathys_images_are_found_with_their_folder_and_without(tmp_path):
     for image in values["images"]:
         image["filepath"] = "val2014"
     write(tmp_path, {"dataset_coco.json": json.dumps(values)})
-    pictures = tmp_path / "pictures"
-    (pictures / "val2014").mkdir(parents=True)
-    write(pictures / "val2014", {"a.jpg": ""})
-    write(pictures, {"b.jpg": ""})
-    examples, _ = read(tmp_path / "dataset_coco.json", images=pictures)
+    folder = tmp_path / "folder"
+    (folder / "val2014").mkdir(parents=True)
+    write(folder / "val2014", {"a.jpg": ""})
+    write(folder, {"b.jpg": ""})
+    examples, _ = read(tmp_path / "dataset_coco.json", images=folder)
     assert [example.name for example in examples] == [f"val2014/{x}" for x in EXPECTED]
-    paths = [str(example.image.relative_to(pictures)) for example in examples]
+    paths = [str(example.image.relative_to(folder)) for example in examples]
     assert paths == ["val2014/a.jpg", "b.jpg", "val2014/c.jpg"]
 
 
@@ -304,7 +304,7 @@ def test_files_know_their_name(tmp_path):
     assert list(files()) == list(files())
     first = files.fingerprint()
     assert first == CaptionFiles(tmp_path).fingerprint()
-    write(tmp_path, {"a.jpg": "a picture"})
+    write(tmp_path, {"a.jpg": "an image"})
     second = files.fingerprint()
     write(tmp_path, {"captions.csv": FILES["captions.csv"].replace("dogs", "hogs")})
     assert len({first, second, files.fingerprint()}) == 3

@@ -26,7 +26,12 @@ from keras_attention.data.report import (
     SkipReport,
 )
 from keras_attention.data.splits import split_of
-from tests.data.captioned_images import WORDS, number_of, pictures, word_tokenizer
+from tests.data.captioned_images import (
+    WORDS,
+    captioned_images,
+    number_of,
+    word_tokenizer,
+)
 
 TOKENIZER = word_tokenizer()
 
@@ -54,7 +59,7 @@ def check_same(corpus, other):
 
 
 def test_the_files_hold_what_was_given(tmp_path):
-    examples = pictures()
+    examples = captioned_images()
     prepared = prepare(examples, tmp_path / "prepared")
     assert prepared.image_size == 8
     assert prepared.report.num_good == 80
@@ -76,39 +81,39 @@ def test_the_files_hold_what_was_given(tmp_path):
 
 
 def test_in_memory_it_is_the_same(tmp_path):
-    examples = [example for example in pictures() if example.split == "train"]
+    examples = [example for example in captioned_images() if example.split == "train"]
     prepared = prepare(examples, tmp_path / "prepared")
     check_same(CaptionCorpus.from_examples(examples, TOKENIZER), prepared.train)
     assert len(prepared.valid) == len(prepared.test) == 0
 
 
 def test_arrays_are_mapped_and_travel_by_name(tmp_path):
-    corpus = prepare(pictures(), tmp_path / "prepared").train
+    corpus = prepare(captioned_images(), tmp_path / "prepared").train
     assert isinstance(corpus.images, np.memmap)
     assert len(corpus.annotations) == 20  # Read before it travels.
     assert len(pickle.dumps(corpus)) < 2000
     check_same(pickle.loads(pickle.dumps(corpus)), corpus)
-    small = CaptionCorpus.from_examples(pictures(3), TOKENIZER)
+    small = CaptionCorpus.from_examples(captioned_images(3), TOKENIZER)
     check_same(pickle.loads(pickle.dumps(small)), small)
 
 
 def test_chunks_change_nothing(tmp_path, monkeypatch):
-    prepare(pictures(), tmp_path / "one")
+    prepare(captioned_images(), tmp_path / "one")
     monkeypatch.setattr("keras_attention.data.captions.prepare.CHUNK", 7)
     counts = []
-    prepare(pictures(), tmp_path / "many", progress=counts.append)
+    prepare(captioned_images(), tmp_path / "many", progress=counts.append)
     assert contents(tmp_path / "one") == contents(tmp_path / "many")
     assert counts == [7, 14, 21, 28, 35, 40]
 
 
 def test_without_a_split_a_hash_of_the_name_decides(tmp_path):
-    examples = [example._replace(split=None) for example in pictures(200)]
+    examples = [example._replace(split=None) for example in captioned_images(200)]
     shares = {"valid_share": 0.1, "test_share": 0.2}
     prepared = prepare(examples, tmp_path / "prepared", **shares)
     for split in SPLITS:
         names = getattr(prepared, split).names
         assert names and {split_of(name, **shares) for name in names} == {split}
-    with pytest.raises(ValueError, match="picture-0: the split must be one of train"):
+    with pytest.raises(ValueError, match="image-0: the split must be one of train"):
         prepare([examples[0]._replace(split="dev")], tmp_path / "other")
 
 
@@ -122,7 +127,7 @@ def test_the_tokenizer_learns_from_training_captions_alone():
 
 
 def test_what_cannot_be_used_is_named(tmp_path):
-    good = pictures(4)
+    good = captioned_images(4)
     long = " ".join(WORDS)
     examples = [
         *good,
@@ -156,7 +161,7 @@ def test_images_are_decoded_as_everywhere_and_the_bad_ones_named(tmp_path):
         Image.fromarray(pixels).save(tmp_path / f"good-{number}.{suffix}")
     good = (tmp_path / "good-0.jpg").read_bytes()
     (tmp_path / "cut.jpg").write_bytes(good[:-100])
-    (tmp_path / "text.jpg").write_text("no picture")
+    (tmp_path / "text.jpg").write_text("no image")
     (tmp_path / "empty.png").write_bytes(b"")
     Image.new("1", (8000, 7000)).save(tmp_path / "bomb.png")
     damaged = bytearray((tmp_path / "good-1.png").read_bytes())
@@ -192,8 +197,8 @@ def test_images_are_decoded_as_everywhere_and_the_bad_ones_named(tmp_path):
 
 def test_an_image_that_pillow_reads_and_tensorflow_does_not_is_skipped(tmp_path):
     Image.new("1", (1, 1_500_000)).save(tmp_path / "odd.png")
-    odd = pictures(1)[0]._replace(name="odd", image=tmp_path / "odd.png")
-    examples = [*pictures(4), odd]
+    odd = captioned_images(1)[0]._replace(name="odd", image=tmp_path / "odd.png")
+    examples = [*captioned_images(4), odd]
     report = SkipReport()
     prepare(examples, tmp_path / "prepared", report=report)
     assert report.lines == {"truncated or damaged image": ["odd"]}
@@ -207,15 +212,15 @@ def test_the_wrong_folder_of_images_says_where_it_looked(tmp_path):
 
 def test_nothing_to_train_on_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="none is left in the train split"):
-        prepare([pictures(4)[3]], tmp_path / "prepared")
+        prepare([captioned_images(4)[3]], tmp_path / "prepared")
     with pytest.raises(ValueError, match="0 for validation, 1 for the test and none"):
-        train_caption_tokenizer([pictures(1)[0]._replace(split="test")], 300)
+        train_caption_tokenizer([captioned_images(1)[0]._replace(split="test")], 300)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_interrupted_run_leaves_nothing(tmp_path):
     def interrupted():
-        yield from pictures()[:20]
+        yield from captioned_images()[:20]
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -225,17 +230,17 @@ def test_an_interrupted_run_leaves_nothing(tmp_path):
 
 def test_the_same_examples_are_not_prepared_twice(tmp_path):
     folder = tmp_path / "prepared"
-    prepare(pictures(), folder)
+    prepare(captioned_images(), folder)
     written = (folder / "meta.json").stat().st_mtime_ns
     report = SkipReport()
-    prepare(pictures(), folder, report=report)
+    prepare(captioned_images(), folder, report=report)
     assert (folder / "meta.json").stat().st_mtime_ns == written
     assert report.num_good == 80
     with pytest.raises(ValueError, match=r"image_size.*overwrite=True"):
-        prepare(pictures(), folder, image_size=16)
+        prepare(captioned_images(), folder, image_size=16)
     with pytest.raises(ValueError, match="compared: input"):
-        prepare(list(pictures()), folder)
-    prepare(pictures(44), folder, overwrite=True)
+        prepare(list(captioned_images()), folder)
+    prepare(captioned_images(44), folder, overwrite=True)
     assert PreparedCaptions.open(folder).train.num_images == 22
 
 
@@ -243,7 +248,7 @@ def test_the_same_examples_are_not_prepared_twice(tmp_path):
     "name", ["images.bin", "windows.bin", "target_tokens.bin", "caption_images.bin"]
 )
 def test_a_file_cut_short_is_found_out(tmp_path, name):
-    prepare(pictures(), tmp_path / "prepared")
+    prepare(captioned_images(), tmp_path / "prepared")
     with (tmp_path / "prepared" / "train" / name).open("ab") as file:
         file.truncate(8)
     with pytest.raises(ValueError, match="incomplete"):
@@ -251,16 +256,16 @@ def test_a_file_cut_short_is_found_out(tmp_path, name):
 
 
 def test_what_was_prepared_before_windows_were_kept_is_to_be_prepared_again(tmp_path):
-    folder = prepare(pictures(), tmp_path / "prepared").folder
+    folder = prepare(captioned_images(), tmp_path / "prepared").folder
     meta = (folder / "meta.json").read_text().replace("captions 2", "captions 1")
     (folder / "meta.json").write_text(meta)
     with pytest.raises(ValueError, match="'captions 1'.*prepare the corpus again"):
         PreparedCaptions.open(folder)
-    assert prepare(pictures(), folder, overwrite=True).train.num_images == 20
+    assert prepare(captioned_images(), folder, overwrite=True).train.num_images == 20
 
 
 def test_other_folders_are_refused(tmp_path):
-    prepare(pictures(), tmp_path / "prepared")
+    prepare(captioned_images(), tmp_path / "prepared")
     with pytest.raises(ValueError, match="translations.prepare"):
         PreparedCorpus.open(tmp_path / "prepared")
     with pytest.raises(ValueError, match="prepare_captions"):
@@ -268,7 +273,7 @@ def test_other_folders_are_refused(tmp_path):
 
 
 def test_opening_takes_no_tensorflow(tmp_path):
-    prepared = prepare(pictures(), tmp_path / "prepared")
+    prepared = prepare(captioned_images(), tmp_path / "prepared")
     code = f"""
 import sys
 from keras_attention.data.captions.formats import PreparedCaptions

@@ -8,7 +8,7 @@ import pytest
 from keras_attention.data.batches.caption_batches import CaptionBatches
 from keras_attention.data.captions.formats import CaptionCorpus
 from keras_attention.data.images.augmentation import Augmentation, names_a_side
-from tests.data.captioned_images import pictures, word_tokenizer
+from tests.data.captioned_images import captioned_images, word_tokenizer
 
 NOTHING = dict.fromkeys(
     ["flip", "shift", "zoom", "brightness", "contrast", "saturation"], 0.0
@@ -177,7 +177,7 @@ def test_numbers_out_of_range_are_refused(option):
 
 
 def test_batches_are_augmented_by_seed_and_step():
-    corpus = CaptionCorpus.from_examples(pictures(40), word_tokenizer())
+    corpus = CaptionCorpus.from_examples(captioned_images(40), word_tokenizer())
     options = {"tokens_per_batch": 60, "seed": 3, "augment": Augmentation()}
     batches = CaptionBatches(corpus, **options)
     copy = pickle.loads(pickle.dumps(CaptionBatches(corpus, first_step=2, **options)))
@@ -194,7 +194,7 @@ def test_batches_are_augmented_by_seed_and_step():
 
 
 def test_batches_mirror_no_image_whose_caption_names_a_side():
-    corpus = CaptionCorpus.from_examples(pictures(40), word_tokenizer())
+    corpus = CaptionCorpus.from_examples(captioned_images(40), word_tokenizer())
     augment = Augmentation(**{**NOTHING, "flip": 1.0})
     assert 0 < augment.flippable(corpus).sum() < len(corpus)
     assert not Augmentation(flip=0).flippable(corpus).any()

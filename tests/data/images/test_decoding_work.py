@@ -28,8 +28,8 @@ from tests.data.image_files import (
     chunk,
     encoded,
     interlaced_png,
-    picture,
     plain,
+    sample_image,
     sized,
     turned,
     with_scans,
@@ -54,7 +54,7 @@ def work_of(content):
 
 
 def jpeg(mode="RGB", **options):
-    return encoded(picture(90, 60).convert(mode), "JPEG", **options)
+    return encoded(sample_image(90, 60).convert(mode), "JPEG", **options)
 
 
 def refused(function, *arguments):
@@ -90,7 +90,7 @@ def test_what_only_looks_like_a_scan_is_none():
     for more in (segment, remark, b"\xff\xff\xff", segment + remark):
         assert work_of(content[:2] + more + content[2:]) == expected
     assert work_of(content + content) == expected
-    assert work_of(encoded(picture(90, 60), "MPO"))[0] == 90 * 60
+    assert work_of(encoded(sample_image(90, 60), "MPO"))[0] == 90 * 60
     assert load_pixels([content[:2] + segment + content[2:]], 8).shape == (1, 8, 8, 3)
 
 
@@ -122,7 +122,7 @@ def test_less_data_than_an_image_takes_is_not_whole():
 def test_python_and_graph_count_alike_whatever_the_damage():
     rng = np.random.default_rng(0)
     contents = [jpeg(), jpeg(progressive=True)]
-    contents += [encoded(picture()), with_texts(encoded(picture()), 3)]
+    contents += [encoded(sample_image()), with_texts(encoded(sample_image()), 3)]
     for content in contents:
         for _ in range(8):
             damaged = bytearray(content)
@@ -140,7 +140,7 @@ def test_windows_of_the_graph_miss_nothing_where_they_meet(monkeypatch):
         for more in range(70):
             remark = b"\xff\xfe" + struct.pack(">H", more + 2) + more * b"\xff"
             assert work_of(content[:2] + remark + content[2:])[0] == 10 * 90 * 60
-        content = with_texts(encoded(picture(20, 20)), 1)
+        content = with_texts(encoded(sample_image(20, 20)), 1)
         expected = work_of(content)
         assert expected[0] > 7_000_000
         for more in range(0, 70, 3):
@@ -151,11 +151,11 @@ def test_windows_of_the_graph_miss_nothing_where_they_meet(monkeypatch):
 
 
 def test_texts_and_passes_of_a_png_are_counted():
-    content = encoded(picture(90, 60))
+    content = encoded(sample_image(90, 60))
     assert work_of(content) == (90 * 60, True, True)
-    array = np.asarray(picture(20, 10))
+    array = np.asarray(sample_image(20, 10))
     assert work_of(interlaced_png(array)) == (7 * 20 * 10, True, True)
-    small = encoded(picture(90, 60), icc_profile=bytes(3000))
+    small = encoded(sample_image(90, 60), icc_profile=bytes(3000))
     assert 90 * 60 < work_of(small)[0] < 90 * 60 + 100_000
     for name in (b"zTXt", b"iTXt", b"iCCP"):
         found = with_texts(content, 10, name)
@@ -177,7 +177,7 @@ def test_training_data_and_an_opened_image_are_judged_alike(tmp_path):
         "an arithmetic jpeg",
     ]
     lines = ["image,caption,split", "good.png,the cat,train"]
-    (tmp_path / "good.png").write_bytes(encoded(picture()))
+    (tmp_path / "good.png").write_bytes(encoded(sample_image()))
     for i, name in enumerate(names):
         (tmp_path / f"{i}.jpg").write_bytes(BAD[name][0])
         lines.append(f"{i}.jpg,the cat,train")
@@ -192,7 +192,7 @@ def test_training_data_and_an_opened_image_are_judged_alike(tmp_path):
     }
     image = Image.open(io.BytesIO(BAD[names[0]][0]))
     assert refused(as_png, image, "a.jpg") == TOO_MUCH_WORK
-    image = Image.open(io.BytesIO(encoded(picture(), "JPEG")))
+    image = Image.open(io.BytesIO(encoded(sample_image(), "JPEG")))
     assert as_png(image, "a.jpg").startswith(b"\x89PNG")
 
 
@@ -243,5 +243,5 @@ def test_tiffs_of_enormous_tiles_or_many_scans_are_refused():
     strip = {273: [8] * 1000, 278: [1], 279: [len(bomb)] * 1000}
     assert refused(loaded, tiff(1500, 1000, strip, [bomb], 7), "a") == TOO_MUCH_WORK
     for options in ({}, {"compression": "jpeg"}, {"compression": "tiff_lzw"}):
-        content = encoded(picture(), "TIFF", **options)
-        assert loaded(content, "a").size == picture().size
+        content = encoded(sample_image(), "TIFF", **options)
+        assert loaded(content, "a").size == sample_image().size

@@ -16,7 +16,7 @@ from keras_attention.data.images.exif import (
     orientation,
 )
 from keras_attention.data.images.sources import oriented_size, placement
-from tests.data.image_files import chunk, encoded, opened, picture, pixels, turned
+from tests.data.image_files import chunk, encoded, opened, pixels, sample_image, turned
 
 tf = pytest.importorskip("tensorflow")
 
@@ -54,7 +54,7 @@ def test_boxes_lie_where_people_see_them():
 
 def test_an_image_that_says_nothing_is_upright():
     for kind in ("JPEG", "PNG"):
-        content = encoded(picture(), kind)
+        content = encoded(sample_image(), kind)
         assert orientation(content) == graph_orientation(content) == 1
     assert orientation(b"") == orientation(b"hello") == 1
 
@@ -77,7 +77,7 @@ def test_nothing_after_the_pixels_is_looked_at():
     late = png.replace(exif, b"")[:-12] + exif + png[-12:]
     assert orientation(late) == graph_orientation(late) == 1
     jpeg = turned(6)
-    late = encoded(picture(), "JPEG") + jpeg[2:]
+    late = encoded(sample_image(), "JPEG") + jpeg[2:]
     assert orientation(late) == graph_orientation(late) == 1
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from keras_attention.data.images import files
 from keras_attention.data.images.files import as_png, find_images, loaded
 from keras_attention.data.images.sources import BadImage
-from tests.data.image_files import BAD, encoded, opened, picture, turned
+from tests.data.image_files import BAD, encoded, opened, sample_image, turned
 
 
 def png_of(image):
@@ -69,7 +69,7 @@ def test_colours_of_every_kind_become_red_green_and_blue(mode):
     if mode == "LAB":  # Pillow converts from it, and not to it.
         assert png_of(Image.new("LAB", (4, 4), (255, 128, 128))).shape == (4, 4, 3)
         return
-    image = picture().convert(mode)
+    image = sample_image().convert(mode)
     np.testing.assert_array_equal(png_of(image), np.asarray(image.convert("RGB")))
 
 
@@ -87,13 +87,13 @@ def test_a_png_is_upright(number, kind):
     if kind == "JPEG":
         expected = np.asarray(opened(content))
     else:
-        expected = np.asarray(picture())
+        expected = np.asarray(sample_image())
     if number == 6:
         expected = np.rot90(expected, -1)
     if number == 7:
         expected = np.rot90(expected, 2).swapaxes(0, 1)
-    image = loaded(content, "a picture")
-    png = as_png(image, "a picture")
+    image = loaded(content, "an image")
+    png = as_png(image, "an image")
     np.testing.assert_array_equal(np.asarray(opened(png)), expected)
     assert "exif" not in opened(png).info
 
@@ -125,11 +125,11 @@ def test_images_of_no_or_many_pixels_are_refused(size, reason):
 def test_no_other_program_is_started_for_an_image():
     """Pillow would ask Ghostscript."""
     with pytest.raises(BadImage, match="expected JPEG, PNG, WebP, GIF, BMP or TIFF"):
-        loaded(encoded(picture(), "EPS"), "a.eps")
+        loaded(encoded(sample_image(), "EPS"), "a.eps")
 
 
 def test_threads_leave_warnings_as_they_were():
-    kinds = [encoded(picture(), "GIF"), BAD["a png of 10000"][0]]
+    kinds = [encoded(sample_image(), "GIF"), BAD["a png of 10000"][0]]
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
@@ -145,7 +145,7 @@ def test_threads_leave_warnings_as_they_were():
 
 def problem_of(content):
     try:
-        loaded(content, "a picture")
+        loaded(content, "an image")
     except BadImage as error:
         return error.reason
 

@@ -14,15 +14,15 @@ from tests.data.image_files import (
     encoded,
     interlaced_png,
     opened,
-    picture,
     pixels,
     png,
+    sample_image,
     turned,
 )
 
 tf = pytest.importorskip("tensorflow")
 
-SQUARE = picture(60, 60)
+SQUARE = sample_image(60, 60)
 
 
 @functools.cache
@@ -100,7 +100,7 @@ def test_of_sixteen_bits_the_higher_eight_count():
 
 
 def test_an_interlaced_png_is_read():
-    expected = np.asarray(picture())[:60, :60]
+    expected = np.asarray(sample_image())[:60, :60]
     np.testing.assert_array_equal(pixels(interlaced_png(expected), 60), expected)
 
 
@@ -113,9 +113,9 @@ def test_what_is_transparent_is_white():
 
 def test_a_batch_in_a_graph_has_the_pixels_of_each_in_python():
     contents = [
-        encoded(picture(), "JPEG"),
-        encoded(picture(40, 70).convert("RGBA")),
-        encoded(picture(100, 50).convert("L"), "JPEG"),
+        encoded(sample_image(), "JPEG"),
+        encoded(sample_image(40, 70).convert("RGBA")),
+        encoded(sample_image(100, 50).convert("L"), "JPEG"),
         turned(6),
         turned(5, "PNG"),
     ]
@@ -128,7 +128,7 @@ def test_a_batch_in_a_graph_has_the_pixels_of_each_in_python():
 
 
 def test_data_sets_decode_as_everywhere():
-    contents = [encoded(picture()), turned(8)]
+    contents = [encoded(sample_image()), turned(8)]
     data = tf.data.Dataset.from_tensor_slices(contents)
     data = data.map(lambda one: decode_image(one, 32))
     for one, content in zip(data, contents, strict=True):
@@ -139,7 +139,7 @@ def test_a_saved_graph_decodes_as_before_with_ops_of_tensorflow_alone(tmp_path):
     module = tf.Module()
     module.decode = batch_function(16)
     tf.saved_model.save(module, str(tmp_path))
-    contents = [turned(6), encoded(picture(), "JPEG"), encoded(picture())]
+    contents = [turned(6), encoded(sample_image(), "JPEG"), encoded(sample_image())]
     loaded = tf.saved_model.load(str(tmp_path)).decode(tf.constant(contents))
     for one, content in zip(loaded.numpy(), contents, strict=True):
         np.testing.assert_array_equal(one, pixels(content, 16, "pad"))
@@ -160,13 +160,13 @@ def test_bad_images_are_refused(name):
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         decode_image(content, 32)
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
-        batch_function(32)(tf.constant([encoded(picture()), content]))
+        batch_function(32)(tf.constant([encoded(sample_image()), content]))
 
 
 def test_only_jpeg_and_png_are_decoded():
     for kind in ("GIF", "WEBP", "BMP", "TIFF"):
         with pytest.raises(tf.errors.InvalidArgumentError, match="of a JPEG or PNG f"):
-            decode_image(encoded(picture(), kind), 32)
+            decode_image(encoded(sample_image(), kind), 32)
 
 
 def test_padding_is_grey_and_nothing_else_is_lost():
@@ -191,4 +191,4 @@ def test_fine_stripes_do_not_alias():
 
 def test_an_unknown_fit_is_refused():
     with pytest.raises(ValueError, match="fit must be one of pad, crop, stretch"):
-        decode_image(encoded(picture()), 32, "squash")
+        decode_image(encoded(sample_image()), 32, "squash")

@@ -12,14 +12,14 @@ from keras_attention.data.images.sources import (
     oriented_size,
     read_image,
 )
-from tests.data.image_files import BAD, encoded, opened, picture, pixels, turned
+from tests.data.image_files import BAD, encoded, opened, pixels, sample_image, turned
 
 pytest.importorskip("tensorflow")
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "MPO", "PNG"])
 def test_files_that_graphs_decode_stay_as_they_are(kind):
-    content = encoded(picture(), kind)
+    content = encoded(sample_image(), kind)
     assert read_image(content) == read_image(bytearray(content)) == content
     assert check_image(content) == kind
 
@@ -27,7 +27,9 @@ def test_files_that_graphs_decode_stay_as_they_are(kind):
 def test_other_files_become_png():
     for kind in ("WEBP", "GIF", "BMP", "TIFF"):
         options = {"lossless": True} if kind == "WEBP" else {}
-        source = picture(60, 60).quantize(16) if kind == "GIF" else picture(60, 60)
+        source = (
+            sample_image(60, 60).quantize(16) if kind == "GIF" else sample_image(60, 60)
+        )
         content = encoded(source, kind, **options)
         assert read_image(content).startswith(b"\x89PNG")
         expected = np.asarray(source.convert("RGB"))
@@ -36,7 +38,7 @@ def test_other_files_become_png():
 
 
 def test_images_and_arrays_are_images_too(tmp_path):
-    image = picture(60, 60)
+    image = sample_image(60, 60)
     image.save(tmp_path / "one.png")
     array = np.asarray(image)
     given = [tmp_path / "one.png", str(tmp_path / "one.png"), image, array]
@@ -50,12 +52,12 @@ def test_images_and_arrays_are_images_too(tmp_path):
 
 def test_arrays_are_grey_coloured_or_transparent():
     for mode in ("L", "RGB", "RGBA"):
-        array = np.asarray(picture().convert(mode))
+        array = np.asarray(sample_image().convert(mode))
         found = [load_pixels([array], 30, "stretch")[0]]
         if mode == "L":
             found += [load_pixels([array[..., None]], 30, "stretch")[0]]
         for one in found:
-            expected = pixels(encoded(picture().convert(mode)))
+            expected = pixels(encoded(sample_image().convert(mode)))
             np.testing.assert_array_equal(one, expected, mode)
 
 
@@ -70,7 +72,7 @@ def test_an_opened_image_is_what_its_file_is():
 @pytest.mark.parametrize("name", BAD)
 def test_bad_images_are_refused_with_their_reason(name, tmp_path):
     content, reason, message, _ = BAD[name]
-    path = tmp_path / "a picture.jpg"
+    path = tmp_path / "an image.jpg"
     path.write_bytes(content)
     for function, source in (
         (read_image, content),
@@ -82,7 +84,7 @@ def test_bad_images_are_refused_with_their_reason(name, tmp_path):
         with pytest.raises(BadImage, match=message) as caught:
             function(source)
         assert caught.value.reason == reason
-        named = "a picture.jpg" if source == path else "the image"
+        named = "an image.jpg" if source == path else "the image"
         assert named in str(caught.value)
     if reason != sources.TRUNCATED:
         with pytest.raises(BadImage, match=message):
@@ -127,4 +129,4 @@ def test_what_is_no_image_is_refused(source, message):
 
 def test_an_unknown_fit_is_refused():
     with pytest.raises(ValueError, match="fit must be one of pad, crop, stretch"):
-        load_pixels([picture()], 32, "squash")
+        load_pixels([sample_image()], 32, "squash")

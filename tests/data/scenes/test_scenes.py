@@ -130,9 +130,9 @@ def test_a_sprite_stands_out_from_its_background():
 
 
 def test_backgrounds_vary():
-    pictures = [background(np.random.default_rng(i), 32) for i in range(40)]
-    assert all(picture.shape == (32, 32, 3) for picture in pictures)
-    plain = [np.ptp(picture, axis=(0, 1)).max() == 0 for picture in pictures]
+    images = [background(np.random.default_rng(i), 32) for i in range(40)]
+    assert all(image.shape == (32, 32, 3) for image in images)
+    plain = [np.ptp(image, axis=(0, 1)).max() == 0 for image in images]
     assert 3 < sum(plain) < 20
 
 

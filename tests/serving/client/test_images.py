@@ -1,4 +1,4 @@
-"""The client makes PNGs of pictures that models do not take, before it sends them."""
+"""The client makes PNGs of images that models do not take, before it sends them."""
 
 import io
 
@@ -8,13 +8,13 @@ from PIL import Image
 
 from keras_attention.data.images.sources import load_pixels
 from keras_attention.serving.client.images import encode_images
-from tests.captioners import picture_bytes
+from tests.captioners import encoded_image
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "GIF", "BMP", "TIFF"])
-def test_other_pictures_become_pngs_of_the_same_pixels(tmp_path, kind):
-    content = picture_bytes(kind, 40, 30)
-    path = tmp_path / "picture"
+def test_other_formats_become_pngs_of_the_same_pixels(tmp_path, kind):
+    content = encoded_image(kind, 40, 30)
+    path = tmp_path / "image"
     path.write_bytes(content)
     for source in (content, path, str(path), bytearray(content), memoryview(content)):
         (sent,) = encode_images(source)
@@ -24,10 +24,10 @@ def test_other_pictures_become_pngs_of_the_same_pixels(tmp_path, kind):
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_jpeg_and_png_are_sent_as_they_are(tmp_path, kind):
-    content = picture_bytes(kind, 40, 30)
-    (tmp_path / "picture").write_bytes(content)
+    content = encoded_image(kind, 40, 30)
+    (tmp_path / "image").write_bytes(content)
     damaged = content[:20]  # Which the server judges.
-    sent = encode_images([content, tmp_path / "picture", damaged])
+    sent = encode_images([content, tmp_path / "image", damaged])
     assert sent == [content, content, damaged]
 
 
@@ -39,9 +39,9 @@ def test_images_and_arrays_are_taken_alone_and_in_lists():
         np.testing.assert_array_equal(Image.open(io.BytesIO(sent)), pixels)
 
 
-def test_what_is_no_picture_is_named_and_not_sent(tmp_path):
+def test_what_is_no_image_is_named_and_not_sent(tmp_path):
     path = tmp_path / "notes.txt"
-    path.write_text("no picture")
+    path.write_text("no image")
     with pytest.raises(ValueError, match="notes.txt is not an image .*expected JPEG"):
         encode_images([path])
     with pytest.raises(ValueError, match="the image is empty"):

@@ -72,7 +72,7 @@ def test_translations_are_those_of_a_server_without_a_limit(asking, client, atte
 
 
 @ways
-def test_captions_come_in_the_order_of_their_pictures(asking):
+def test_captions_come_in_the_order_of_their_images(asking):
     captions = asking.caption([png(colour) for colour in COLOURS], "captioner")
     assert [caption.text for caption in captions] == [str(c) for c in COLOURS]
     assert captions[-1].n_best == [("70", 0.0)]
@@ -82,10 +82,10 @@ def test_captions_come_in_the_order_of_their_pictures(asking):
 def test_the_client_that_awaits_does_the_same(narrow, way):
     async def main():
         async with AsyncClient(**addresses(narrow, way)) as client:
-            pictures = [png(colour) for colour in COLOURS]
+            images = [png(colour) for colour in COLOURS]
             return await asyncio.gather(
                 client.translate(TEXTS, "translator"),
-                client.caption(pictures, "captioner"),
+                client.caption(images, "captioner"),
             )
 
     translations, captions = asyncio.run(main())
@@ -108,11 +108,11 @@ def test_examples_are_asked_in_parts_too(asking):
 
 
 @ways
-def test_a_bad_picture_in_the_last_part_is_an_error(asking):
-    pictures = [png(colour) for colour in COLOURS]
-    pictures[-1] = pictures[-1][:20]
+def test_a_bad_image_in_the_last_part_is_an_error(asking):
+    images = [png(colour) for colour in COLOURS]
+    images[-1] = images[-1][:20]
     with pytest.raises(ServingError) as caught:
-        asking.caption(pictures, "captioner")
+        asking.caption(images, "captioner")
     assert caught.value.code is Code.INVALID_ARGUMENT
 
 

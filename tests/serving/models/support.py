@@ -220,8 +220,8 @@ class Lengths(tf.Module):
         }
 
 
-class Pictures(tf.Module):
-    """The mean colour of pictures, which come as the bytes of their files."""
+class MeanColour(tf.Module):
+    """The mean colour of images, which come as the bytes of their files."""
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
     def serve(self, image_bytes):

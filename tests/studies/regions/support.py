@@ -66,7 +66,7 @@ def caption_of(text, truth, look, image_size=64):
         [*spans, (len(text), len(text))],
         np.array(grids, "float32"),
     )
-    return Caption("picture", [hypothesis])
+    return Caption("image", [hypothesis])
 
 
 def at_the_thing(name, objects):
