@@ -1,6 +1,6 @@
 """Characters that SentencePiece had to spell in bytes, put together for people to read.
 
-A character without a piece of its own becomes the bytes of its UTF-8, as `<0xE7>`
+A character without a subword of its own becomes the bytes of its UTF-8, as `<0xE7>`
 `<0x95>` `<0x8C>` for 界. Models read and say bytes; people see characters, in figures
 and in JSON. Bytes that make no whole character stay as they are.
 
@@ -18,28 +18,28 @@ _BYTE = re.compile("<0x([0-9A-F]{2})>")
 _LENGTHS = ((0x00, 0x7F, 1), (0xC2, 0xDF, 2), (0xE0, 0xEF, 3), (0xF0, 0xF4, 4))
 
 
-def characters(pieces):
-    """Puts byte pieces together.
+def characters(subwords):
+    """Puts byte tokens together.
 
     Args:
-        pieces: list of str.
+        subwords: list of str.
 
     Returns:
-        `(tokens, starts)`: pieces with characters in place of their bytes, and the
-        number of the piece with which each begins.
+        `(tokens, starts)`: subwords with characters in place of their bytes, and the
+        number of the subword with which each begins.
 
     Example:
 
     >>> characters(["▁", "<0xE7>", "<0x95>", "<0x8C>", "!", "<0xE7>", "</s>"])
     (['▁', '界', '!', '<0xE7>', '</s>'], [0, 1, 4, 5, 6])
     """
-    values = [_byte(piece) for piece in pieces]
+    values = [_byte(subword) for subword in subwords]
     tokens, starts = [], []
     i = 0
-    while i < len(pieces):
+    while i < len(subwords):
         character = _character(values, i)
         starts.append(i)
-        tokens.append(pieces[i] if character is None else character)
+        tokens.append(subwords[i] if character is None else character)
         i += 1 if character is None else len(character.encode())
     return tokens, starts
 
@@ -62,8 +62,8 @@ def mean_rows(attention, starts):
     return np.add.reduceat(attention, starts, axis=0) / counts.astype(attention.dtype)
 
 
-def _byte(piece):
-    found = _BYTE.fullmatch(piece)
+def _byte(subword):
+    found = _BYTE.fullmatch(subword)
     return int(found[1], 16) if found else None
 
 

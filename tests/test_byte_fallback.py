@@ -19,7 +19,7 @@ def test_whole_characters_are_put_together(text):
 
 
 @pytest.mark.parametrize(
-    ("pieces", "tokens"),
+    ("subwords", "tokens"),
     [
         ([], []),
         (["<0xE7>"], ["<0xE7>"]),
@@ -33,8 +33,8 @@ def test_whole_characters_are_put_together(text):
         (["<0xe7>", "<0x7>", "x<0x41>"], ["<0xe7>", "<0x7>", "x<0x41>"]),
     ],
 )
-def test_what_is_no_whole_character_stays(pieces, tokens):
-    assert characters(pieces)[0] == tokens
+def test_what_is_no_whole_character_stays(subwords, tokens):
+    assert characters(subwords)[0] == tokens
 
 
 def test_attention_to_bytes_is_added_and_attention_from_them_averaged():

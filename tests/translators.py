@@ -55,7 +55,7 @@ def make_translator(shared=True, seed=0, family=transformer, **sizes):
     model = family(*vocabulary_sizes, share_embeddings=shared, **sizes)
     model.build()
     model.built = True
-    # Bytes are the first pieces after the special ones; few should be said.
+    # Bytes are the first subwords after the special ones; few should be said.
     disturb(model, slice(4, 260), 0.5, seed)
     return Translator(
         model,
@@ -69,15 +69,15 @@ def make_translator(shared=True, seed=0, family=transformer, **sizes):
     )
 
 
-def disturb(model, pieces, factor, seed):
-    """Makes all weights large and random, and some pieces more likely, or less."""
+def disturb(model, subwords, factor, seed):
+    """Makes all weights large and random, and some subwords more likely, or less."""
     rng = np.random.default_rng(seed)
     for weight in model.weights:
         # Biases and norms too, so that nothing is saved right by chance.
         noise = rng.normal(size=weight.shape).astype("float32")
         weight.assign(2 * np.asarray(weight) + 0.3 * noise)
     table = np.copy(np.asarray(model.target_embedding.embeddings))
-    table[pieces] *= factor
+    table[subwords] *= factor
     model.target_embedding.embeddings.assign(table)
 
 

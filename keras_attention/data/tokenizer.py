@@ -63,18 +63,18 @@ class Tokenizer:
         seed: int = 0,
         max_sentences: int = 500_000,
     ) -> "Tokenizer":
-        """Learns pieces from `sentences`; the same arguments give the same bytes.
+        """Learns subwords from `sentences`; the same arguments give the same bytes.
 
         Args:
             sentences: iterable of str, read once. Memory is bounded: a uniform
                 sample of `max_sentences` is kept.
             vocabulary_size: int. With the four special ids, and with the 256 bytes
                 of `byte_fallback`. The result may be smaller, where the data hold
-                fewer pieces: read `tokenizer.vocabulary_size`.
+                fewer subwords: read `tokenizer.vocabulary_size`.
             model_type: `"unigram"`, `"bpe"`, `"char"` or `"word"`.
             character_coverage: float in (0, 1]. Share of the characters that get a
-                piece; 0.9995 suits Chinese and Japanese.
-            byte_fallback: bool. Whether characters without a piece are spelt in
+                subword; 0.9995 suits Chinese and Japanese.
+            byte_fallback: bool. Whether characters without a subword are spelt in
                 bytes, so that nothing is unknown. By default true for unigram and
                 bpe, and false for char and word.
             seed: int. Of the sample.
@@ -155,9 +155,9 @@ class Tokenizer:
 
     @functools.cached_property
     def unknown_takes_space(self) -> bool:
-        """Whether an unknown piece holds the space before its word too.
+        """Whether an unknown token holds the space before its word too.
 
-        So it is where whole words are pieces; elsewhere spaces have one of their own.
+        So it is where whole words are subwords; elsewhere spaces have one of their own.
         """
         text = "a \ue000"
         (ids,), (offsets,) = self.encode([text]), self.offsets([text])
@@ -182,13 +182,13 @@ class Tokenizer:
     def offsets(
         self, texts: list[str], num_threads: int = 1
     ) -> list[list[tuple[int, int]]]:
-        """Where in its text each piece of `encode` was.
+        """Where in its text each subword of `encode` was.
 
         Args: as of `encode`.
 
         Returns:
-            A list of lists of `(begin, end)`, in characters. A piece takes the spaces
-            before it along. Of a character that became several pieces, the last has
+            A list of lists of `(begin, end)`, in characters. A subword takes the spaces
+            before it along. Of a character that became several subwords, the last has
             it all; the others are empty, and stand where it begins.
         """
         options = {"num_threads": num_threads, "return_type": "offset_mapping"}
@@ -210,7 +210,7 @@ class Tokenizer:
         return self._processor.decode([self._content(row) for row in ids])
 
     def decoded_offsets(self, ids: Any) -> list[tuple[str, list[tuple[int, int]]]]:
-        """Where in what they spell the pieces of each text are.
+        """Where in what they spell the subwords of each text are.
 
         Args:
             ids: as `decode` takes them.
@@ -225,8 +225,8 @@ class Tokenizer:
         )
         return [(mapping["text"], mapping["offsets"]) for mapping in mappings]
 
-    def pieces(self, ids: Any) -> list[str]:
-        """The piece of each id, special ones too, as `["▁He", "llo", "</s>"]`.
+    def ids_to_tokens(self, ids: Any) -> list[str]:
+        """The subword of each id, special ones too, as `["▁He", "llo", "</s>"]`.
 
         Args:
             ids: int `(T,)`, or a list.
@@ -269,7 +269,7 @@ class Tokenizer:
         if ids.ndim != 1:
             raise ValueError(
                 "expected one list of ids per text (decode takes a batch of them, "
-                f"pieces one alone); received a shape of {ids.shape}"
+                f"subwords one alone); received a shape of {ids.shape}"
             )
         if ids.size and (ids.min() < 0 or ids.max() >= self.vocabulary_size):
             raise ValueError(
@@ -288,7 +288,7 @@ class Tokenizer:
         return hash(self.model)
 
     def __repr__(self) -> str:
-        return f"<Tokenizer of {self.vocabulary_size} pieces, {self.fingerprint[:8]}>"
+        return f"<Tokenizer of {self.vocabulary_size} subwords, {self.fingerprint[:8]}>"
 
 
 def _sample(sentences, max_sentences, seed):
@@ -328,7 +328,7 @@ def _check_special_ids(processor):
     }
     if list(ids.values()) != [PAD_ID, UNKNOWN_ID, START_ID, END_ID]:
         raise ValueError(
-            f"the special pieces must be <pad> 0, <unk> 1, <s> 2, </s> 3; received "
+            f"the special tokens must be <pad> 0, <unk> 1, <s> 2, </s> 3; received "
             f"{ids}: train with --pad_id=0 --unk_id=1 --bos_id=2 --eos_id=3, "
             "or with Tokenizer.train, or load the file with renumber=True"
         )

@@ -28,32 +28,32 @@ PUNCTUATION = (
 
 
 class SourceWords(NamedTuple):
-    """The words of a source, and which of them its pieces are of."""
+    """The words of a source, and which of them its subwords are of."""
 
     numbers: np.ndarray
-    """int `(S,)`, the word of each piece."""
+    """int `(S,)`, the word of each subword."""
     words: list
-    """str, "" where a word has no piece. Pieces of punctuation at its ends are not
+    """str, "" where a word has no subword. Subwords of punctuation at its ends are not
     part of a word, unless there is nothing else."""
 
 
-def source_words(tokenizer, text, num_pieces):
-    """The words of the first pieces of a text.
+def source_words(tokenizer, text, num_subwords):
+    """The words of the first subwords of a text.
 
     Args:
         tokenizer: `Tokenizer`.
         text: str.
-        num_pieces: int. Pieces that a model sees; the rest was cut off.
+        num_subwords: int. Subwords that a model sees; the rest was cut off.
 
     Returns:
         `SourceWords`.
     """
     text = SURROGATES.sub("\ufffd", text)
-    ids = tokenizer.encode([text])[0][:num_pieces]
+    ids = tokenizer.encode([text])[0][:num_subwords]
     numbers, spans = [], {}
     for i, (begin, end) in zip(ids, tokenizer.offsets([text])[0], strict=False):
         content = text[begin:end].strip()
-        # A piece takes the spaces before it along, and may be nothing else.
+        # A subword takes the spaces before it along, and may be nothing else.
         begin = end - len(text[begin:end].lstrip())
         number = len(f"{text[:begin]}a".split()) - 1
         numbers.append(number)
@@ -71,12 +71,12 @@ def source_words(tokenizer, text, num_pieces):
 
 
 def attended_copies(ids, attention_scores, source):
-    """The word to copy for each unknown piece.
+    """The word to copy for each unknown token.
 
     Args:
         ids: list of int.
         attention_scores: float `(T, S)`, with a row for each of `ids`. What follows the
-            pieces of the source, as END, is no word.
+            subwords of the source, as END, is no word.
         source: `SourceWords`.
 
     Returns:
@@ -93,7 +93,7 @@ def attended_copies(ids, attention_scores, source):
 
 
 def prefix_copies(tokenizer, prefix):
-    """What a given beginning says at its unknown pieces: dict of position to str."""
+    """What a given beginning says at its unknown tokens: dict of position to str."""
     prefix = SURROGATES.sub("\ufffd", prefix)
     (ids,), (offsets,) = tokenizer.encode([prefix]), tokenizer.offsets([prefix])
     return {
@@ -104,15 +104,15 @@ def prefix_copies(tokenizer, prefix):
 
 
 def decode_with(tokenizer, ids, copies):
-    """The text of ids, with words in place of unknown pieces.
+    """The text of ids, with words in place of unknown tokens.
 
-    A word stands where the piece does; a space comes before it where the tokenizer's
-    unknown pieces take their spaces along.
+    A word stands where the subword does; a space comes before it where the tokenizer's
+    unknown tokens take their spaces along.
 
     Args:
         tokenizer: `Tokenizer`.
         ids: list of int.
-        copies: dict of positions in `ids` to str; an unknown piece that has none reads
+        copies: dict of positions in `ids` to str; an unknown token that has none reads
             as `tokenizer.decode` reads it.
 
     Returns:

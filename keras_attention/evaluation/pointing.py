@@ -99,14 +99,14 @@ def measure_pointing(
 def caption_looks(caption, truth, mentions, image_size):
     """A `NameAttention` for each mention; None for a thing that is not in the image.
 
-    The attention of a name is the mean over the pieces of its phrase, "two dogs", since
-    models differ in when they look: some at the article, some at the noun. Several
-    things of one name share their boxes. What was said without a piece of its own
-    counts as not there.
+    The attention of a name is the mean over the subwords of its phrase, "two dogs",
+    since models differ in when they attend: some at the article, some at the noun.
+    Several things of one name share their boxes. What was said without a subword
+    of its own counts as not there.
 
     Args:
         caption: `Caption`, or what has its `attention` `(T, N, N)`, in `spans`
-            `(begin, end)` of each of the `T` pieces in the text, and perhaps its
+            `(begin, end)` of each of the `T` subwords in the text, and perhaps its
             `window`.
         truth: `{"objects": [{"name", "box"}, …]}`.
         mentions: `(begin, end, name)` each.

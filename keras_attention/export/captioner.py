@@ -10,8 +10,8 @@ import numpy as np
 from keras_attention.export.graph_text import (
     best_with_attention,
     graph_tokenizer,
-    pieces_of,
     texts_of,
+    tokens_of,
 )
 
 
@@ -86,7 +86,7 @@ def served_captioner(captioner, options):
             return {
                 "caption": texts_of(self.target, hypotheses.token_ids)[:, 0],
                 "score": hypotheses.scores[:, 0],
-                "tokens": pieces_of(self.target, token_ids),
+                "tokens": tokens_of(self.target, token_ids),
                 "attention_grids": tf.reshape(scores, tf.concat([shape, grid], 0)),
             }
 

@@ -13,7 +13,7 @@ LARGEST = 2**31 - 1
 
 
 class GraphWords(NamedTuple):
-    """The words of a batch of sources, and which of them their pieces are of."""
+    """The words of a batch of sources, and which of them their subwords are of."""
 
     numbers: Any  # ragged int (B, (S)), without END
     words: Any  # string (B, W), "" where there is none
@@ -24,7 +24,7 @@ def source_words(text, tokens, starts, ends):
 
     Args:
         text: string `(B,)`.
-        tokens: ragged int `(B, (S))`, pieces; perhaps not up to the text's end.
+        tokens: ragged int `(B, (S))`, subwords; perhaps not up to the text's end.
         starts, ends: ragged int `(B, (S))`, where they stand, in bytes.
 
     Returns:
@@ -39,19 +39,19 @@ def source_words(text, tokens, starts, ends):
     lengths = ends - tf.cast(starts.values, tf.int32)
     content = strings.substr(texts, ends - lengths, lengths)
     content = replace(content, f"^{SPACE}+", "")
-    # A piece takes the spaces before it along, and may be nothing else.
+    # A subword takes the spaces before it along, and may be nothing else.
     begins = ends - strings.length(content)
     content = replace(content, f"{SPACE}+$", "")
     before = strings.join([strings.substr(texts, tf.zeros_like(begins), begins), "a"])
     before = replace(replace(before, f"{NO_SPACE}+", "w"), f"{SPACE}+", "")
-    numbers = strings.length(before) - 1  # (pieces,)
+    numbers = strings.length(before) - 1  # (subwords,)
 
     num_words = tf.maximum(tf.reduce_max(numbers) + 1, 1)
     keys = rows * tf.cast(num_words, rows.dtype) + tf.cast(numbers, rows.dtype)
     num_keys = tf.shape(text)[0] * num_words
 
     def spans(chosen):
-        """From the first to the last of some pieces, for each word `(B · W,)`."""
+        """From the first to the last of some subwords, for each word `(B · W,)`."""
         first = tf.where(chosen, begins, LARGEST)
         last = tf.where(chosen, begins + strings.length(content), 0)
         return (
@@ -83,7 +83,7 @@ def attended_copies(attention_scores, source):
     import tensorflow as tf
 
     membership = tf.one_hot(source.numbers.to_tensor(-1), tf.shape(source.words)[1])
-    # What follows the pieces is no word.
+    # What follows the subwords is no word.
     scores = attention_scores[..., : tf.shape(membership)[1]]
     looked = tf.einsum("bnts,bsw->bntw", tf.cast(scores, tf.float32), membership)
     empty = tf.equal(source.words, "")[:, None, None]
@@ -97,7 +97,7 @@ class CopyingTexts:
     Args:
         tokenizer: tensorflow-text's.
         surface: str, what it writes for an unknown id.
-        takes_space: bool. Whether unknown pieces hold the space before them.
+        takes_space: bool. Whether unknown tokens hold the space before them.
     """
 
     def __init__(self, tokenizer, surface, takes_space):
@@ -108,7 +108,7 @@ class CopyingTexts:
     def __call__(self, token_ids, copies):
         """Texts `(B, n)` of ids and words to copy, both `(B, n, T)`.
 
-        A text is cut before each unknown piece; these then begin the cuts, which are
+        A text is cut before each unknown token; these then begin the cuts, which are
         detokenised with them, so that spaces stay what they are within a text, and
         lose them for the words.
         """

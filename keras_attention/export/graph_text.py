@@ -28,8 +28,8 @@ def texts_of(tokenizer, token_ids):
     return tf.reshape(texts, shape[:2])
 
 
-def pieces_of(tokenizer, token_ids):
-    """The piece of each id, "" for padding; of any shape."""
+def tokens_of(tokenizer, token_ids):
+    """The subword of each id, "" for padding; of any shape."""
     import tensorflow as tf
 
     return tf.where(tf.equal(token_ids, PAD_ID), "", tokenizer.id_to_string(token_ids))

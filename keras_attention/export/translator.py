@@ -14,8 +14,8 @@ from keras_attention.export.copying import (
 from keras_attention.export.graph_text import (
     best_with_attention,
     graph_tokenizer,
-    pieces_of,
     texts_of,
+    tokens_of,
 )
 from keras_attention.special_tokens import END_ID, PAD_ID
 
@@ -121,8 +121,8 @@ def served_translator(translator, options):
             return {
                 "text": texts[:, 0],
                 "score": tf.where(is_empty, 0.0, hypotheses.scores[:, 0]),
-                "source_tokens": pieces_of(self.source, source_ids),
-                "target_tokens": pieces_of(self.target, token_ids),
+                "source_tokens": tokens_of(self.source, source_ids),
+                "target_tokens": tokens_of(self.target, token_ids),
                 "attention_scores": tf.where(is_empty[:, None, None], 0.0, scores),
             }
 

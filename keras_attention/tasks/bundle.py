@@ -32,8 +32,8 @@ from keras_attention.tasks.bundle_config import (
 from keras_attention.tasks.model_card import model_card
 
 METRICS = "metrics.json"
-# What a model of a bundle must know of each tokenizer's pieces: all that it is fed, and
-# none that cannot be spelt.
+# What a model of a bundle must know of each tokenizer's subwords: all that it is fed,
+# and none that cannot be spelt.
 VOCABULARIES = {
     "source_tokenizer": ("source_vocabulary_size", int.__ge__),
     "target_tokenizer": ("target_vocabulary_size", int.__le__),

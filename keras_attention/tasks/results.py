@@ -9,7 +9,7 @@ from keras_attention.byte_fallback import characters, mean_rows, sum_columns
 from keras_attention.data.text.alignments import (
     attended_words,
     format_alignment,
-    piece_words,
+    subword_words,
     words_at,
 )
 from keras_attention.data.unknown_words import (
@@ -173,7 +173,7 @@ def read_hypotheses(
         hypotheses: `Hypotheses` of a batch, of NumPy arrays.
         row: int. The text's row in it.
         given: `(text, words)`, optional: the target that was forced, and the words of
-            its pieces as `piece_words` gives them.
+            its subwords as `subword_words` gives them.
         prefix: str. What hypotheses had to begin with.
         copies: bool. Whether source words stand for unknown ones.
         keep_attention: bool. Whether it is wanted, if it is there.
@@ -203,14 +203,14 @@ def read_hypotheses(
         if not keep_attention:
             attention = None
         if attention is not None:
-            pieces = piece_words(source_tokenizer, [text])[0][: len(source_ids) - 1]
-            alignment = attended_words(attention, pieces, words)
+            subwords = subword_words(source_tokenizer, [text])[0][: len(source_ids) - 1]
+            alignment = attended_words(attention, subwords, words)
         found.append(
             Hypothesis(
                 said,
                 float(hypotheses.scores[row, slot]),
                 float(hypotheses.log_probs[row, slot]),
-                target_tokenizer.pieces(ids),
+                target_tokenizer.ids_to_tokens(ids),
                 attention,
                 alignment,
             )
@@ -347,7 +347,7 @@ def read_caption_hypotheses(
                 text,
                 float(hypotheses.scores[row, slot]),
                 float(hypotheses.log_probs[row, slot]),
-                tokenizer.pieces(ids),
+                tokenizer.ids_to_tokens(ids),
                 spans,
                 attention,
             )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_attention.checks import whole_number
-from keras_attention.data.text.alignments import piece_words
+from keras_attention.data.text.alignments import subword_words
 from keras_attention.data.text.blank import is_blank
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.decoding.options import DecodingOptions
@@ -167,7 +167,7 @@ class Translator(Task):
         results: list[Any] = [None] * len(texts)
         order = sorted(range(len(texts)), key=lambda i: len(source_ids[i]))
         # The end token alone is no sentence: nothing in, nothing out. Nor are spaces,
-        # of which some tokenizers make pieces.
+        # of which some tokenizers make subwords.
         empty = {i for i in order if len(source_ids[i]) == 1 or is_blank(texts[i])}
         for i in empty:
             nothing = Hypothesis("", 0.0, 0.0, [])
@@ -234,7 +234,7 @@ class Translator(Task):
             )
         source_ids, truncated = self._source_ids(texts)
         target_ids = [[*ids, END_ID] for ids in self.target_tokenizer.encode(targets)]
-        words = piece_words(self.target_tokenizer, targets)
+        words = subword_words(self.target_tokenizer, targets)
         results: list[Any] = [None] * len(texts)
         lengths = [
             (len(t), len(s)) for s, t in zip(source_ids, target_ids, strict=True)
@@ -278,7 +278,9 @@ class Translator(Task):
             raise ValueError("there is nothing to attend to in an empty text")
         scores = scores_of(np.array([ids], "int32"))
         scores = [keras.ops.convert_to_numpy(layer)[0] for layer in scores]
-        return self.source_tokenizer.pieces(ids), np.stack(scores).astype("float32")
+        return self.source_tokenizer.ids_to_tokens(ids), np.stack(scores).astype(
+            "float32"
+        )
 
     def _source_ids(self, texts):
         source_ids, truncated = [], []
@@ -313,5 +315,5 @@ class Translator(Task):
         found = read_hypotheses(
             tokenizers, text, source_ids, hypotheses, row, **options
         )
-        pieces = self.source_tokenizer.pieces(source_ids)
-        return Translation(text, pieces, found, truncated)
+        subwords = self.source_tokenizer.ids_to_tokens(source_ids)
+        return Translation(text, subwords, found, truncated)

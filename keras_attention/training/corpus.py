@@ -7,7 +7,7 @@ from typing import Any
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from keras_attention.data.report import SkipReport
-from keras_attention.data.text.alignments import piece_words, word_links
+from keras_attention.data.text.alignments import subword_words, word_links
 from keras_attention.data.text.distinct_sources import few_sources
 from keras_attention.data.text.toy import TASKS
 from keras_attention.data.text.translations import prepare, train_tokenizers
@@ -140,8 +140,8 @@ def gold_alignments(recipe, corpus):
     if corpus.test.alignments is None:
         return None
     words = (
-        piece_words(corpus.source_tokenizer, sources),
-        piece_words(corpus.target_tokenizer, targets),
+        subword_words(corpus.source_tokenizer, sources),
+        subword_words(corpus.target_tokenizer, targets),
     )
     return list(map(word_links, corpus.test.alignments, *words))
 

@@ -106,7 +106,7 @@ def test_attend_needs_something_to_show(loaded, tmp_path, capsys, argv, message)
     assert not path.exists()
 
 
-def test_characters_without_a_piece_are_shown_whole(loaded, translator, capsys):
+def test_characters_without_a_subword_are_shown_whole(loaded, translator, capsys):
     text, target = "« 中文 » \U0001f600", "naïve 文"
     argv = ["attend", "bundle", text, "--target", target, "--json"]
     code, out, _ = run(argv, capsys)

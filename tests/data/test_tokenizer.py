@@ -33,9 +33,9 @@ def tokenizer(request):
     return Tokenizer.train(SENTENCES, 420, model_type=request.param)
 
 
-def test_numbers_the_special_pieces_as_the_package_does(tokenizer):
+def test_numbers_the_special_tokens_as_the_package_does(tokenizer):
     ids = [PAD_ID, UNKNOWN_ID, START_ID, END_ID]
-    assert tokenizer.pieces(ids) == ["<pad>", "<unk>", "<s>", "</s>"]
+    assert tokenizer.ids_to_tokens(ids) == ["<pad>", "<unk>", "<s>", "</s>"]
 
 
 def test_decoding_undoes_encoding(tokenizer):
@@ -82,7 +82,7 @@ def test_survives_pickle_and_disk(tokenizer, tmp_path):
 
 
 @pytest.mark.parametrize("model_type", ["word", "char"])
-def test_words_and_characters_become_one_piece_each(model_type):
+def test_words_and_characters_become_one_subword_each(model_type):
     tokenizer = Tokenizer.train(["a b c", "c b"], 40, model_type=model_type)
     text = "b a c" if model_type == "word" else "b"
     (ids,) = tokenizer.encode([text])
@@ -90,7 +90,7 @@ def test_words_and_characters_become_one_piece_each(model_type):
     assert tokenizer.decode([ids]) == [text]
 
 
-def test_bytes_spell_what_has_no_piece():
+def test_bytes_spell_what_has_no_subword():
     text = "ξένος 漢"
     with_bytes = Tokenizer.train(["a b c"] * 3, 270)
     assert with_bytes.decode(with_bytes.encode([text])) == [text]

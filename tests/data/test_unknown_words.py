@@ -1,4 +1,4 @@
-"""Source words are found by their pieces, and stand where unknown pieces stood."""
+"""Source words are found by their subwords, and stand where unknown tokens stood."""
 
 import io
 
@@ -93,7 +93,7 @@ def test_words_of_known_letters_are_those_of_split(tokenizer):
         ("unigram", "open (狐狸), now.", ["open", "狐狸", "now"]),
         ("unigram", "x中y ... 中.", ["x中y", "...", "中"]),
         ("char", "  open\u3000(狐狸)  ", ["open", "狐狸"]),
-        # One unknown piece, brackets and all; and unknown words in a row are one.
+        # One unknown token, brackets and all; and unknown words in a row are one.
         ("word", "open (狐狸) the", ["open", "(狐狸)", "the"]),
         ("word", "open 狐 狸 the", ["open", "狐 狸", "", "the"]),
         ("bytes", "open (狐狸).", ["open", "狐狸"]),
@@ -105,8 +105,8 @@ def test_punctuation_of_its_own_is_no_part_of_a_word(tokenizers, kind, text, wor
 
 
 def test_what_was_cut_off_is_no_word(tokenizers):
-    pieces = tokenizers["unigram"].encode(["open the"])[0]
-    source = source_words(tokenizers["unigram"], "open the file", len(pieces))
+    subwords = tokenizers["unigram"].encode(["open the"])[0]
+    source = source_words(tokenizers["unigram"], "open the file", len(subwords))
     assert source.words == ["open", "the"]
 
 
@@ -116,7 +116,7 @@ def test_the_word_that_is_looked_at_most_is_copied():
     scores = np.array(
         [
             [1, 0, 0, 0, 0],
-            [0.3, 0.2, 0.2, 0.1, 0.2],  # more on both pieces of the second
+            [0.3, 0.2, 0.2, 0.1, 0.2],  # more on both subwords of the second
             [0.1, 0.0, 0.0, 0.5, 0.4],  # neither a space nor END is a word
             [1, 0, 0, 0, 0],
         ],
@@ -140,7 +140,7 @@ def test_the_word_that_is_looked_at_most_is_copied():
         ("suffix", "open 狐 now", "open WORD now "),
     ],
 )
-def test_a_word_stands_where_the_unknown_piece_stood(tokenizers, kind, said, text):
+def test_a_word_stands_where_the_unknown_token_stood(tokenizers, kind, said, text):
     tokenizer = tokenizers[kind]
     (ids,) = tokenizer.encode([said])
     copies = {p: "WORD" for p, i in enumerate(ids) if i == UNKNOWN_ID}

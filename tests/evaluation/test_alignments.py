@@ -128,7 +128,7 @@ def test_entropy_and_coverage_agree_with_their_formulas(tokenizer):
     assert "AER" not in str(measures)
 
 
-def test_pieces_are_measured_as_words():
+def test_subwords_are_measured_as_words():
     texts = ["reading between lines", "lines of reading", "unforeseen"]
     tokenizer = Tokenizer.train(texts, 400, model_type="bpe", byte_fallback=False)
     words = [

@@ -26,7 +26,7 @@ MENTIONS = [(0, 5, "dog"), (10, 18, "cat")]
 
 
 def caption(*peaks):
-    """A caption whose pieces look at one cell each, `(row, column)`."""
+    """A caption whose subwords look at one cell each, `(row, column)`."""
     attention = np.zeros((len(SPANS), GRID, GRID))
     for step, place in enumerate(peaks):
         attention[step][place] = 1
@@ -42,7 +42,7 @@ def test_perfect_looks_are_all_inside():
     assert dog.area == pytest.approx(1 / 16) and cats.area == pytest.approx(3 / 16)
 
 
-def test_the_pieces_of_a_name_are_taken_together():
+def test_the_subwords_of_a_name_are_taken_together():
     half = caption((0, 0), (3, 3), (0, 0), (0, 0), (0, 0), (0, 0))
     dog, cats = caption_looks(half, TRUTH, MENTIONS, SIZE)
     assert dog.inside == 0.5

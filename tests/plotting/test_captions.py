@@ -23,19 +23,19 @@ def titles(figure):
     return [axes.get_title() for axes in figure.axes]
 
 
-def test_pieces_of_a_word_share_a_panel(tmp_path):
+def test_subwords_of_a_word_share_a_panel(tmp_path):
     figure = plot_caption(IMAGE, TOKENS, maps(), path=tmp_path / "deep/one.png")
     assert titles(figure) == ["", "a", "strawberry"]
     with Image.open(tmp_path / "deep/one.png") as drawn:
         assert min(drawn.size) > 100
 
 
-def test_pieces_may_have_their_own():
+def test_subwords_may_have_their_own():
     figure = plot_caption(IMAGE, TOKENS, maps(), join_words=False)
     assert titles(figure) == ["", "a", "straw", "berry"]
 
 
-def test_a_word_has_the_mean_of_its_pieces():
+def test_a_word_has_the_mean_of_its_subwords():
     weights = maps()
     _, (word, joined, _) = words_of(TOKENS, weights)
     assert word == "strawberry"
@@ -46,7 +46,7 @@ def words(tokens, **options):
     return [word for word, _, _ in words_of(tokens, maps(len(tokens)), **options)]
 
 
-def test_chinese_stays_in_pieces():
+def test_chinese_stays_in_subwords():
     assert words(["▁", "一只", "狗", "</s>"]) == ["一只", "狗"]
     assert words(["▁一", "只", "狗", "，", "▁两只", "猫", "。"]) == [
         "一",
@@ -71,7 +71,7 @@ def test_a_full_stop_does_not_move_the_peak_of_its_word():
     np.testing.assert_array_equal(joined, weights[1].astype(joined.dtype))
 
 
-def test_a_word_has_the_boxes_of_its_pieces():
+def test_a_word_has_the_boxes_of_its_subwords():
     boxes = [[], [(0, 0, 1, 1)], [(2, 2, 3, 3)], []]
     found = words_of(TOKENS, maps(), boxes)
     assert [len(things) for _, _, things in found] == [0, 2]

@@ -140,8 +140,8 @@ def raw(port, content, end=True):
             connection.shutdown(socket.SHUT_WR)
         received = b""
         try:
-            while piece := connection.recv(65536):
-                received += piece
+            while chunk := connection.recv(65536):
+                received += chunk
         except ConnectionResetError:
             pass
         return received

@@ -63,8 +63,8 @@ class Asker:
                 connection.sendall(content)
                 connection.shutdown(socket.SHUT_WR)
                 received = b""
-                while piece := connection.recv(65536):
-                    received += piece
+                while chunk := connection.recv(65536):
+                    received += chunk
             except OSError:  # hung up on before everything was sent
                 return b""
             return received

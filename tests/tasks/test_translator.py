@@ -315,7 +315,9 @@ def test_a_given_translation_is_read_as_it_is(translator):
     for text, target, translation in zip(TEXTS, targets, forced, strict=True):
         (ids,) = translator.target_tokenizer.encode([target])
         assert (translation.source, translation.text) == (text, target)
-        assert translation.tokens == translator.target_tokenizer.pieces([*ids, 3])
+        assert translation.tokens == translator.target_tokenizer.ids_to_tokens(
+            [*ids, 3]
+        )
         shape = (len(ids) + 1, len(translation.source_tokens))
         assert translation.attention.shape == shape
         (alone,) = translator.force_decode(text, target)
@@ -363,8 +365,8 @@ def test_unknown_words_are_not_written_unless_allowed(unknowing):
 
 def test_the_word_copied_is_the_one_looked_at(unknowing):
     found = unknowing.translate(UNKNOWN[:1], unknown="copy", return_attention=True)
-    starts = [piece.startswith("▁") for piece in found[0].source_tokens[:-1]]
-    numbers = np.cumsum(starts) - 1  # the word of each piece
+    starts = [subword.startswith("▁") for subword in found[0].source_tokens[:-1]]
+    numbers = np.cumsum(starts) - 1  # the word of each subword
     words, copied = UNKNOWN[0].rstrip(".").split(), 0
     for hypothesis in found[0].hypotheses:
         for token, looked in zip(hypothesis.tokens, hypothesis.attention, strict=True):

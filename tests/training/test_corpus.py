@@ -64,7 +64,7 @@ def test_a_toy_task_that_is_not_guided_knows_them_for_the_test_alone(tmp_path):
 
 
 @pytest.mark.parametrize("swap", [False, True])
-def test_a_file_aligns_words_of_several_pieces(tmp_path, file_recipe, swap):
+def test_a_file_aligns_words_of_several_subwords(tmp_path, file_recipe, swap):
     data = dataclasses.replace(file_recipe.data, swap=swap)
     recipe = dataclasses.replace(file_recipe, data=data)
     corpus = prepare_corpus(recipe, tmp_path / "data", quiet())

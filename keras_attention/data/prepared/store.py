@@ -18,7 +18,7 @@ import numpy as np
 
 from keras_attention.data.report import SkipReport
 from keras_attention.data.splits import SPLITS
-from keras_attention.data.text.alignments import Links, piece_links, piece_words
+from keras_attention.data.text.alignments import Links, subword_links, subword_words
 from keras_attention.files import read_json
 from keras_attention.special_tokens import END_ID
 
@@ -123,7 +123,7 @@ class TokenisedCorpus:
         source: `Sentences`.
         target: `Sentences`, as many.
         texts: function that returns `(sources, targets)`, two lists of str; or None.
-        alignments: `Links` between their pieces, or None.
+        alignments: `Links` between their subwords, or None.
     """
 
     def __init__(self, source, target, texts=None, alignments=None):
@@ -146,10 +146,10 @@ class TokenisedCorpus:
         sources, targets = ([pair[side] for pair in pairs] for side in (-2, -1))
         if alignments is not None:
             words = (
-                piece_words(source_tokenizer, sources),
-                piece_words(target_tokenizer, targets),
+                subword_words(source_tokenizer, sources),
+                subword_words(target_tokenizer, targets),
             )
-            links = map(piece_links, alignments, *words)
+            links = map(subword_links, alignments, *words)
             flat = [positions.ravel().tolist() for positions in links]
             longest = max(map(len, chain(*words)), default=0)
             alignments = Links(Sentences.from_ids(flat, longest))

@@ -7,12 +7,12 @@ from typing import Any
 from keras_attention.data import report as reasons
 from keras_attention.data.text.alignments import (
     parse_alignment,
-    piece_links,
-    piece_words,
+    subword_links,
+    subword_words,
 )
 from keras_attention.data.text.lines import read_lines
 
-# Pairs whose pieces are found in their texts at one time, which takes memory.
+# Pairs whose subwords are found in their texts at one time, which takes memory.
 ALIGNED_AT_ONCE = 1000
 
 
@@ -85,7 +85,7 @@ class AlignmentFile:
 
 
 def usable_links(alignments, pairs, lines, good, tokenizers, report):
-    """Links between the pieces of pairs.
+    """Links between the subwords of pairs.
 
     Args:
         alignments: `AlignmentFile`, or a function of `(source, target)` that returns
@@ -105,7 +105,7 @@ def usable_links(alignments, pairs, lines, good, tokenizers, report):
     for start in range(0, len(good), ALIGNED_AT_ONCE):
         rows = good[start : start + ALIGNED_AT_ONCE]
         words = [
-            piece_words(tokenizer, [pairs[i][side] for i in rows], threads)
+            subword_words(tokenizer, [pairs[i][side] for i in rows], threads)
             for side, tokenizer in enumerate(tokenizers, start=1)
         ]
         for i, source_words, target_words in zip(rows, *words, strict=True):
@@ -116,7 +116,7 @@ def usable_links(alignments, pairs, lines, good, tokenizers, report):
             elif _outside(links, *pair):
                 report.skip(reasons.ALIGNMENT_OUTSIDE, number)
             else:
-                links = piece_links(links, source_words, target_words)
+                links = subword_links(links, source_words, target_words)
                 flat[i] = links.ravel().tolist()
     return flat
 

@@ -1,14 +1,14 @@
-"""Alignments, from words to pieces and back.
+"""Alignments, from words to subwords and back.
 
-    links of words, as aligners write them     links of pieces, for training
+    links of words, as aligners write them     links of subwords, for training
 
              das  Haus                                  ▁das  ▁Ha  us  END
       the    0-0                                 ▁the     x
       house       1-1                            ▁house         x   x
                                                  END                    x
 
-A word is what `str.split` leaves whole. A piece belongs to each word of which it holds
-a character. That is one, unless unknown words in a row became one `<unk>`.
+A word is what `str.split` leaves whole. A subword belongs to each word of which it
+holds a character. That is one, unless unknown words in a row became one `<unk>`.
 """
 
 import re
@@ -78,8 +78,8 @@ def format_alignment(links: Iterable[tuple[int, int]]) -> str:
     return " ".join(f"{source}-{target}" for source, target in sorted(links))
 
 
-def piece_words(tokenizer, texts, num_threads=1):
-    """The words of each text's pieces.
+def subword_words(tokenizer, texts, num_threads=1):
+    """The words of each text's subwords.
 
     Args:
         tokenizer: `Tokenizer`.
@@ -87,7 +87,7 @@ def piece_words(tokenizer, texts, num_threads=1):
         num_threads: int. For the tokenizer.
 
     Returns:
-        A list of int `(num_pieces, 2)`: the first word in which each piece of
+        A list of int `(num_subwords, 2)`: the first word in which each subword of
         `tokenizer.encode` lies, and one past the last.
     """
     return [
@@ -99,35 +99,35 @@ def piece_words(tokenizer, texts, num_threads=1):
 
 
 def words_at(text, offsets):
-    """The words of pieces that stand at offsets `(begin, end)` of a text, int `(n, 2)`
-    as of `piece_words`."""
+    """The words of subwords at offsets `(begin, end)` of a text, int `(n, 2)` as of
+    `subword_words`."""
     words = np.array([word.span() for word in WORD.finditer(text)], int).reshape(-1, 2)
     begins, ends = np.array(offsets, int).reshape(-1, 2).T
-    # A piece without characters belongs to the word in which, or before which, it is.
+    # A subword without characters belongs to the word in which, or before which, it is.
     first = np.searchsorted(words[:, 1], begins, side="right")
     first = np.minimum(first, max(len(words) - 1, 0))
     last = np.searchsorted(words[:, 0], ends, side="left")
     return np.stack([first, np.maximum(last, first + 1)], axis=1)
 
 
-def piece_links(links, source_words, target_words):
-    """Links all pieces of linked words.
+def subword_links(links, source_words, target_words):
+    """Links all subwords of linked words.
 
     Args:
         links: set of `(source word, target word)`.
-        source_words: int `(S, 2)`, as `piece_words` gives them.
+        source_words: int `(S, 2)`, as `subword_words` gives them.
         target_words: int `(T, 2)`.
 
     Returns:
-        int `(n, 2)`, sorted: source and target positions of pieces. Words without a
-        piece, of characters that normalisation removes, have no links.
+        int `(n, 2)`, sorted: source and target positions of subwords. Words without a
+        subword, of characters that normalisation removes, have no links.
 
     Example:
 
-    >>> piece_links({(1, 0)}, [[0, 1], [1, 2], [1, 2]], [[0, 1]]).tolist()
+    >>> subword_links({(1, 0)}, [[0, 1], [1, 2], [1, 2]], [[0, 1]]).tolist()
     [[1, 0], [2, 0]]
     """
-    source, target = _pieces_of(source_words), _pieces_of(target_words)
+    source, target = _subwords_of(source_words), _subwords_of(target_words)
     linked = {
         pair
         for source_word, target_word in links
@@ -136,21 +136,21 @@ def piece_links(links, source_words, target_words):
     return np.array(sorted(linked), int).reshape(-1, 2)
 
 
-def _pieces_of(words):
-    """The pieces of each word, a dict of lists."""
-    pieces = defaultdict(list)
-    for piece, (first, last) in enumerate(np.asarray(words, int).tolist()):
+def _subwords_of(words):
+    """The subwords of each word, a dict of lists."""
+    subwords = defaultdict(list)
+    for subword, (first, last) in enumerate(np.asarray(words, int).tolist()):
         for word in range(first, last):
-            pieces[word].append(piece)
-    return pieces
+            subwords[word].append(subword)
+    return subwords
 
 
 def word_links(links, source_words, target_words):
-    """Links words of which any pieces are linked; what `piece_links` undoes.
+    """Links words of which any subwords are linked; what `subword_links` undoes.
 
     Args:
-        links: int `(n, 2)`, or a set. Source and target positions of pieces.
-        source_words: int `(S, 2)`, as `piece_words` gives them.
+        links: int `(n, 2)`, or a set. Source and target positions of subwords.
+        source_words: int `(S, 2)`, as `subword_words` gives them.
         target_words: int `(T, 2)`.
 
     Returns:
@@ -165,18 +165,18 @@ def word_links(links, source_words, target_words):
 
 
 def word_attention(attention_scores, source_words, target_words):
-    """Attention between words, from that between pieces.
+    """Attention between words, from that between subwords.
 
-    Attention to a word is the sum over its pieces, attention from a word the mean.
+    Attention to a word is the sum over its subwords, attention from a word the mean.
 
     Args:
-        attention_scores: float `(T, S)`. END and padding may follow the pieces; they
+        attention_scores: float `(T, S)`. END and padding may follow the subwords; they
             are left out.
-        source_words: int `(S, 2)`, as `piece_words` gives them.
+        source_words: int `(S, 2)`, as `subword_words` gives them.
         target_words: int `(T, 2)`.
 
     Returns:
-        float `(target words, source words)`, up to the last word that has a piece;
+        float `(target words, source words)`, up to the last word that has a subword;
         for `hard_alignment`.
 
     Example:
@@ -197,13 +197,13 @@ def word_attention(attention_scores, source_words, target_words):
             f"{lengths} tokens; received the shape {scores.shape}"
         )
     source, target = _membership(source_words), _membership(target_words)
-    source = source / np.maximum(source.sum(axis=0), 1)  # Words share a piece evenly.
+    source = source / np.maximum(source.sum(axis=0), 1)  # Words share a subword evenly.
     target = target / np.maximum(target.sum(axis=1, keepdims=True), 1)
     return target @ scores[: lengths[0], : lengths[1]] @ source.T
 
 
 def _membership(words):
-    """Which piece belongs to which word: float `(words, pieces)`, 0 or 1."""
+    """Which subword belongs to which word: float `(words, subwords)`, 0 or 1."""
     words = np.asarray(words, int).reshape(-1, 2)
     numbers = np.arange(words[:, 1].max(initial=0))[:, None]
     return ((words[:, 0] <= numbers) & (numbers < words[:, 1])).astype("float64")
@@ -214,7 +214,7 @@ def attended_words(attention_scores, source_words, target_words):
 
     Args:
         attention_scores: float `(T, S)`, as of `word_attention`.
-        source_words: int `(S, 2)`, as `piece_words` gives them.
+        source_words: int `(S, 2)`, as `subword_words` gives them.
         target_words: int `(T, 2)`.
 
     Returns:
@@ -264,7 +264,7 @@ def hard_alignment(attention_scores):
 
 
 class Links:
-    """Links between pieces, one set for each pair of a corpus.
+    """Links between subwords, one set for each pair of a corpus.
 
     Args:
         flat: `Sentences`. The links of each pair end to end: source position, target

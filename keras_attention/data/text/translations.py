@@ -147,7 +147,7 @@ def prepare(
         valid_share: float. Share of the sources in valid; see `split_of`.
         test_share: float. Share of the sources in test.
         alignments: optional. Which words of source and target belong together, kept
-            as links between their pieces: `AlignmentFile`, or the path of one, with
+            as links between their subwords: `AlignmentFile`, or the path of one, with
             a line for each line of the corpus; or a function of `(source, target)`
             that returns a set of `(source word, target word)`. A pair whose links
             lie outside of it, or cannot be read, is skipped and reported.

@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 from keras_attention.serving.client import features as client_examples
 from keras_attention.serving.client import results
 from keras_attention.serving.client.exchange import Exchange
-from keras_attention.serving.client.tensor_bytes import LARGE, input_pieces
+from keras_attention.serving.client.tensor_bytes import LARGE, input_chunks
 from keras_attention.serving.config import as_model_config
 from keras_attention.serving.wire import protos, signatures, tensors
 from keras_attention.serving.wire.errors import Code, ServingError
@@ -41,7 +41,7 @@ class GrpcProtocol:
         large = []
         for name, array in inputs.items():
             if array.dtype != object and array.nbytes >= LARGE:
-                large += input_pieces(name, array)
+                large += input_chunks(name, array)
             else:
                 tensors.fill(request.inputs[name], array, compact=True)
         body = b"".join([request.SerializeToString(), *large])

@@ -8,7 +8,7 @@ from keras_attention.serving.wire import protos, tensors
 LARGE = 2**16
 
 
-def input_pieces(name, array):
+def input_chunks(name, array):
     """One item of `PredictRequest.inputs` as the bytes that protobuf would write.
 
     Args:

@@ -25,7 +25,7 @@ _HINTS = {
     Code.DEADLINE_EXCEEDED: "a longer timeout may help",
     Code.UNIMPLEMENTED: "does a model server listen there, and know this method?",
 }
-_PIECE = 1024 * 1024  # bytes of a request between two looks at the clock
+_CHUNK = 1024 * 1024  # bytes of a request between two looks at the clock
 _TLS_HINT = "does it use TLS, with a certificate that tls= trusts?"
 # By what gRPC says when it cannot connect.
 _GRPC_HINTS = {
@@ -64,7 +64,7 @@ class HttpTransport:
             with self._http.stream(
                 request.method,
                 self.url + request.path,
-                content=_pieces(request.body, end),
+                content=_chunks(request.body, end),
                 headers=length,
                 extensions={"timeout": timeouts, "trace": timeouts.shrink},
             ) as response:
@@ -105,9 +105,9 @@ class AsyncHttpTransport(HttpTransport):
             await self._http.aclose()
 
 
-def _pieces(body, end):
-    """What to send, in pieces if it is long: a slow one would outlast every timeout."""
-    if not body or len(body) <= _PIECE or end is None:
+def _chunks(body, end):
+    """What to send, in chunks if it is long: a slow one would outlast every timeout."""
+    if not body or len(body) <= _CHUNK or end is None:
         return body
     return _before(end, memoryview(body))
 
@@ -115,10 +115,10 @@ def _pieces(body, end):
 def _before(end, body):
     import httpx
 
-    for start in range(0, len(body), _PIECE):
+    for start in range(0, len(body), _CHUNK):
         if time.monotonic() > end:
             raise httpx.WriteTimeout("the request takes too long to send")
-        yield bytes(body[start : start + _PIECE])
+        yield bytes(body[start : start + _CHUNK])
 
 
 class _Timeouts(dict):

@@ -96,13 +96,13 @@ class Body:
         begun = asyncio.get_running_loop().time()
         try:
             with Timeout(self._timeout, lambda: self._left(begun)):
-                pieces = [await self._piece()]
+                chunks = [await self._chunk()]
                 while not self._complete:
-                    pieces.append(await self._piece())
+                    chunks.append(await self._chunk())
         except asyncio.TimeoutError:
             self._stalls = True
             raise http_error(408, "The body did not arrive in time") from None
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def is_over(self):
         """Whether all of it was received, as a small one is with its headers."""
@@ -121,12 +121,12 @@ class Body:
         except (asyncio.TimeoutError, Disconnected):
             pass
 
-    async def _piece(self):
-        piece = await self._receive_one()
-        self._size += len(piece)
+    async def _chunk(self):
+        chunk = await self._receive_one()
+        self._size += len(chunk)
         if self._limit and self._size > self._limit:
             raise _too_large("The body", self._limit)
-        return piece
+        return chunk
 
     async def _receive_one(self):
         self._stalls = False
@@ -183,14 +183,14 @@ def decompress(body, limit, caller=None):
             if part is None:  # gzip allows several parts, one behind the other
                 part = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
                 step = _COMPRESSED_CHUNK
-            piece = memoryview(body)[position : position + step]
+            chunk = memoryview(body)[position : position + step]
             room = limit - size + 1 if limit else 0
-            decompressed.append(part.decompress(piece, room))
+            decompressed.append(part.decompress(chunk, room))
             size += len(decompressed[-1])
             if limit and size > limit:
                 raise _too_large("The decompressed body", limit)
             # What is behind a part is copied: of many small ones, a little each.
-            position += len(piece) - len(part.unused_data)
+            position += len(chunk) - len(part.unused_data)
             if part.eof:
                 part = None
             step *= 2

@@ -103,7 +103,7 @@ class Connection(HttpToolsProtocol):
 
     def on_header(self, name, value):
         if not self._again:
-            # Whatever the pieces in which they arrive.
+            # Whatever the chunks in which they arrive.
             self._field_bytes += len(name) + len(value) + len(b": \r\n")
             if self._field_bytes + len(self.url) > _MAX_HEADER_BYTES:
                 self._stop(_too_large())

@@ -2,7 +2,7 @@
 
 A parser makes an object of every number and a list of every row, in one call during
 which no other thread runs: 50 MB of images block all others for seconds. Here the
-text of such a list is cut at commas into small pieces. Each is parsed without its
+text of such a list is cut at commas into small chunks. Each is parsed without its
 brackets, becomes an array at once, and other threads take turns in between.
 
     [[1, 2], [3, 4.5]]   structure  [[,],[,]]   shape [2, 2], known before any parsing
@@ -15,8 +15,8 @@ import numpy as np
 import orjson
 
 _LONG = 32 * 1024  # bytes of a list that are worth the trouble
-_PIECE = 128 * 1024
-_PIECES_AT_A_TIME = 4
+_CHUNK = 128 * 1024
+_CHUNKS_AT_A_TIME = 4
 _MAX_STRINGS = 200  # in a document; where there are more, lists are short
 _OPEN, _CLOSE, _COMMA = b"[],"[0], b"[],"[1], b"[],"[2]
 _SPACES = b" \t\n\r"
@@ -107,18 +107,18 @@ def read(text, start=0, stop=None):
     stop = len(text) if stop is None else stop
     while start < stop:
         end = stop
-        if end - start > _PIECE:
-            end = text.find(b",", start + _PIECE, stop) + 1 or end
-        piece = text[start:end]
-        if not _is_list(_without_spaces(piece)):
+        if end - start > _CHUNK:
+            end = text.find(b",", start + _CHUNK, stop) + 1 or end
+        chunk = text[start:end]
+        if not _is_list(_without_spaces(chunk)):
             return None
-        structure.append(piece.translate(None, _NOT_STRUCTURE))
-        array = _numbers(piece[:-1] if end < stop else piece)
+        structure.append(chunk.translate(None, _NOT_STRUCTURE))
+        array = _numbers(chunk[:-1] if end < stop else chunk)
         if array is None:
             return None
         arrays.append(array)
         start = end
-        if len(arrays) % _PIECES_AT_A_TIME == 0:
+        if len(arrays) % _CHUNKS_AT_A_TIME == 0:
             time.sleep(0)  # whoever waits for the interpreter may have it
     shape = _shape(b"".join(structure))
     if shape is None:
@@ -126,14 +126,14 @@ def read(text, start=0, stop=None):
     return np.concatenate(arrays).reshape(shape)
 
 
-def _without_spaces(piece):
-    spaces = any(space in piece for space in (b" ", b"\n", b"\t", b"\r"))
-    return piece.translate(None, _SPACES) if spaces else piece
+def _without_spaces(chunk):
+    spaces = any(space in chunk for space in (b" ", b"\n", b"\t", b"\r"))
+    return chunk.translate(None, _SPACES) if spaces else chunk
 
 
-def _is_list(piece):
+def _is_list(chunk):
     """Whether brackets stand where the grammar allows: `[[1`, not `1[[`."""
-    codes = np.frombuffer(b",%b" % piece, np.uint8)
+    codes = np.frombuffer(b",%b" % chunk, np.uint8)
     opening = np.flatnonzero(codes[1:] == _OPEN)
     previous = codes[opening]
     closing = np.flatnonzero(codes[:-1] == _CLOSE)
@@ -144,9 +144,9 @@ def _is_list(piece):
     )
 
 
-def _numbers(piece):
+def _numbers(chunk):
     try:
-        values = orjson.loads(b"[%b]" % piece.translate(_NO_BRACKETS))
+        values = orjson.loads(b"[%b]" % chunk.translate(_NO_BRACKETS))
     except orjson.JSONDecodeError:
         return None
     try:

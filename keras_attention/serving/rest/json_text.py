@@ -25,7 +25,7 @@ _SPECIAL = {"nan": b"NaN", "inf": b"Infinity", "-inf": b"-Infinity"}
 _ODD_NUMBERS = {"Inf": "Infinity", "-Inf": "-Infinity", "-NaN": "NaN"}
 _ODD_NUMBER = re.compile(r"-?Inf\b|-NaN\b")
 _ODD_NUMBER_QUOTE_OR_ESCAPE = re.compile(_ODD_NUMBER.pattern + r'|"|\\.')
-_PIECE = 64 * 1024  # numbers that are written in one go
+_CHUNK = 64 * 1024  # numbers that are written in one go
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SHOWN = 256  # characters of a value that an error message repeats
 _TYPES = {dict: "Object", list: "Array", str: "String", type(None): "Null"}
@@ -80,15 +80,15 @@ def _spell_out(text):
 
     A pattern for whole strings would do, but for their length in memory a hundredfold.
     """
-    pieces, copied, in_string = [], 0, False
+    chunks, copied, in_string = [], 0, False
     for match in _ODD_NUMBER_QUOTE_OR_ESCAPE.finditer(text):
         token = match[0]
         if token == '"':
             in_string = not in_string
         elif token in _ODD_NUMBERS and not in_string:
-            pieces += [text[copied : match.start()], _ODD_NUMBERS[token]]
+            chunks += [text[copied : match.start()], _ODD_NUMBERS[token]]
             copied = match.end()
-    return "".join([*pieces, text[copied:]])
+    return "".join([*chunks, text[copied:]])
 
 
 class _TooBig(Exception):
@@ -111,9 +111,9 @@ def show(value):
     # Arrays of `json_numbers` are shown only in messages that nobody will read.
     encoder = json.JSONEncoder(indent=4, ensure_ascii=False, default=str)
     try:
-        # Piece by piece, so that a huge value is never printed as a whole.
-        pieces = itertools.islice(encoder.iterencode(value), _SHOWN)
-        text = "".join(pieces)
+        # Chunk by chunk, so that a huge value is never printed as a whole.
+        chunks = itertools.islice(encoder.iterencode(value), _SHOWN)
+        text = "".join(chunks)
     except RecursionError:
         return "(nested too deeply to show)"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
@@ -139,19 +139,19 @@ def dump_array(array):
     Returns:
         bytes.
     """
-    if array.size <= _PIECE or not array.ndim:
-        return _dump_piece(array)
+    if array.size <= _CHUNK or not array.ndim:
+        return _dump_chunk(array)
     # One call for all of them would hold up every other thread.
     size = array.size // len(array)
-    if size > _PIECE:
+    if size > _CHUNK:
         return b"[%b]" % b",".join(map(dump_array, array))
-    step = _PIECE // size
+    step = _CHUNK // size
     starts = range(0, len(array), step)
-    pieces = [_dump_piece(array[start : start + step])[1:-1] for start in starts]
-    return b"[%b]" % b",".join(pieces)
+    chunks = [_dump_chunk(array[start : start + step])[1:-1] for start in starts]
+    return b"[%b]" % b",".join(chunks)
 
 
-def _dump_piece(array):
+def _dump_chunk(array):
     text = dump(array if array.ndim else array[()])
     if array.dtype.kind != "f":
         return text

@@ -123,7 +123,10 @@ def test_the_tokenizer_learns_from_training_captions_alone():
         CaptionedImage("b", None, ["three"] * 5, "test"),
     ]
     tokenizer = train_caption_tokenizer(examples, 20, model_type="word")
-    assert tokenizer.pieces(range(4, tokenizer.vocabulary_size)) == ["▁one", "▁two"]
+    assert tokenizer.ids_to_tokens(range(4, tokenizer.vocabulary_size)) == [
+        "▁one",
+        "▁two",
+    ]
 
 
 def test_what_cannot_be_used_is_named(tmp_path):

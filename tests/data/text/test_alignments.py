@@ -1,4 +1,4 @@
-"""Links of words become links of pieces and come back; attention comes to words."""
+"""Links of words become links of subwords and come back; attention comes to words."""
 
 import numpy as np
 import pytest
@@ -9,8 +9,8 @@ from keras_attention.data.text.alignments import (
     hard_alignment,
     parse_alignment,
     parse_gold,
-    piece_links,
-    piece_words,
+    subword_links,
+    subword_words,
     word_attention,
     word_links,
     words_at,
@@ -23,7 +23,7 @@ SENTENCES = [
     "the dialogue box opens when the file is saved",
     "menus can be closed with the escape key",
 ]
-# What normalisation makes longer, shorter, or into a space; what no piece knows.
+# What normalisation makes longer, shorter, or into a space; what no subword knows.
 TEXTS = [
     "the file",
     "  the\u00a0file \u3000 menu ",
@@ -42,8 +42,8 @@ def tokenizer(request):
     return Tokenizer.train(SENTENCES, size, model_type=request.param)
 
 
-def test_every_piece_has_a_word_and_words_follow_each_other(tokenizer):
-    for text, words in zip(TEXTS, piece_words(tokenizer, TEXTS), strict=True):
+def test_every_subword_has_a_word_and_words_follow_each_other(tokenizer):
+    for text, words in zip(TEXTS, subword_words(tokenizer, TEXTS), strict=True):
         ids = tokenizer.encode([text])[0]
         assert words.shape == (len(ids), 2)
         first, last = words.T
@@ -53,14 +53,14 @@ def test_every_piece_has_a_word_and_words_follow_each_other(tokenizer):
 
 
 @pytest.mark.parametrize("tokenizer", ("unigram", "bpe", "char"), indirect=True)
-def test_pieces_of_a_word_spell_it(tokenizer):
-    words = piece_words(tokenizer, SENTENCES)
+def test_subwords_of_a_word_spell_it(tokenizer):
+    words = subword_words(tokenizer, SENTENCES)
     for text, ids, numbers in zip(
         SENTENCES, tokenizer.encode(SENTENCES), words, strict=True
     ):
-        pieces = tokenizer.pieces(ids)
+        subwords = tokenizer.ids_to_tokens(ids)
         spelt = [
-            "".join(p for p, (w, _) in zip(pieces, numbers, strict=True) if w == word)
+            "".join(p for p, (w, _) in zip(subwords, numbers, strict=True) if w == word)
             for word in range(len(text.split()))
         ]
         assert spelt == ["▁" + word for word in text.split()]
@@ -70,27 +70,27 @@ def test_pieces_of_a_word_spell_it(tokenizer):
 def test_spaces_and_bytes_go_with_their_word(tokenizer):
     def word_of(text):
         ids = tokenizer.encode([text])[0]
-        firsts = piece_words(tokenizer, [text])[0][:, 0].tolist()
-        return list(zip(tokenizer.pieces(ids), firsts, strict=True))
+        firsts = subword_words(tokenizer, [text])[0][:, 0].tolist()
+        return list(zip(tokenizer.ids_to_tokens(ids), firsts, strict=True))
 
     assert word_of("q 狐q") == [
         ("▁", 0),
         ("<0x71>", 0),
         ("▁", 1),
-        *((piece, 1) for piece in ("<0xE7>", "<0x8B>", "<0x90>")),
+        *((subword, 1) for subword in ("<0xE7>", "<0x8B>", "<0x90>")),
         ("<0x71>", 1),
     ]
     # One character that normalisation makes four words of stays the word it was.
-    assert {word for piece, word in word_of("x \ufdfa y")[2:-2]} == {1}
+    assert {word for subword, word in word_of("x \ufdfa y")[2:-2]} == {1}
 
 
 @pytest.mark.parametrize("tokenizer", ("word",), indirect=True)
-def test_unknown_words_in_a_row_share_a_piece(tokenizer):
-    (words,) = piece_words(tokenizer, ["the red fox the file"])
+def test_unknown_words_in_a_row_share_a_subword(tokenizer):
+    (words,) = subword_words(tokenizer, ["the red fox the file"])
     assert words.tolist() == [[0, 1], [1, 3], [3, 4], [4, 5]]
-    links = piece_links({(0, 0), (1, 1), (2, 2)}, words, words)
+    links = subword_links({(0, 0), (1, 1), (2, 2)}, words, words)
     assert links.tolist() == [[0, 0], [1, 1]]
-    # What is paid to the piece is shared by its words.
+    # What is paid to the subword is shared by its words.
     attention = word_attention(np.eye(5)[:, :4], words, words)
     assert attention[:, 1:3].tolist() == [
         [0, 0],
@@ -101,29 +101,29 @@ def test_unknown_words_in_a_row_share_a_piece(tokenizer):
     ]
 
 
-def test_a_link_of_words_links_all_their_pieces():
+def test_a_link_of_words_links_all_their_subwords():
     source, target = [[0, 1], [1, 2], [1, 2]], [[0, 1], [0, 1], [1, 2]]
-    links = piece_links({(1, 0)}, source, target)
+    links = subword_links({(1, 0)}, source, target)
     assert links.tolist() == [[1, 0], [1, 1], [2, 0], [2, 1]]
-    assert piece_links(set(), source, target).shape == (0, 2)
-    # A word that normalisation removes has no piece to link.
-    assert piece_links({(5, 0), (0, 1)}, source, target).tolist() == [[0, 2]]
+    assert subword_links(set(), source, target).shape == (0, 2)
+    # A word that normalisation removes has no subword to link.
+    assert subword_links({(5, 0), (0, 1)}, source, target).tolist() == [[0, 2]]
 
 
 def test_links_of_words_come_back(tokenizer):
     source, target = SENTENCES[:2]
     rng = np.random.default_rng(0)
-    source_words, target_words = piece_words(tokenizer, [source, target])
+    source_words, target_words = subword_words(tokenizer, [source, target])
     for _ in range(20):
         counts = len(source.split()), len(target.split())
         links = {tuple(map(int, pair)) for pair in rng.integers(0, counts, (6, 2))}
-        pieces = piece_links(links, source_words, target_words)
-        assert word_links(pieces, source_words, target_words) == links
+        subwords = subword_links(links, source_words, target_words)
+        assert word_links(subwords, source_words, target_words) == links
 
 
 def test_attention_to_a_word_is_a_sum_and_from_a_word_a_mean():
     rng = np.random.default_rng(0)
-    scores = rng.dirichlet(np.ones(5), 4)  # Three pieces and END; four, and END.
+    scores = rng.dirichlet(np.ones(5), 4)  # Three subwords and END; four, and END.
     source, target = [[0, 1], [0, 1], [1, 2], [2, 3]], [[0, 1], [1, 2], [1, 2]]
     found = word_attention(scores, source, target)
     to_words = np.stack([scores[:, :2].sum(1), scores[:, 2], scores[:, 3]], axis=1)
@@ -135,9 +135,9 @@ def test_attention_to_a_word_is_a_sum_and_from_a_word_a_mean():
 
 def test_attention_along_the_links_has_no_errors(tokenizer):
     links = {(i, (3 * i) % 7) for i in range(7)}
-    words = piece_words(tokenizer, [SENTENCES[0]])[0]
+    words = subword_words(tokenizer, [SENTENCES[0]])[0]
     scores = np.zeros((len(words) + 1, len(words) + 1))
-    source, target = piece_links(links, words, words).T
+    source, target = subword_links(links, words, words).T
     scores[target, source] = 1
     scores[-1, -1] = 1
     scores /= scores.sum(axis=1, keepdims=True)
@@ -170,11 +170,11 @@ def spelt_words(tokenizer, ids):
     return [words_at(*decoded) for decoded in tokenizer.decoded_offsets(ids)]
 
 
-def test_words_of_encoded_pieces_are_those_of_decoded_ones(tokenizer):
+def test_words_of_encoded_subwords_are_those_of_decoded_ones(tokenizer):
     ids = tokenizer.encode(SENTENCES)
     ended = [[*row, 3, 5] for row in ids]
     for encoded, decoded in zip(
-        piece_words(tokenizer, SENTENCES), spelt_words(tokenizer, ended), strict=True
+        subword_words(tokenizer, SENTENCES), spelt_words(tokenizer, ended), strict=True
     ):
         np.testing.assert_array_equal(decoded, encoded)
 
@@ -202,8 +202,8 @@ def test_alignment_needs_the_scores_of_one_sentence():
         hard_alignment(np.ones((2, 3, 4)))
 
 
-def test_words_attend_with_the_sum_of_their_pieces():
-    # Each piece looks most at the first, but at the second word in all; END at END.
+def test_words_attend_with_the_sum_of_their_subwords():
+    # Each subword looks most at the first, but at the second word in all; END at END.
     scores = [[0.4, 0.3, 0.3, 0], [0.4, 0.3, 0.3, 0], [0, 0, 0, 1]]
     source_words = [[0, 1], [1, 2], [1, 2]]
     assert attended_words(scores, source_words, [[0, 1], [0, 1]]) == {(1, 0)}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from tensorflow_serving.apis import predict_pb2
 
-from keras_attention.serving.client.tensor_bytes import input_pieces
+from keras_attention.serving.client.tensor_bytes import input_chunks
 from keras_attention.serving.wire import protos, tensors
 
 DTYPES = [dtype for dtype in tensors.NUMBERS if dtype.kind != "O"]
@@ -28,7 +28,7 @@ def test_any_array_survives(data, name):
     dtype = data.draw(st.sampled_from([d for d in DTYPES if d.kind in "fiubc"]))
     shapes = npst.array_shapes(max_dims=4, min_side=0, max_side=20)
     array = data.draw(npst.arrays(dtype, shapes))
-    for inputs in read(b"".join(input_pieces(name, array))):
+    for inputs in read(b"".join(input_chunks(name, array))):
         assert inputs[name].dtype == dtype
         np.testing.assert_array_equal(inputs[name], array)
 
@@ -38,7 +38,7 @@ def test_it_is_the_very_bytes_of_protobuf(dtype):
     array = np.arange(300).reshape(3, 100).astype(dtype)
     request = protos.PredictRequest()
     tensors.fill(request.inputs["x"], array, compact=True)
-    assert b"".join(input_pieces("x", array)) == request.SerializeToString()
+    assert b"".join(input_chunks("x", array)) == request.SerializeToString()
 
 
 def test_it_may_follow_the_rest_of_a_request():
@@ -46,7 +46,7 @@ def test_it_may_follow_the_rest_of_a_request():
     request.model_spec.name = "m"
     tensors.fill(request.inputs["small"], np.float32([1, 2]), compact=True)
     large = np.zeros([40, 400], ml_dtypes.bfloat16)
-    content = request.SerializeToString() + b"".join(input_pieces("large", large))
+    content = request.SerializeToString() + b"".join(input_chunks("large", large))
     for inputs in read(content):
         assert sorted(inputs) == ["large", "small"]
         assert inputs["large"].shape == (40, 400)
@@ -56,5 +56,5 @@ def test_it_may_follow_the_rest_of_a_request():
 
 def test_an_array_that_does_not_lie_in_order_is_put_in_order():
     array = np.arange(12).reshape(3, 4).T
-    for inputs in read(b"".join(input_pieces("x", array))):
+    for inputs in read(b"".join(input_chunks("x", array))):
         np.testing.assert_array_equal(inputs["x"], array)

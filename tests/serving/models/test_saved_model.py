@@ -47,8 +47,8 @@ class TextModel(tf.Module):
 
     @tf.function(input_signature=[TEXTS])
     def serve(self, text):
-        pieces = self.tokenizer.tokenize(text).to_tensor(0)
-        return {"word": self.table.lookup(text), "pieces": pieces}
+        subwords = self.tokenizer.tokenize(text).to_tensor(0)
+        return {"word": self.table.lookup(text), "subwords": subwords}
 
 
 def test_tables_and_tokenizers_work_after_loading(tmp_path):
@@ -68,7 +68,7 @@ def test_tables_and_tokenizers_work_after_loading(tmp_path):
     outputs = model.run("", {"text": tensors.as_array(["zwei", "ein", "vier"])})
     assert outputs["word"].tolist() == [1, 0, -1]
     processor = sentencepiece.SentencePieceProcessor(model_proto=model_file.getvalue())
-    for row, text in zip(outputs["pieces"], ["zwei", "ein", "vier"], strict=True):
+    for row, text in zip(outputs["subwords"], ["zwei", "ein", "vier"], strict=True):
         ids = processor.encode(text)
         assert row.tolist() == ids + [0] * (len(row) - len(ids))
     model.close()

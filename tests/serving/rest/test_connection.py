@@ -33,9 +33,9 @@ def receive(connected, count):
     """Reads until so many answers have come."""
     received = b""
     while len(statuses(received)) < count:
-        piece = connected.recv(65536)
-        assert piece, received
-        received += piece
+        chunk = connected.recv(65536)
+        assert chunk, received
+        received += chunk
     return received
 
 
@@ -149,8 +149,8 @@ def test_no_more_is_read_while_requests_wait_their_turn(serve, core):
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-@pytest.mark.parametrize("pieces", [1, 3])
-def test_an_upgrade_is_declined_and_the_request_answered(serve, chunked, pieces):
+@pytest.mark.parametrize("chunks", [1, 3])
+def test_an_upgrade_is_declined_and_the_request_answered(serve, chunked, chunks):
     """As Java's HTTP client sends it, with every request."""
     offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
     framing, body = LENGTH, CONTENT
@@ -161,7 +161,7 @@ def test_an_upgrade_is_declined_and_the_request_answered(serve, chunked, pieces)
     get = b"GET /v1/models HTTP/1.1\r\n" + HOST + offer + b"\r\n"
     content = asked + get + asked
     with connect(serve()) as connected:
-        step = -(-len(content) // pieces)
+        step = -(-len(content) // chunks)
         for start in range(0, len(content), step):
             connected.sendall(content[start : start + step])
             time.sleep(0.05)
@@ -196,8 +196,8 @@ def test_who_still_sends_when_the_answer_is_known_reads_it(serve, core, path, st
         connected.sendall(head + b" " * 1_000_000)
         received = receive(connected, 1)
         connected.sendall(b" " * 1_000_000)
-        while piece := connected.recv(65536):
-            received += piece
+        while chunk := connected.recv(65536):
+            received += chunk
     assert statuses(received) == [status] and b"connection: close" in received
 
 

@@ -1,4 +1,4 @@
-"""Long lists of numbers are read in pieces, and read the same as whole."""
+"""Long lists of numbers are read in chunks, and read the same as whole."""
 
 import json
 
@@ -16,14 +16,14 @@ NUMBERS = arrays.arrays(np.int32, SHAPES) | arrays.arrays(np.float32, SHAPES)
 
 
 @pytest.fixture(autouse=True)
-def small_pieces(monkeypatch):
+def small_chunks(monkeypatch):
     monkeypatch.setattr(json_numbers, "_LONG", 8)
-    monkeypatch.setattr(json_numbers, "_PIECE", 16)
+    monkeypatch.setattr(json_numbers, "_CHUNK", 16)
 
 
 @given(NUMBERS, st.sampled_from([None, 1]), st.booleans())
 @settings(max_examples=100, deadline=None)
-def test_pieces_are_read_as_the_whole(array, indent, compact):
+def test_chunks_are_read_as_the_whole(array, indent, compact):
     values = np.nan_to_num(array).astype(np.float64 if array.dtype.kind == "f" else int)
     separators = (",", ":") if compact else None
     text = json.dumps(values.tolist(), indent=indent, separators=separators).encode()

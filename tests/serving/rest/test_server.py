@@ -139,7 +139,7 @@ def test_what_is_no_gzip_is_refused(packed):
             decompress(body, 0)
 
 
-def test_pieces_of_gzip_come_together_whatever_their_size():
+def test_chunks_of_gzip_come_together_whatever_their_size():
     random = np.random.default_rng(0)
     parts = [random.bytes(size) for size in (0, 1, 1023, 1024, 50_000, 300_000)]
     packed = b"".join(map(gzip.compress, parts))
@@ -167,8 +167,8 @@ def test_what_is_being_sent_when_the_server_stops_is_sent(serve):
         stopping = threading.Thread(target=server.stop, args=(30.0,))
         stopping.start()
         time.sleep(1.5)
-        while piece := connection.recv(2**20):
-            received += piece
+        while chunk := connection.recv(2**20):
+            received += chunk
     stopping.join(30)
     assert json.loads(received.partition(b"\r\n\r\n")[2])["outputs"] == x
 
