@@ -1,4 +1,4 @@
-"""What a build adds to pyproject.toml: links that work on PyPI, docs beside the code.
+"""What a build adds to pyproject.toml: links that work where they are read, and docs.
 
 Where the repository lies on the web is written nowhere: releases are built on GitHub,
 whose workflows have the address in their environment, and a fork names itself. Other
@@ -7,12 +7,16 @@ builds have no address to give, and their links become the plain words.
 
 import os
 import re
+import shutil
+import tempfile
 from pathlib import Path
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 RELATIVE_LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!\w+:|#)([^)\s]+)\)")
+# From a page of docs/ to what is not installed with it.
+OUTSIDE_LINK = re.compile(r"(!?)\[([^\]]*)\]\(\.\./([^)\s]+)\)")
 
 
 class Links(MetadataHookInterface):
@@ -27,11 +31,29 @@ class Links(MetadataHookInterface):
 
 
 class Docs(BuildHookInterface):
-    """The pages of docs/, which a clone has above the package, and a user inside."""
+    """The pages of docs/, which a clone has above the package, and a user inside.
+
+    Links to files that are not installed lead to the repository.
+    """
 
     def initialize(self, version, build_data):
+        if version == "editable":
+            return
+        # An sdist has the address in its metadata, wherever it is built.
+        repository = self.metadata.core.urls.get("Source", "")
+        tag = f"v{self.metadata.version}"
+        self.folder = tempfile.TemporaryDirectory()
+        docs = Path(self.folder.name, "docs")
+        shutil.copytree(Path(self.root, "docs"), docs)
+        for page in docs.glob("*.md"):
+            text = page.read_text(encoding="utf-8")
+            text = with_whole_links(text, repository, tag, OUTSIDE_LINK)
+            page.write_text(text, encoding="utf-8")
+        build_data["force_include"][str(docs)] = "keras_attention/docs"
+
+    def finalize(self, version, build_data, artifact_path):
         if version != "editable":
-            build_data["force_include"]["docs"] = "keras_attention/docs"
+            self.folder.cleanup()
 
 
 def repository_address():
@@ -53,7 +75,7 @@ def project_urls(repository, tag):
     }
 
 
-def with_whole_links(text, repository, tag):
+def with_whole_links(text, repository, tag, links=RELATIVE_LINK):
     """Markdown whose links from file to file lead to the repository, or are gone."""
 
     def whole(match):
@@ -63,4 +85,4 @@ def with_whole_links(text, repository, tag):
         kind = "raw" if image else "blob"
         return f"{image}[{words}]({repository}/{kind}/{tag}/{target})"
 
-    return RELATIVE_LINK.sub(whole, text)
+    return links.sub(whole, text)

@@ -138,6 +138,19 @@ def test_pypi_is_told_where_things_are(installed):
     assert not [name for name in ours if not (ROOT / name).is_file()]
 
 
+def test_installed_pages_link_to_what_is_installed_or_in_the_repository(installed):
+    docs = site_packages(installed) / "keras_attention/docs"
+    pages = [page.read_text(encoding="utf-8") for page in docs.glob("*.md")]
+    targets = {target for page in pages for target in LINK.findall(page)}
+    tag = f"v{keras_attention.__version__}"
+    inside = re.compile(rf"{REPOSITORY}/blob/{tag}/([^#]+)")
+    ours = [match[1] for match in map(inside.match, targets) if match]
+    assert "serving/README.md" in ours
+    assert all((ROOT / name).is_file() for name in ours)
+    near = [t.partition("#")[0] for t in targets if not re.match(r"\w+:|#", t)]
+    assert not [name for name in near if not (docs / name).is_file()]
+
+
 def test_without_an_address_links_are_their_words():
     with_whole_links = runpy.run_path(str(ROOT / "hatch_build.py"))["with_whole_links"]
     text = "[page](docs/a.md#b) [above](#b) [site](https://a.b) ![heat](docs/a.png)"
