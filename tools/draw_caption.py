@@ -1,4 +1,4 @@
-"""Draws docs/images/caption.png: where a captioner of scenes looks as it names things.
+"""Draws docs/images/caption.png: what a captioner attends to as it names things.
 
     keras-attention train scenes-lite0
     python tools/draw_caption.py runs/scenes-lite0/bundle docs/images/caption.png
@@ -14,7 +14,7 @@ import numpy as np
 
 from keras_attention import Captioner
 from keras_attention.data.scenes import Scenes, read_caption
-from keras_attention.evaluation.pointing import caption_looks
+from keras_attention.evaluation.pointing import name_attention
 from keras_attention.evaluation.scenes import judge
 from keras_attention.plotting.captions import plot_caption
 
@@ -39,7 +39,7 @@ def main(bundle, path):
     captions = captioner.caption_inputs({"images": images}, return_attention=True)
     best = max(zip(found, captions, strict=True), key=lambda pair: points(*pair, size))
     if points(*best, size) < 0:
-        raise SystemExit("no scene of which all is said right and looked at: train on")
+        raise SystemExit("no scene is said right and attended to: train on")
     scene, caption = best
     print(f"{scene.name}: {caption.text}")
     plot_caption(
@@ -54,14 +54,14 @@ def points(scene, caption, size):
     kinds = {thing["name"] for thing in things}
     right = judge(said, scene.truth).true and len(kinds) > 1 and len(things) >= THINGS
     right = right and len(caption.tokens) <= TOKENS
-    looks = [
-        look
+    attentions = [
+        each
         for mention in said.mentions
-        for look in caption_looks(caption, scene.truth, [noun(mention, caption)], size)
+        for each in name_attention(caption, scene.truth, [noun(mention, caption)], size)
     ]
-    if not right or not all(look is not None and look.hit for look in looks):
+    if not right or not all(each is not None and each.hit for each in attentions):
         return -1.0
-    return min(look.inside for look in looks)
+    return min(each.inside for each in attentions)
 
 
 def noun(mention, caption):

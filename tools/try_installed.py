@@ -28,7 +28,7 @@ def try_installed(scripts, demo=False):
     try_commands(scripts, version)
     if demo:
         command(scripts, "keras-attention", "demo", "--minutes", "0.1")
-        print("demo: trained, exported, served, asked")
+        print("demo: trained, exported, served, translated")
 
 
 def try_data():

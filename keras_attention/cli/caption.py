@@ -33,7 +33,7 @@ def caption(
     seed: int = bundles.Seed,
     prefix: str = typer.Option(None, help="What every caption begins with."),
     batch_size: int = typer.Option(
-        16, min=1, help="Images captioned at once; 1 answers each as it comes."
+        16, min=1, help="Images per batch; 1 captions each as it comes."
     ),
 ):
     """Write about images: a line for each, its name and its caption.
@@ -69,8 +69,8 @@ def caption(
             **options,
         )
         if as_json:
-            for answer in _answers(captions, batch):
-                print(json.dumps(answer, ensure_ascii=False))
+            for result in _results(captions, batch):
+                print(json.dumps(result, ensure_ascii=False))
         else:
             print("".join(_lines(captions, n_best)), end="")
         sys.stdout.flush()
@@ -78,16 +78,16 @@ def caption(
         raise typer.Exit(1)
 
 
-def _answers(captions, batch):
+def _results(captions, batch):
     """A dict for each image, in their order; `error` says why one is none."""
-    answers = [
+    results = [
         {**found.as_dict(), "square": square}
         for found, square in zip(captions, batch.squares, strict=True)
     ]
     for place, name, why in batch.bad:
         nothing = {"image": name, "text": "", "score": 0.0, "n_best": []}
-        answers.insert(place, {**nothing, "square": None, "error": why})
-    return answers
+        results.insert(place, {**nothing, "square": None, "error": why})
+    return results
 
 
 def _lines(captions, n_best):

@@ -1,4 +1,4 @@
-"""The demo: from a corpus to a served answer, in some minutes."""
+"""The demo: from a corpus to served translations, in some minutes."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def demo(
         False, "--force", help="Delete a demo that is there, and begin anew."
     ),
 ):
-    """Train a small Transformer, look at it, export it, serve it and ask it."""
+    """Train a small Transformer, draw its attention, export it and serve it."""
     load_backend()
     from keras_attention.studies.demo import run_demo
 

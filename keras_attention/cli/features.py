@@ -33,7 +33,7 @@ def features(
         help=f"How images become squares: {', '.join(FITS)}; the first if not given. "
         "A bundle has its own.",
     ),
-    batch_size: int = typer.Option(32, min=1, help="Images encoded at once."),
+    batch_size: int = typer.Option(32, min=1, help="Images per batch."),
     force: bool = typer.Option(
         False, "--force", help="Replace other features that are there."
     ),

@@ -37,7 +37,7 @@ def translate(
     seed: int = bundles.Seed,
     prefix: str = typer.Option(None, help="What every translation begins with."),
     batch_size: int = typer.Option(
-        32, min=1, help="Lines translated at once; 1 answers each as it comes."
+        32, min=1, help="Lines per batch; 1 translates each as it comes."
     ),
 ):
     """Translate lines of text; standard input to standard output.
@@ -60,7 +60,7 @@ def translate(
     lines.check_files(files or ())
     translator = bundles.load(bundle, "translation")
     # Lines are sorted by length within a chunk: large enough to fill batches, small
-    # enough that a stream is answered while it flows. Who types is answered at once.
+    # enough that a stream is translated while it flows, and what is typed immediately.
     at_once = batch_size == 1 or (not files and sys.stdin.isatty())
     num_bad = 0
     for chunk in lines.in_chunks(lines.read(files), 1 if at_once else 16 * batch_size):
@@ -80,10 +80,10 @@ def translate(
             num_bad += line.error is not None
             _report(line, translation, translator.max_source_length - 1)
             if as_json:
-                answer = translation.as_dict()
+                result = translation.as_dict()
                 if line.error is not None:
-                    answer["error"] = f"{line.place} {line.error}"
-                print(json.dumps(answer, ensure_ascii=False))
+                    result["error"] = f"{line.place} {line.error}"
+                print(json.dumps(result, ensure_ascii=False))
             elif n_best and n_best > 1:
                 print(*_scored(translation.hypotheses, n_best), sep="\n")
             else:

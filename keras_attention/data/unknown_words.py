@@ -1,9 +1,9 @@
 """Words that a vocabulary lacks: which they are, and how they come into a text.
 
-A model that writes `<unk>` looks somewhere in the source as it does. The word that it
+A model that writes `<unk>` attends to some source token as it does. The word that it
 attends to most stands for it (Luong et al., 2015, section 5; Jean et al., 2015):
 
-    ▁Öffnen ▁ <unk> .   looking at   ▁Open ▁ <unk> ▁ now      →   Öffnen 狐狸.
+    ▁Öffnen ▁ <unk> .   attending to  ▁Open ▁ <unk> ▁ now      →   Öffnen 狐狸.
 
 Exported graphs do the same with the same patterns: `keras_attention.export.copying`.
 """
@@ -87,9 +87,9 @@ def attended_copies(ids, attention_scores, source):
     if not any(source.words):
         return dict.fromkeys(positions, "")
     membership = source.numbers[:, None] == np.arange(len(source.words))  # (S, W)
-    looked = attention_scores[:, : len(membership)] @ membership.astype("float32")
-    looked[:, [not word for word in source.words]] = -1
-    return {p: source.words[looked[p].argmax()] for p in positions}
+    attended = attention_scores[:, : len(membership)] @ membership.astype("float32")
+    attended[:, [not word for word in source.words]] = -1
+    return {p: source.words[attended[p].argmax()] for p in positions}
 
 
 def prefix_copies(tokenizer, prefix):

@@ -125,10 +125,10 @@ def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores
         coverage = beams.coverage
         if options.coverage_penalty:
             coverage = pick(coverage, parents)
-            looked = ops.reshape(
+            attended = ops.reshape(
                 ops.cast(state.attention_scores, "float32"), ops.shape(coverage)
             )
-            coverage = coverage + ops.where(was_finished[..., None], 0.0, looked)
+            coverage = coverage + ops.where(was_finished[..., None], 0.0, attended)
         tokens = beams.tokens
         flat_ids = ops.reshape(token_ids, (-1,))
         if options.forbids_repeats:

@@ -73,8 +73,8 @@ def follow_paths(
         chosen = ops.where(paths.finished, PAD_ID, chosen)
         coverage = paths.coverage
         if options.coverage_penalty:
-            looked = ops.cast(state.attention_scores, "float32")
-            coverage = coverage + ops.where(paths.finished[:, None], 0.0, looked)
+            attended = ops.cast(state.attention_scores, "float32")
+            coverage = coverage + ops.where(paths.finished[:, None], 0.0, attended)
         tokens = paths.tokens
         if options.forbids_repeats:
             tokens = write_column(tokens, paths.index, chosen)

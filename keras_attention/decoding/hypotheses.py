@@ -20,9 +20,7 @@ class Hypotheses(NamedTuple):
     lengths: Any  # int (B, n), the end token included
     scores: Any  # float32 (B, n): log-probability with the penalties
     log_probs: Any  # float32 (B, n)
-    attention_scores: (
-        Any  # float32 (B, n, T, S): where each token looked; or () if not asked
-    )
+    attention_scores: Any  # float32 (B, n, T, S): of each token; or () if not returned
 
 
 class StepHistory(NamedTuple):
@@ -85,7 +83,7 @@ class StepHistory(NamedTuple):
             return token_ids, ()
         scores = pick_steps(self.attention_scores, path)
         scores = ops.cast(ops.transpose(scores, (1, 2, 0, 3)), "float32")
-        # Steps after the end token looked somewhere too, but said nothing.
+        # Steps after the end token have attention too, but say nothing.
         spoken = ops.cast(ops.not_equal(token_ids, PAD_ID), scores.dtype)
         return token_ids, scores * spoken[..., None]
 

@@ -1,4 +1,4 @@
-"""What a caller may ask of decoding."""
+"""The options of decoding."""
 
 import dataclasses
 import difflib

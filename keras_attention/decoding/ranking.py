@@ -31,7 +31,7 @@ class Ranking:
             log_probs: float32 `(B, K)`.
             lengths: int `(B, K)`, the end token included.
             coverage: float32 `(B, K, S)`, the attention that each source position has
-                received; not looked at without a coverage penalty.
+                received; not used without a coverage penalty.
 
         Returns:
             float32 `(B, K)`.

@@ -30,7 +30,7 @@ class AttentionMeasures:
     sentences: int
     """Pairs that were measured."""
     entropy: float
-    """Mean over target tokens, in nats: `exp` of it is how many places they look at."""
+    """Mean over target tokens, in nats; `exp` of it: positions attended to."""
     uncovered: float
     """The share of source tokens that were attended to less than `threshold` in all."""
     coverage_deviation: float
@@ -112,12 +112,12 @@ def measure_attention(
             entropies.append(entropy(translation.attention)[:-1])
             coverages.append(coverage(translation.attention)[:-1])
             found.append(translation.alignment)
-    looks, received = np.concatenate(entropies), np.concatenate(coverages)
-    if not looks.size or not received.size:
+    spread, received = np.concatenate(entropies), np.concatenate(coverages)
+    if not spread.size or not received.size:
         raise ValueError("expected pairs with words; all sources or targets are empty")
     measures = AttentionMeasures(
         sentences=len(sources),
-        entropy=float(looks.mean()),
+        entropy=float(spread.mean()),
         uncovered=float(np.mean(received < threshold)),
         coverage_deviation=float(np.abs(1 - received).mean()),
         threshold=threshold,

@@ -26,7 +26,7 @@ class AlignmentScores(NamedTuple):
 
 
 def entropy(attention_scores: ArrayLike) -> NDArray:
-    """How widely each target step looks around.
+    """How widely each target step spreads its attention.
 
         H(a) = -Σ_s a_s ln a_s,    with 0 ln 0 = 0
 
@@ -34,8 +34,8 @@ def entropy(attention_scores: ArrayLike) -> NDArray:
         attention_scores: float `(..., T, S)`.
 
     Returns:
-        float `(..., T)`, in nats: 0 for a look at one position, `ln S` for one at all
-        alike. `exp` of it is the number of positions attended to.
+        float `(..., T)`, in nats: 0 for one position, `ln S` for all alike. `exp`
+        of it is the number of positions attended to.
 
     Example:
 

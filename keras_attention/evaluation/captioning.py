@@ -28,9 +28,9 @@ def evaluate_captions(
     """
     places = sample(split.names, count)
     truths = [split.truths[i] for i in places]
-    looks = attention and captioner.model.attends and _are_scenes(truths)
+    attends = attention and captioner.model.attends and _are_scenes(truths)
     captions = caption_split(
-        captioner, split, places, console, return_attention=looks, **options
+        captioner, split, places, console, return_attention=attends, **options
     )
     return score_said(
         captions,
@@ -149,9 +149,9 @@ def captions_line(scores):
             f"relations {scores['relation_accuracy']:.1f} %",
         ]
     if "attention" in scores:
-        looked = scores["attention"]
+        pointing = scores["attention"]
         parts.append(
-            f"attention in the box {100 * looked['correctness']:.0f} % (chance "
-            f"{100 * looked['chance']:.0f} %)"
+            f"attention in the box {100 * pointing['correctness']:.0f} % (chance "
+            f"{100 * pointing['chance']:.0f} %)"
         )
     return "  ".join(parts)

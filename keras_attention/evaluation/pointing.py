@@ -1,4 +1,4 @@
-"""Does attention look at the thing whose name is being said?"""
+"""Is attention on the thing whose name is being said?"""
 
 import dataclasses
 from collections.abc import Sequence
@@ -79,24 +79,24 @@ def measure_pointing(
         [Liu et al., 2017](https://arxiv.org/abs/1605.09553);
         [Zhang et al., 2016](https://arxiv.org/abs/1608.00507).
     """
-    looks: list[NameAttention] = []
+    attentions: list[NameAttention] = []
     absent = 0
     for caption, truth, named in zip(captions, truths, mentions, strict=True):
-        found = caption_looks(caption, truth, named, image_size)
-        looks += [look for look in found if look is not None]
+        found = name_attention(caption, truth, named, image_size)
+        attentions += [each for each in found if each is not None]
         absent += found.count(None)
-    if not looks:
+    if not attentions:
         return Pointing(0.0, 0.0, 0.0, 0, absent)
     return Pointing(
-        float(np.mean([look.inside for look in looks])),
-        float(np.mean([look.hit for look in looks])),
-        float(np.mean([look.area for look in looks])),
-        len(looks),
+        float(np.mean([each.inside for each in attentions])),
+        float(np.mean([each.hit for each in attentions])),
+        float(np.mean([each.area for each in attentions])),
+        len(attentions),
         absent,
     )
 
 
-def caption_looks(caption, truth, mentions, image_size):
+def name_attention(caption, truth, mentions, image_size):
     """A `NameAttention` for each mention; None for a thing that is not in the image.
 
     The attention of a name is the mean over the subwords of its phrase, "two dogs",
@@ -120,7 +120,7 @@ def caption_looks(caption, truth, mentions, image_size):
             "measuring where a caption attends takes its attention; received one "
             "without: ask for return_attention=True, of a model that attends"
         )
-    looks: list[NameAttention | None] = []
+    attentions: list[NameAttention | None] = []
     for begin, end, name in mentions:
         boxes = [each["box"] for each in truth["objects"] if each["name"] == name]
         steps = [
@@ -129,7 +129,7 @@ def caption_looks(caption, truth, mentions, image_size):
             if first < end and last > begin
         ]
         if not boxes or not steps:
-            looks.append(None)
+            attentions.append(None)
             continue
         attention = caption.attention[steps].mean(axis=0)  # (N, N)
         window = getattr(caption, "window", None) or (0, 0, image_size, image_size)
@@ -138,8 +138,10 @@ def caption_looks(caption, truth, mentions, image_size):
         x, y = (image_size * share for share in place)
         hit = any(x0 <= x <= x1 and y0 <= y <= y1 for x0, y0, x1, y1 in boxes)
         inside = float((attention * covered).sum())
-        looks.append(NameAttention(name, inside, hit, float(covered[visible].mean())))
-    return looks
+        attentions.append(
+            NameAttention(name, inside, hit, float(covered[visible].mean()))
+        )
+    return attentions
 
 
 def covered_shares(boxes, window, image_size, grid_size):

@@ -62,7 +62,7 @@ def export(
         name: str. The model's name, as clients say it.
         version: int from 1; the highest there is plus one where None.
         options: `DecodingOptions`; the task's own where None.
-        warmup: bool. Whether to write requests that a server runs before it answers.
+        warmup: bool. Whether to write requests that a server runs before it serves.
 
     Returns:
         Path of the version's folder.

@@ -85,9 +85,9 @@ def attended_copies(attention_scores, source):
     membership = tf.one_hot(source.numbers.to_tensor(-1), tf.shape(source.words)[1])
     # What follows the subwords is no word.
     scores = attention_scores[..., : tf.shape(membership)[1]]
-    looked = tf.einsum("bnts,bsw->bntw", tf.cast(scores, tf.float32), membership)
+    attended = tf.einsum("bnts,bsw->bntw", tf.cast(scores, tf.float32), membership)
     empty = tf.equal(source.words, "")[:, None, None]
-    choices = tf.argmax(tf.where(empty, -1.0, looked), axis=-1)
+    choices = tf.argmax(tf.where(empty, -1.0, attended), axis=-1)
     return tf.gather(source.words, choices, batch_dims=1)
 
 

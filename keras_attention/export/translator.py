@@ -82,8 +82,8 @@ def served_translator(translator, options):
                 return_attention_scores=return_attention_scores or copies,
             )
             if copies:
-                looked = attended_copies(hypotheses.attention_scores, words)
-                texts = self.copying(hypotheses.token_ids, looked)
+                copies = attended_copies(hypotheses.attention_scores, words)
+                texts = self.copying(hypotheses.token_ids, copies)
             else:
                 texts = texts_of(self.target, hypotheses.token_ids)
             # Nothing in, nothing out.

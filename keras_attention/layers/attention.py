@@ -11,7 +11,7 @@ from keras_attention.layers.quantization import KeepsQuantization
 
 
 class Attention(KeepsQuantization, keras.layers.Layer):
-    """Weighs the positions of `value` by how well each answers `query`.
+    """Weighs the positions of `value` by how well each matches `query`.
 
         attention_scores = softmax(compare(query, project_key(value)))
         context = attention_scores · value
@@ -25,7 +25,7 @@ class Attention(KeepsQuantization, keras.layers.Layer):
 
     Call arguments:
         query: float `(B, T, query_dim)`, or `(B·K, T, query_dim)`: the queries of `K`
-            adjacent rows look at the same row of `value`, which is not copied.
+            adjacent rows attend to the same row of `value`, which is not copied.
         value: float `(B, S, value_dim)`.
         key: float `(B, S, key_dim)`, optional. `project_key(value)`, kept from an
             earlier step, so that decoding projects the source once.

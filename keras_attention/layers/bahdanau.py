@@ -25,7 +25,7 @@ class BahdanauAttention(Attention):
 
     Call arguments:
         query: float `(B, T, query_dim)`, or `(B·K, T, query_dim)` for `K` adjacent
-            hypotheses that look at the same row of `value`.
+            hypotheses that attend to the same row of `value`.
         value: float `(B, S, value_dim)`.
         key: float `(B, S, units)`, optional. `project_key(value)`, kept from an
             earlier step, so that decoding projects the source once.

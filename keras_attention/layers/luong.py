@@ -102,7 +102,7 @@ class LuongAttention(Attention):
 
     Call arguments:
         query: float `(B, T, query_dim)`, or `(B·K, T, query_dim)` for `K` adjacent
-            hypotheses that look at the same row of `value`.
+            hypotheses that attend to the same row of `value`.
         value: float `(B, S, value_dim)`.
         key: float `(B, S, key_dim)`, optional. `project_key(value)`, kept from an
             earlier step; `key_dim` is `query_dim`, or `units` for concat.

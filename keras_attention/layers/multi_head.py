@@ -49,7 +49,7 @@ class MultiHeadSelfAttention(MultiHeadAttention):
 
     Returns:
         context `(B, T, output_dim)`, or `(context, attention_scores)` with scores
-        `(B, H, T, T)`. A position that may look at nothing gets zeros from all
+        `(B, H, T, T)`. A position that may attend to nothing gets zeros from all
         heads, and so the output projection's bias.
 
     Example:

@@ -167,10 +167,10 @@ def doubly_stochastic_penalty(
 
     Args:
         attention_scores: float `(B, T, L)`.
-        target_mask: bool `(B, T)`, optional. False at padded words, which look at
+        target_mask: bool `(B, T)`, optional. False at padded words, which attend to
             nothing.
-        value_mask: bool `(B, L)`, optional. False at regions that are not to be looked
-            at, which do not count.
+        value_mask: bool `(B, L)`, optional. False at regions that are not to be
+            attended to, which do not count.
 
     Returns:
         float32 `(B,)`.

@@ -22,7 +22,7 @@ def application_network(name, image_size, grid_size, dtype=None, weights=None):
     """One of these models, up to its last map of the wanted size.
 
     Only maps through which everything passes are taken: the ends of blocks, and not
-    their branches. Blocks of NASNet look past each other, so that it has but few.
+    their branches. Blocks of NASNet skip each other, so that it has but few.
 
     Args:
         name: str. One of `application_names()`.

@@ -169,7 +169,7 @@ class EncoderDecoder(KeepsQuantization, TokenWeighted):
             penalties = doubly_stochastic_penalty(
                 attention_scores, real, value_mask
             )  # (B,)
-            # A row that fills up the batch is no sentence that failed to look.
+            # A row that fills up the batch is no sentence that failed to attend.
             row_weights = ops.divide_no_nan(ops.sum(weights, 1), ops.sum(real, 1))
             penalty = ops.divide_no_nan(ops.sum(row_weights * penalties), num_tokens)
             self.add_loss(self.doubly_stochastic * penalty)
@@ -227,7 +227,7 @@ class EncoderDecoder(KeepsQuantization, TokenWeighted):
 
         Returns:
             `(logits, state)`, logits `(N, vocabulary)`; `state.attention_scores` is
-            `(N, S)`: where this step looked.
+            `(N, S)`: what this step attended to.
         """
         raise NotImplementedError
 

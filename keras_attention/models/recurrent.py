@@ -7,7 +7,7 @@
                           └─► read-out ─► logits
 
 A decoder's `advance` is the only place where its step is written down: `call` scans it
-along the target, `step` runs it once. Where no step needs the look of the one before
+along the target, `step` runs it once. Where no step needs the context of the one before
 (no attention, Luong without input feeding), `call` runs the recurrence at once.
 """
 

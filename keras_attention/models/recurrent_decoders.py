@@ -1,4 +1,4 @@
-"""Three ways to write a sentence: blindly, look and move, move and look.
+"""Three decoders: without attention, attend and then step, step and then attend.
 
 Each is a layer with the recurrence, the attention and the read-out of one paper, and
 `RecurrentSeq2Seq` knows none of them by name. Shapes: `N` hypotheses, `B` sources.
@@ -36,7 +36,7 @@ class BlindDecoder(keras.layers.Layer):
 
         h = RNN(token, h)          logits = W_o readout([h; token])
 
-    Also the base of those that look.
+    Also the base of those that attend.
 
     Args:
         units: int.
@@ -209,7 +209,7 @@ class BahdanauDecoder(BlindDecoder):
         return self.attention.project_key(value)
 
     def advance(self, tokens, state, memory, masks=None):
-        context, scores = _look(self.attention, state.hidden[-1][0], memory)
+        context, scores = _attend(self.attention, state.hidden[-1][0], memory)
         inputs = ops.concatenate([tokens, context], axis=-1)
         hidden, states = self.rnn.step(inputs, state.hidden, _outputs(masks))
         features = ops.concatenate([hidden, tokens, context], axis=-1)
@@ -220,7 +220,7 @@ class BahdanauDecoder(BlindDecoder):
 
 
 class LuongDecoder(BlindDecoder):
-    """Moves, then looks: the new state says where.
+    """Steps, then attends: the new state is the query.
 
         h = RNN(token, h)    c = attention(h, source)    h̃ = tanh(W_c [c; h])
         logits = W_o h̃
@@ -271,7 +271,7 @@ class LuongDecoder(BlindDecoder):
         if self.input_feeding:
             inputs = ops.concatenate([tokens, state.fed], axis=-1)
         hidden, states = self.rnn.step(inputs, state.hidden, _outputs(masks))
-        context, scores = _look(self.attention, hidden, memory)
+        context, scores = _attend(self.attention, hidden, memory)
         features = ops.concatenate([context, hidden], axis=-1)
         state = state._replace(hidden=states, attention_scores=scores)
         if self.input_feeding:
@@ -292,7 +292,7 @@ class LuongDecoder(BlindDecoder):
         return ops.concatenate([context, hidden], axis=-1), scores
 
 
-def _look(attention, query, memory):
+def _attend(attention, query, memory):
     """One step's context `(N, units)` and scores `(N, S)`."""
     context, scores = attention(
         query[:, None],

@@ -32,7 +32,7 @@ def plot_attention(
     path: str | Path | None = None,
     figure: Figure | None = None,
 ) -> Figure:
-    """Draws where each target token looked.
+    """Draws what each target token attends to.
 
     Args:
         attention_scores: float `(T, S)`. Rows for the target, columns for the source;

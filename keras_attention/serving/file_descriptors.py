@@ -18,7 +18,7 @@ _SAY_SECONDS = 60.0
 
 
 class DescriptorWatch:
-    """Looks every second, in a thread of its own, whether a file can be opened."""
+    """Checks every second, in a thread of its own, whether a file can be opened."""
 
     def __init__(self):
         self._stopped = threading.Event()
@@ -37,9 +37,9 @@ class DescriptorWatch:
 
     def _run(self):
         while not self._stopped.wait(_LOOK_SECONDS):
-            self.look(time.monotonic())
+            self.check(time.monotonic())
 
-    def look(self, now):
+    def check(self, now):
         """Logs an error if there is none left, and once a minute while that lasts."""
         try:
             os.close(os.open(os.devnull, os.O_RDONLY))

@@ -25,7 +25,7 @@ _MAX_ERROR = 500  # characters of a message in the access log
 class Request:
     """One request in flight.
 
-    Whoever answers it fills in what becomes known: `model_spec` once it is parsed, and
+    Whoever handles it fills in what becomes known: `model_spec` once it is parsed, and
     later the one that `Core` resolved. `finish` is called once, by the transport.
     """
 

@@ -1,4 +1,4 @@
-"""The demo: corpus, training, score, attention, export, server, answer."""
+"""The demo: corpus, training, score, attention, export, server, response."""
 
 import dataclasses
 import shutil
@@ -66,8 +66,8 @@ def _run(folder, minutes, console):
     console.print(f"{version}")
 
     say("Serving it on free ports, and sending requests over REST and gRPC")
-    answers = _serve_and_ask(version.parent, console)
-    _compare(translations, answers, console)
+    responses = _serve_and_request(version.parent, console)
+    _compare(translations, responses, console)
 
     say("What is left, and what to try next")
     _farewell(folder, console)
@@ -154,7 +154,7 @@ def _export(translator, saved_models):
     return export(translator, saved_models, MODEL, version=1)
 
 
-def _serve_and_ask(model, console):
+def _serve_and_request(model, console):
     from keras_attention.serving.client.client import Client
     from keras_attention.serving.server import Server
 
@@ -176,9 +176,9 @@ def _serve_and_ask(model, console):
         }
 
 
-def _compare(translations, answers, console):
+def _compare(translations, responses, console):
     for i, translation in enumerate(translations):
-        for transport, served in answers.items():
+        for transport, served in responses.items():
             served = served[i]
             same = (
                 served.text == translation.text

@@ -1,6 +1,6 @@
 """A run's folder: whose it is, whether it may be used, what of it may be deleted.
 
-<folder>/recipe.toml      what was asked for
+<folder>/recipe.toml      the recipe
          data/            tokenizers and tokenised corpus
          state/           where to go on after a kill
          weights/         best and last weights

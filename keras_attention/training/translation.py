@@ -157,10 +157,10 @@ class TranslationTraining:
                 f"exact {scores['exact_match_percent']:5.1f} %"
             )
         if "attention" in metrics:
-            looked = metrics["attention"]
+            attention = metrics["attention"]
             lines.append(
-                f"{'attention':18} alignment error rate {looked['error_rate']:.3f}  "
-                f"entropy {looked['entropy']:.2f} nats"
+                f"{'attention':18} alignment error rate {attention['error_rate']:.3f}  "
+                f"entropy {attention['entropy']:.2f} nats"
             )
         counts = (
             metrics["sentences"],

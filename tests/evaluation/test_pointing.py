@@ -7,9 +7,9 @@ import pytest
 
 from keras_attention.evaluation.pointing import (
     NameAttention,
-    caption_looks,
     covered_cells,
     measure_pointing,
+    name_attention,
 )
 
 SIZE, GRID = 80, 4  # pixels, cells: each cell is 20 pixels wide
@@ -36,7 +36,7 @@ def caption(*peaks):
 def test_perfect_looks_are_all_inside():
     # "a", "dog" at the dog; "two", "cats" at either cat.
     right = caption((0, 0), (0, 0), (3, 3), (2, 2), (3, 0), (0, 0))
-    dog, cats = caption_looks(right, TRUTH, MENTIONS, SIZE)
+    dog, cats = name_attention(right, TRUTH, MENTIONS, SIZE)
     assert (dog.inside, dog.hit) == (1, True)
     assert (cats.inside, cats.hit) == (1, True)
     assert dog.area == pytest.approx(1 / 16) and cats.area == pytest.approx(3 / 16)
@@ -44,7 +44,7 @@ def test_perfect_looks_are_all_inside():
 
 def test_the_subwords_of_a_name_are_taken_together():
     half = caption((0, 0), (3, 3), (0, 0), (0, 0), (0, 0), (0, 0))
-    dog, cats = caption_looks(half, TRUTH, MENTIONS, SIZE)
+    dog, cats = name_attention(half, TRUTH, MENTIONS, SIZE)
     assert dog.inside == 0.5
     assert (cats.inside, cats.hit) == (0, False)
 
@@ -62,7 +62,7 @@ def test_padding_around_an_image_is_no_chance_to_be_right():
     padded = caption(*[(1, 3)] * len(SPANS))
     padded.window = (0, 30, 80, 50)
     truth = {"objects": [{"name": "dog", "box": [60, 30, 80, 40]}]}
-    (dog,) = caption_looks(padded, truth, MENTIONS[:1], SIZE)
+    (dog,) = name_attention(padded, truth, MENTIONS[:1], SIZE)
     # The box covers all that is image in its cell, one of eight.
     assert dog == NameAttention("dog", 1.0, True, pytest.approx(1 / 8))
     padded.attention[:] = 0
@@ -116,4 +116,4 @@ def test_boxes_cover_as_many_cells_as_pixels_say():
 def test_attention_must_be_there():
     blind = SimpleNamespace(text=TEXT, spans=SPANS, attention=None)
     with pytest.raises(ValueError, match="ask for return_attention=True"):
-        caption_looks(blind, TRUTH, MENTIONS, SIZE)
+        name_attention(blind, TRUTH, MENTIONS, SIZE)

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Glyph .* missing")
 IMAGE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), "uint8")
 
 
-def looked_at(row, column):
+def attention_at(row, column):
     weights = np.zeros((4, 4))
     weights[row, column] = 0.9
     return weights
@@ -31,7 +31,7 @@ WRONG_NAME = Saying(
     "a dog left of a cat",
     "a fox left of a cat",
     "a fox",
-    looked_at(0, 0),
+    attention_at(0, 0),
     ((0, 0, 20, 20), (30, 20, 60, 40)),
     "it looked at: dog",
 )
@@ -40,7 +40,7 @@ LONG = WRONG_NAME._replace(
     note="it looked at: dog " * 5,
 )
 UNSPACED = Saying(
-    IMAGE[:, :20], "两只狗在一棵树的左边" * 5, "两只猫", "猫", looked_at(1, 1)
+    IMAGE[:, :20], "两只狗在一棵树的左边" * 5, "两只猫", "猫", attention_at(1, 1)
 )
 
 
@@ -73,7 +73,7 @@ def test_a_word_that_is_not_in_the_caption_colours_nothing():
     assert [text.get_text() for text in written(figure, WRONG)] == ["“an owl”"]
 
 
-def test_boxes_say_what_was_looked_at():
+def test_boxes_say_what_was_attended_to():
     figure = plot_gallery([WRONG_NAME])
     drawn = [to_hex(patch.get_edgecolor()) for patch in figure.axes[1].patches]
     assert drawn == [SEEN, UNSEEN]

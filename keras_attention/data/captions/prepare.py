@@ -225,7 +225,7 @@ def prepare_captions(
 
 def _append(chunk, writers, tokenizer, options, report, pool, problems, shared):
     """Writes the good images of a chunk, in their order; of the bad ones, the first
-    goes to `problems`. `shared`, optional, looks at the captions."""
+    goes to `problems`. `shared`, optional, compares the captions."""
     captions = [_clean(example, report) for example in chunk]
     flat = tokenizer.encode([text for texts in captions for text in texts])
     all_ids, usable = iter(flat), []

@@ -1,6 +1,6 @@
-"""How much work an image asks of its decoder, known before: in Python and in graphs.
+"""How much work an image is to decode, known before: in Python and in graphs.
 
-A file of a few kilobytes can ask for minutes: a progressive JPEG may repeat a scan,
+A file of a few kilobytes can take minutes: a progressive JPEG may repeat a scan,
 each of which goes over all pixels, and a PNG may hold texts that unpack a thousandfold.
 And what a header promises need not come.
 

@@ -73,8 +73,8 @@ def decode_image_and_window(image_bytes, size, fit="pad", judged=False):
     """`decode_image`, and where in the square the image is.
 
     Args:
-        judged: bool. Whether `decoding_work` was asked before, which takes Python less
-            time than a graph.
+        judged: bool. Whether `decoding_work` was checked before, which takes Python
+            less time than a graph.
         others: of `decode_image`.
 
     Returns:

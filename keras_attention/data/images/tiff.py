@@ -1,4 +1,4 @@
-"""How much work a TIFF asks of Pillow, known before it is decoded.
+"""How much work a TIFF is for Pillow, known before it is decoded.
 
 Its tiles may be larger than the image, its parts lie over each other in the file, and
 a part that is a JPEG repeat its scans.

@@ -1,4 +1,4 @@
-"""Many scenes on one sheet, to look at what a model is given."""
+"""A contact sheet: many scenes in one image, to see what a model is given."""
 
 import textwrap
 

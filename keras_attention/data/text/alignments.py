@@ -239,7 +239,7 @@ def hard_alignment(attention_scores):
             to be aligned: padding and the end tokens.
 
     Returns:
-        A set of `T` pairs `(source position, target position)`. A step that looks
+        A set of `T` pairs `(source position, target position)`. A step that attends
         nowhere, all zeros, has none.
 
     Raises:

@@ -19,7 +19,7 @@ from keras_attention.serving.wire.errors import Code, ServingError
 class TfliteModel(ServedModel):
     """Runs `model.tflite`, in one of several interpreters.
 
-    An interpreter answers one request at a time, and takes the shapes of that one's
+    An interpreter runs one request at a time, and takes the shapes of that one's
     inputs; more requests wait for a free one, until their callers leave. What runs is
     not interrupted.
 

@@ -73,7 +73,7 @@ class Body:
     def __init__(self, receive, headers, limit, timeout):
         self._receive = receive
         self._length = headers.get(b"content-length", b"")
-        # Nothing comes of itself: who expects 100 asks first, and to receive says yes.
+        # Nothing comes of itself: who expects 100 waits for it; to receive sends it.
         self._stalls = b"expect" in headers
         self._limit = limit
         self._timeout = timeout

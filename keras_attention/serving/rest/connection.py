@@ -32,7 +32,7 @@ class Connection(HttpToolsProtocol):
     _in_head = False
     _in_body = False
     _again = False  # the head that is parsed was parsed before
-    _running: Any = None  # the cycle that is being answered; `cycle` is the newest
+    _running: Any = None  # the cycle whose response is pending; `cycle` is the newest
     _timer: Any = None
     _refusal: Any = None  # why nothing more is read
     _discarded = 0  # bytes since then
@@ -127,7 +127,7 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
         self._in_body = True
         if version == "1.0":
-            self.cycle.waiting_for_100_continue = False  # it knows no such answer
+            self.cycle.waiting_for_100_continue = False  # it knows no such response
         self._field_bytes = 0
 
     def on_body(self, body):

@@ -13,7 +13,7 @@ from keras_attention.studies.provenance import made_by
 
 COLUMNS = ("dataset model parameters bucket sentences metric score low high").split()
 
-ASKED = """\
+INTRODUCTION = """\
 What does attention bring, and does it bring more where sentences are long? The models
 of a data set have the same data, tokenizer, order of batches, steps, embeddings and
 seed, and numbers of parameters within 5 % of each other: those without attention have
@@ -124,7 +124,7 @@ def _bucket(score):
 
 def report_text(results, command=""):
     """The report, in Markdown."""
-    parts = ["# Bottleneck: quality by source length\n", ASKED]
+    parts = ["# Bottleneck: quality by source length\n", INTRODUCTION]
     parts += ["![Scores by source length](bottleneck.png)\n"]
     for dataset, found in results.items():
         parts += [f"## {dataset}\n", verdict(dataset, found) + "\n"]

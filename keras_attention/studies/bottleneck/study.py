@@ -6,7 +6,7 @@ costs, as figure 2 of Bahdanau et al. (2015) and figure 6 of Luong et al. (2015)
 <folder>/runs/<data set>-<model>/    a run of the trainer each, and what it translated
          bottleneck.png              the curves
          bottleneck.csv              their numbers
-         report.md                   what was asked, what came out, what made it
+         report.md                   the setup, the results, what made it
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Captions on disk, with where each word is in the text and where it looked.
+"""Captions on disk, with where each word is in the text and its attention.
 
 captions.jsonl    a line for each image: name, text, score, tokens, spans
 captions.npz      attention of all tokens, end to end, float16 `(tokens, N, N)`

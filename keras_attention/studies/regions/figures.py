@@ -51,7 +51,7 @@ def draw_scores(results, images, path):
     return plot_curves(_same_tops(panels), path=path)
 
 
-def draw_looks(results, images, path):
+def draw_attention(results, images, path):
     """Attention inside of boxes, and its peak; chance beside them."""
     attending = [result for result in results if result.said is not None]
     panels = []

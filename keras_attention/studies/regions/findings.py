@@ -124,7 +124,7 @@ def _things(number):
     return "is one thing" if number == 1 else f"are {number} things"
 
 
-def where_it_looks(results):
+def where_it_attends(results):
     """Attention in boxes, beside chance and between the models that attend."""
     ours = find(results, SOFT)
     parts = []

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_attention.evaluation.captions import cider_d_of_each
-from keras_attention.evaluation.pointing import caption_looks
+from keras_attention.evaluation.pointing import name_attention
 from keras_attention.evaluation.ptb_tokenizer import (
     tokenize_captions,
     tokenize_references,
@@ -67,7 +67,7 @@ METRICS = (
 )
 
 
-class Looks(NamedTuple):
+class PointingShares(NamedTuple):
     """Where attention was while things were named, over all images."""
 
     inside: Shares
@@ -90,9 +90,9 @@ class RegionResult(NamedTuple):
     """`Caption` of each image."""
     scores: dict[str, Shares]
     """For the name of each of `METRICS`."""
-    said: Looks | None
+    said: PointingShares | None
     """Of its own captions; None without attention, as all below."""
-    forced: Looks | None
+    forced: PointingShares | None
     """Of references that it is made to say."""
     mistakes: list
     mistake_counts: dict[str, MistakeCounts] | None
@@ -126,12 +126,12 @@ def measure(variant, run, made, images, captions, forced, words, names):
     """
     texts = [caption.text for caption in captions]
     statements = read_statements(texts, images.language)
-    said = looks = counts = None
+    said = pointing = counts = None
     mistakes = []
     if variant.attends:
-        said = measure_looks(captions, statements, images)
+        said = measure_shares(captions, statements, images)
         references = read_statements([each.text for each in forced], images.language)
-        looks = measure_looks(forced, references, images)
+        pointing = measure_shares(forced, references, images)
         mistakes = find_mistakes(captions, images.truths, statements, images.image_size)
         counts = count_mistakes(mistakes, statements)
     return RegionResult(
@@ -141,7 +141,7 @@ def measure(variant, run, made, images, captions, forced, words, names):
         captions,
         measure_said(texts, statements, images),
         said,
-        looks,
+        pointing,
         mistakes,
         counts,
         errors_by_position(words),
@@ -170,21 +170,23 @@ def measure_said(texts, statements, images):
     }
 
 
-def measure_looks(captions, statements, images):
-    """`Looks` of captions; names of what is not there have no say."""
+def measure_shares(captions, statements, images):
+    """`PointingShares` of captions; names of what is not there have no say."""
     sums = []
     for caption, truth, statement in zip(
         captions, images.truths, statements, strict=True
     ):
-        found = caption_looks(caption, truth, statement.mentions, images.image_size)
-        looks = [look for look in found if look is not None]
+        found = name_attention(caption, truth, statement.mentions, images.image_size)
+        pointing = [name for name in found if name is not None]
         sums.append(
             (
-                sum(look.inside for look in looks),
-                sum(look.hit for look in looks),
-                sum(look.area for look in looks),
-                len(looks),
+                sum(name.inside for name in pointing),
+                sum(name.hit for name in pointing),
+                sum(name.area for name in pointing),
+                len(pointing),
             )
         )
     inside, hits, areas, names = np.array(sums, "float64").T
-    return Looks(Shares(inside, names), Shares(hits, names), Shares(areas, names))
+    return PointingShares(
+        Shares(inside, names), Shares(hits, names), Shares(areas, names)
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 from keras_attention.files import write_whole
 from keras_attention.studies.provenance import made_by
 from keras_attention.studies.regions.figures import (
-    draw_looks,
+    draw_attention,
     draw_positions,
     draw_scores,
 )
@@ -13,13 +13,13 @@ from keras_attention.studies.regions.findings import (
     against_pooled,
     by_number_of_things,
     how_errors_grow,
-    where_it_looks,
+    where_it_attends,
     why_the_wrong_word,
 )
 from keras_attention.studies.regions.gallery import draw_gallery
 from keras_attention.studies.regions.tables import (
+    attention_table,
     csv_text,
-    looks_table,
     models_table,
     pairs_text,
     places_table,
@@ -28,7 +28,7 @@ from keras_attention.studies.regions.tables import (
     wrong_names_table,
 )
 
-ASKED = """\
+INTRODUCTION = """\
 Does a captioner say more, and more truly, if it can attend to regions of the image as
 it writes? Does it attend to what it names? The models have the same images, captions,
 tokenizer, order of batches, steps and seed, and numbers of parameters within 5 % of
@@ -39,7 +39,7 @@ each other: those without attention have wider states instead. After
 resamples of the images.
 """
 
-LOOKED = """\
+ATTENDED = """\
 Of each name that a caption says of a thing in the image: the share of attention
 inside of that thing's box (attention correctness), and whether the peak lies inside
 (pointing game). Chance is the box's share of the image. Models say different
@@ -91,7 +91,7 @@ def write_report(results, images, folder, command=""):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     draw_scores(results, images, folder / "regions.png")
-    draw_looks(results, images, folder / "looks.png")
+    draw_attention(results, images, folder / "attention.png")
     draw_positions(results, folder / "positions.png")
     write_whole(folder / "regions.csv", csv_text(results, images))
     gallery = draw_gallery(results[0], images, folder / "gallery.png")
@@ -105,7 +105,7 @@ def verdicts(results, images):
     found = [
         against_pooled(results, images),
         by_number_of_things(results, images),
-        where_it_looks(results),
+        where_it_attends(results),
         why_the_wrong_word(results),
         how_errors_grow(results),
     ]
@@ -114,14 +114,18 @@ def verdicts(results, images):
 
 def report_text(results, images, command="", gallery=False):
     """The report, in Markdown."""
-    parts = ["# Visual grounding of captions\n", ASKED]
+    parts = ["# Visual grounding of captions\n", INTRODUCTION]
     parts += ["## Results: attention against a pooled vector\n"]
     parts += [against_pooled(results, images) + "\n"]
     parts += [by_number_of_things(results, images) + "\n"]
     parts += ["![Scores by number of things](regions.png)\n"]
     parts += [models_table(results), score_tables(results, images)]
-    parts += ["## Where the model attends\n", LOOKED, where_it_looks(results) + "\n"]
-    parts += ["![Attention inside of boxes](looks.png)\n", looks_table(results)]
+    parts += [
+        "## Where the model attends\n",
+        ATTENDED,
+        where_it_attends(results) + "\n",
+    ]
+    parts += ["![Attention inside of boxes](attention.png)\n", attention_table(results)]
     parts += ["## Error analysis: why the wrong word\n", WRONG]
     parts += [why_the_wrong_word(results) + "\n"]
     if gallery:

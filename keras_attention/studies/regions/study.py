@@ -1,16 +1,16 @@
 """Visual grounding: captions from a pooled vector, and from attention to regions.
 
-One vector has the same size for one thing and for four; attention looks at each while
+One vector has the same size for one thing and for four; attention goes to each while
 it is named. The study shows what that brings, as Xu et al. (2015) found against
 Vinyals et al. (2015), and what can be seen of it.
 
 <folder>/runs/<model>/    a run of the trainer each, and what it said of the test split
          regions.png      scores by the number of things in the image
-         looks.png        attention inside the box of what is being said
+         attention.png    attention inside the box of what is being said
          positions.png    errors by position in the caption
          gallery.png      wrong words, and where attention was when they were said
          regions.csv      all numbers
-         report.md        what was asked, what came out, what made it
+         report.md        the setup, the results, what made it
 """
 
 import functools

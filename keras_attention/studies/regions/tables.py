@@ -46,11 +46,14 @@ def _numbers(result, images):
             name = "held out" if held_out else "seen"
             score = score_shares(shares.among(chosen), metric.scale)
             yield name, f"things {number}", metric.name, score
-    for which, looks in (("own captions", result.said), ("references", result.forced)):
-        if looks is None:
+    for which, pointing in (
+        ("own captions", result.said),
+        ("references", result.forced),
+    ):
+        if pointing is None:
             continue
-        for field in looks._fields:
-            shares = getattr(looks, field)
+        for field in pointing._fields:
+            shares = getattr(pointing, field)
             yield "all", which, f"attention {field}", score_shares(shares, 100)
             for number in sorted(map(int, set(images.num_things))):
                 chosen = images.num_things == number
@@ -131,17 +134,17 @@ def score_tables(results, images):
     return "\n".join(tables)
 
 
-def looks_table(results):
+def attention_table(results):
     """Attention inside of boxes, beside chance."""
     rows = [
         ["model", "captions", "names", "inside the box (%)", "peak inside (%)"]
         + ["chance (%)"]
     ]
     for result in results:
-        for which, looks in (("own", result.said), ("references", result.forced)):
-            if looks is not None:
-                cells = [_cell(score_shares(shares, 100)) for shares in looks]
-                names = f"{int(looks.inside.denominators.sum()):,}"
+        for which, pointing in (("own", result.said), ("references", result.forced)):
+            if pointing is not None:
+                cells = [_cell(score_shares(shares, 100)) for shares in pointing]
+                names = f"{int(pointing.inside.denominators.sum()):,}"
                 rows.append([result.variant.label, which, names, *cells])
     return _table(rows)
 

@@ -74,7 +74,7 @@ def check_recipe(recipe):
         )
     if not is_scenes(recipe.data.corpus):
         raise ValueError(
-            f"{where}: the study counts things and looks into their boxes, which are "
+            f"{where}: the study counts things and attention in their boxes, which are "
             f'known of data.corpus="{SCENES}" alone; received '
             f'data.corpus="{recipe.data.corpus}"'
         )

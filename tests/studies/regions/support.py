@@ -42,8 +42,8 @@ def studied_scenes(count=48, **options):
     )
 
 
-def caption_of(text, truth, look, image_size=64):
-    """A `Caption` whose words look where `look(name, objects)` says: at boxes."""
+def caption_of(text, truth, attend, image_size=64):
+    """A `Caption` whose words attend to the boxes of `attend(name, objects)`."""
     words, spans, start = [], [], 0
     for word in text.split():
         start = text.index(word, start)
@@ -54,7 +54,7 @@ def caption_of(text, truth, look, image_size=64):
     grids = []
     for begin, end in spans:
         name = next((n for b, e, n in mentions if b < end and e > begin), None)
-        boxes = [] if name is None else look(name, truth["objects"])
+        boxes = [] if name is None else attend(name, truth["objects"])
         grid = covered_cells(boxes, image_size, GRID) ** 2 + 1e-3
         grids.append(grid / grid.sum())
     grids.append(np.full((GRID, GRID), GRID**-2))
@@ -69,8 +69,8 @@ def caption_of(text, truth, look, image_size=64):
     return Caption("image", [hypothesis])
 
 
-def at_the_thing(name, objects):
-    """Looks at the thing that is named, if it is there; else at the first."""
+def to_the_thing(name, objects):
+    """Attends to the thing that is named, if it is there; else at the first."""
     there = [each["box"] for each in objects if each["name"] == name]
     return there or [objects[0]["box"]]
 
@@ -81,7 +81,7 @@ def blind(caption):
     return Caption(caption.name, [dataclasses.replace(hypothesis, attention=None)])
 
 
-def measured(images, variant, right, look=at_the_thing, words=None, names=None):
+def measured(images, variant, right, attend=to_the_thing, words=None, names=None):
     """The `Result` of a model of whose captions so large a share is right; the rest
     are of other images."""
     rng = np.random.default_rng(3)
@@ -90,8 +90,8 @@ def measured(images, variant, right, look=at_the_thing, words=None, names=None):
         zip(images.references, images.truths, strict=True)
     ):
         j = i if rng.random() < right else (i + 7) % len(images.truths)
-        captions.append(caption_of(images.references[j][-1], truth, look))
-        forced.append(caption_of(texts[0], truth, look))
+        captions.append(caption_of(images.references[j][-1], truth, attend))
+        forced.append(caption_of(texts[0], truth, attend))
     if not variant.attends:
         captions, forced = list(map(blind, captions)), None
     words = words or [WordsSaid([5, 6, 3], [5, 6, 3], [5, 7, 3])] * len(captions)

@@ -23,8 +23,8 @@ TRUTH = {
 }
 
 
-def found(text, look):
-    caption = caption_of(text, TRUTH, look)
+def found(text, attend):
+    caption = caption_of(text, TRUTH, attend)
     statements = read_statements([text], "en")
     mistakes = find_mistakes([caption], [TRUTH], statements, 64)
     return mistakes, count_mistakes(mistakes, statements)
@@ -38,7 +38,7 @@ def found(text, look):
         ([0, 48, 16, 64], NOTHING, None),
     ],
 )
-def test_where_was_looked_decides(box, place, seen):
+def test_where_was_attended_decides(box, place, seen):
     (mistake,), all_counts = found(
         "a dog left of a strawberry",
         lambda name, _: [box] if name == "strawberry" else [],

@@ -11,7 +11,7 @@ from keras_attention.studies.regions.findings import (
     against_pooled,
     by_number_of_things,
     how_errors_grow,
-    where_it_looks,
+    where_it_attends,
     why_the_wrong_word,
 )
 from keras_attention.studies.regions.gallery import choose
@@ -86,17 +86,17 @@ def test_a_defeat_is_told_as_plainly(images, results):
     assert "brought no more, beyond chance" in by_number_of_things(level, images)
 
 
-def test_looks_are_told_beside_chance(images, results):
-    text = where_it_looks(results)
+def test_attention_is_told_beside_chance(images, results):
+    text = where_it_attends(results)
     assert "That is clearly more than chance" in text
     assert "penalty left unchanged the attention inside the box (+0.0" in text
-    elsewhere = measured(images, SOFT, 0.9, look=lambda *_: [[0, 0, 64, 64]])
-    text = where_it_looks(replaced(results, elsewhere))
+    elsewhere = measured(images, SOFT, 0.9, attend=lambda *_: [[0, 0, 64, 64]])
+    text = where_it_attends(replaced(results, elsewhere))
     assert "That is not clearly more than chance" in text
     assert "The doubly stochastic penalty raised the attention" in text
     assert "sampling raised the attention inside the box (+" in text
-    blurred = measured(images, STOCHASTIC, 0.9, look=lambda *_: [[0, 0, 64, 64]])
-    text = where_it_looks(replaced(results, blurred))
+    blurred = measured(images, STOCHASTIC, 0.9, attend=lambda *_: [[0, 0, 64, 64]])
+    text = where_it_attends(replaced(results, blurred))
     assert "The doubly stochastic penalty lowered the attention" in text
 
 
@@ -105,7 +105,7 @@ def test_the_reason_of_wrong_words_is_told(images):
     text = why_the_wrong_word([many])
     assert "Mostly it attended to the right thing and took it for something" in text
     assert "0 (0.0 %) had been said before" in text
-    past = measured(images, SOFT, 0.3, look=lambda *_: [[0, 0, 2, 2]])
+    past = measured(images, SOFT, 0.3, attend=lambda *_: [[0, 0, 2, 2]])
     assert "Mostly it attended to none of the things" in why_the_wrong_word([past])
     few = measured(images, SOFT, 0.97)
     assert "named what is not there is too rare to say why" in why_the_wrong_word([few])
@@ -141,7 +141,7 @@ def test_the_cost_of_own_words_is_told(images, results):
 
 def test_the_gallery_shows_each_kind_once_an_image(images):
     one = measured(images, SOFT, 0.3).mistakes
-    two = measured(images, SOFT, 0.3, look=lambda *_: [[0, 0, 2, 2]]).mistakes
+    two = measured(images, SOFT, 0.3, attend=lambda *_: [[0, 0, 2, 2]]).mistakes
     mixed = [*one[: len(one) // 2], *two[len(two) // 2 :]]
     chosen = choose(mixed)
     assert len(chosen) == len({each.image for each in chosen}) == 12
@@ -153,7 +153,7 @@ def test_the_gallery_shows_each_kind_once_an_image(images):
 def test_all_that_was_measured_is_written(images, results, tmp_path):
     report = write_report(results, images, tmp_path / "out", "keras-attention study …")
     names = {path.name for path in report.parent.iterdir()}
-    drawn = {f"{name}.png" for name in ("regions", "looks", "positions", "gallery")}
+    drawn = {f"{name}.png" for name in ("regions", "attention", "positions", "gallery")}
     assert names == {"report.md", "regions.csv", *drawn}
     text = report.read_text(encoding="utf-8")
     assert all(f"({name})" in text for name in drawn)

@@ -77,7 +77,7 @@ def test_the_whole_study_in_little(tmp_path, monkeypatch):
     assert trained == names.split()
     assert "run 5 of 5: soft, scheduled sampling" in console.file.getvalue()
     assert "    as typed" in report.read_text(encoding="utf-8")
-    for name in ("regions.png", "looks.png", "positions.png"):
+    for name in ("regions.png", "attention.png", "positions.png"):
         assert (folder / name).exists()
 
     runs = sorted((folder / "runs").iterdir())
