@@ -3,11 +3,11 @@
     python benchmarks/serving.py
     python benchmarks/serving.py --seconds 1 --rounds 3 --clients 1 8
 
-Overhead: one client asks a tiny model (y = 2 x, two numbers), which is also called in
+Overhead: one client calls a tiny model (y = 2 x, two numbers), which is also called in
 process. `p50` and `p99` are latencies over those of the call in process: 3.0 means that
-an answer takes three times as long.
+a response takes three times as long.
 
-Throughput: clients ask as fast as they get answers, of the tiny model and of a dense
+Throughput: clients send as fast as they get responses, to the tiny model and to a dense
 one (four layers of 2,048, one row a request). Every cell is requests per second over
 those of one REST client without batching.
 
@@ -41,7 +41,7 @@ UNITS = {"tiny": 2, "dense": 2048}
 
 
 def rest_caller(port, model):
-    """Returns a function that asks once, over one connection that stays open."""
+    """Returns a function that sends one request, over a connection that stays open."""
     body = json.dumps({"instances": [[0.5] * UNITS[model]]}).encode()
     head = (
         f"POST /v1/models/{model}:predict HTTP/1.1\r\nHost: x\r\n"
@@ -51,7 +51,7 @@ def rest_caller(port, model):
     connection = socket.create_connection(("127.0.0.1", port))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def ask():
+    def send():
         connection.sendall(request)
         received = connection.recv(65536)
         headers, _, content = received.partition(b"\r\n\r\n")
@@ -60,7 +60,7 @@ def rest_caller(port, model):
         while len(content) < length:
             content += connection.recv(65536)
 
-    return ask
+    return send
 
 
 def grpc_caller(port, model):
@@ -85,7 +85,7 @@ def grpc_caller(port, model):
     reader = connection.makefile("rb", buffering=65536)
     streams = itertools.count(1, 2)
 
-    def ask():
+    def send():
         stream = next(streams)
         connection.sendall(
             frame(_HEADERS, _END_HEADERS, stream, headers)
@@ -99,15 +99,15 @@ def grpc_caller(port, model):
             if kind == _DATA:
                 received += len(payload)
             elif kind in (_SETTINGS, _PING) and not flags & _ACK:
-                answer = payload if kind == _PING else b""
-                connection.sendall(frame(kind, _ACK, 0, answer))
+                response = payload if kind == _PING else b""
+                connection.sendall(frame(kind, _ACK, 0, response))
             elif kind == _HEADERS and flags & _END_STREAM:
                 assert received > 5, "refused"
                 grant = struct.pack(">I", received)
                 connection.sendall(frame(_WINDOW_UPDATE, 0, 0, grant))
                 return
 
-    return ask
+    return send
 
 
 _DATA, _HEADERS, _SETTINGS, _PING, _WINDOW_UPDATE = 0, 1, 4, 6, 8
@@ -120,17 +120,17 @@ def frame(kind, flags, stream, payload=b""):
 
 
 def load(transport, port, model, clients, seconds):
-    """Prints the latencies, in seconds, of all answers that clients got in time."""
+    """Prints the latencies, in seconds, of all responses that clients got in time."""
     make = {"rest": rest_caller, "grpc": grpc_caller}[transport]
     latencies = []
 
     def run():
-        ask = make(port, model)
-        ask()
+        send = make(port, model)
+        send()
         ready.wait()
         end = time.perf_counter() + seconds
         while (start := time.perf_counter()) < end:
-            ask()
+            send()
             latencies.append(time.perf_counter() - start)
 
     ready = threading.Barrier(clients)
@@ -142,7 +142,7 @@ def load(transport, port, model, clients, seconds):
     print(json.dumps(latencies))
 
 
-def ask_from_outside(transport, port, model, clients, seconds):
+def send_from_outside(transport, port, model, clients, seconds):
     arguments = ["load", transport, str(port), model, str(clients), str(seconds)]
     result = subprocess.run(
         [sys.executable, __file__, *arguments], capture_output=True, text=True
@@ -192,14 +192,14 @@ def in_process(path, seconds):
     signature = loaded.signatures["serving_default"]
     row = np.full([1, UNITS["tiny"]], 0.5, np.float32)
 
-    def ask():
+    def send():
         return signature(x=tf.constant(row))["y"].numpy()
 
-    ask()
+    send()
     latencies = []
     end = time.perf_counter() + seconds
     while (start := time.perf_counter()) < end:
-        ask()
+        send()
         latencies.append(time.perf_counter() - start)
     return latencies
 
@@ -214,8 +214,8 @@ def measure_overhead(server, paths, seconds, rounds):
         base = percentiles(in_process(paths["tiny"], seconds))
         for transport in TRANSPORTS:
             port = getattr(server, f"{transport}_port")
-            asked = ask_from_outside(transport, port, "tiny", 1, seconds)
-            ratios[transport].append(percentiles(asked) / base)
+            took = send_from_outside(transport, port, "tiny", 1, seconds)
+            ratios[transport].append(percentiles(took) / base)
     print("\nLatency of the tiny model, one client, over the call in process")
     print(f"{'':8}{'p50':>8}{'p99':>8}")
     for transport, rows in ratios.items():
@@ -231,9 +231,9 @@ def measure_throughput(servers, clients, seconds, rounds):
             for count in clients:
                 for transport, batching in columns:
                     port = getattr(servers[batching], f"{transport}_port")
-                    asked = ask_from_outside(transport, port, model, count, seconds)
+                    took = send_from_outside(transport, port, model, count, seconds)
                     rates.setdefault((count, transport, batching), []).append(
-                        len(asked) / seconds
+                        len(took) / seconds
                     )
         medians = {key: statistics.median(values) for key, values in rates.items()}
         base = medians[clients[0], "rest", "alone"]

@@ -5,14 +5,14 @@
 
 A server in a process of its own serves two models, of TensorFlow 1 and 2, whose
 versions come and go on disk, one of each every 20 seconds. Clients in other processes
-ask as fast as they get answers; a third of what they send is malformed. Ends with
+send as fast as they get responses; a third of the requests are malformed. Ends with
 status 1 unless
 
-- every good request got its right answer, across all reloads,
+- every good request got its right response, across all reloads,
 - every bad request was refused with its proper code,
 - the server's resident memory at the end is at most `--growth` MiB over what it was
   after a fifth of the time,
-- the server ends cleanly when asked.
+- the server ends cleanly on a signal.
 
 Needs the extra `bench`.
 """
@@ -51,11 +51,11 @@ def free_port():
 # A process of clients.
 
 
-def ask(rest_port, grpc_port, threads, seconds):
+def send(rest_port, grpc_port, threads, seconds):
     """Prints what happened, as JSON: counts, and the first few mistakes."""
     import random
 
-    from tests.serving.traffic import GOOD, Asker, bad_requests
+    from tests.serving.traffic import GOOD, TrafficClient, bad_requests
 
     bad = bad_requests()
     counts = collections.Counter()
@@ -64,19 +64,19 @@ def ask(rest_port, grpc_port, threads, seconds):
 
     def run(seed):
         dice = random.Random(seed)
-        asker = Asker(rest_port, grpc_port)
+        client = TrafficClient(rest_port, grpc_port)
         while time.monotonic() < end:
             kind = "bad" if dice.random() < 1 / 3 else "good"
             request = dice.choice(bad if kind == "bad" else GOOD)
             try:
-                request(asker)
+                request(client)
                 counts[kind] += 1
             except Exception as error:
                 counts[f"{kind}, wrong"] += 1
                 if len(mistakes) < 20:
                     name = getattr(request, "__name__", "")
                     mistakes.append(f"{kind} {name} {type(error).__name__}: {error}")
-        asker.close()
+        client.close()
 
     workers = [threading.Thread(target=run, args=(i,)) for i in range(threads)]
     for worker in workers:
@@ -160,7 +160,7 @@ def soak(folder, options):
         arguments = [rest_port, grpc_port, options.threads, seconds]
         clients = [
             subprocess.Popen(
-                [sys.executable, __file__, "ask", *map(str, arguments)],
+                [sys.executable, __file__, "send", *map(str, arguments)],
                 stdout=subprocess.PIPE,
                 text=True,
             )
@@ -206,8 +206,8 @@ def main():
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["ask"]:
+    if sys.argv[1:2] == ["send"]:
         *whole, seconds = sys.argv[2:]
-        ask(*map(int, whole), float(seconds))
+        send(*map(int, whole), float(seconds))
     else:
         sys.exit(main())

@@ -27,7 +27,7 @@ def check_shapes(layer_class, config, inputs, options=None):
         options: dict, optional. Further arguments of its call, not tensors.
     """
     if keras.backend.backend() == "jax":
-        return  # The same code answers there, and JAX compiles each model for long.
+        return  # The same code runs there, and JAX compiles each model for long.
     layer, options = layer_class(**config), options or {}
     outputs = layer(**inputs, **options)
     check_output_shape(layer_class, config, inputs, outputs)

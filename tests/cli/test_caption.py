@@ -147,7 +147,7 @@ def test_a_translator_captions_nothing(bundle, folder, capsys):
 
 
 class Recorder:
-    """A captioner that only remembers what it was asked."""
+    """A captioner that only records its calls."""
 
     task = "captioning"
     fit = "pad"
@@ -156,10 +156,10 @@ class Recorder:
         image_size = 8
 
     def __init__(self):
-        self.asked = []
+        self.calls = []
 
     def caption_inputs(self, inputs, **options):
-        self.asked.append((inputs["images"].shape, options))
+        self.calls.append((inputs["images"].shape, options))
         return []
 
 
@@ -173,7 +173,7 @@ def test_options_reach_the_search(load, folder, monkeypatch):
     )
     path = str(folder / "a.png")
     assert main(["caption", "bundle", path, *options.split()]) == 0
-    assert recorder.asked == [
+    assert recorder.calls == [
         (
             (1, 8, 8, 3),
             {

@@ -9,21 +9,21 @@ from keras_attention.serving.options import ServerOptions as Options
 
 
 @pytest.fixture
-def asked(monkeypatch):
+def served(monkeypatch):
     """What the command would have run."""
     calls = []
     monkeypatch.setattr(running, "run", lambda *call: calls.append(call) or True)
     return calls
 
 
-def test_a_folder_is_enough(asked, tmp_path):
+def test_a_folder_is_enough(served, tmp_path):
     assert main(["serve", str(tmp_path)]) == 0
-    ((models, options),) = asked
+    ((models, options),) = served
     assert list(models) == [tmp_path.name]
     assert options == Options()
 
 
-def test_options_reach_the_server(asked, tmp_path):
+def test_options_reach_the_server(served, tmp_path):
     batching = tmp_path / "batching.config"
     batching.write_text("max_batch_size { value: 8 }")
     arguments = ["serve", f"m={tmp_path}", "--host=0.0.0.0", "--port=0", "--cors"]
@@ -35,7 +35,7 @@ def test_options_reach_the_server(asked, tmp_path):
         f"--batching-parameters={batching}",
     ]
     assert main(arguments) == 0
-    ((_, options),) = asked
+    ((_, options),) = served
     assert options.limits.max_concurrent_requests == 7
     assert options == Options(
         host="0.0.0.0",
@@ -53,14 +53,14 @@ def test_options_reach_the_server(asked, tmp_path):
     )
 
 
-def test_batching_needs_no_file(asked, tmp_path):
+def test_batching_needs_no_file(served, tmp_path):
     assert main(["serve", str(tmp_path), "--batching"]) == 0
-    assert asked[0][1].load.batching == BatchingParameters()
+    assert served[0][1].load.batching == BatchingParameters()
 
 
-def test_mistakes_are_named(asked, tmp_path, capsys):
+def test_mistakes_are_named(served, tmp_path, capsys):
     path = tmp_path / "models.config"
     path.write_text("model_config_list { config { nam: 1 } }")
     assert main(["serve", str(path)]) == 1
     assert f'{path}:1:30 : Message type "tensorflow' in capsys.readouterr().err
-    assert not asked
+    assert not served

@@ -218,16 +218,16 @@ def test_what_is_said_stays_on_its_line():
 
 
 class Recorder:
-    """A translator that only remembers what it was asked."""
+    """A translator that only records its calls."""
 
     task = "translation"
     max_source_length = 9
 
     def __init__(self):
-        self.asked = []
+        self.calls = []
 
     def translate(self, texts, **options):
-        self.asked.append((texts, options))
+        self.calls.append((texts, options))
         return []
 
 
@@ -248,7 +248,7 @@ def test_options_reach_the_search(recorder, monkeypatch, capsys):
         "--prefix Da --batch-size 2"
     )
     assert main(["translate", "bundle", *options.split()]) == 0
-    assert recorder.asked == [
+    assert recorder.calls == [
         (
             ["a"],
             {
@@ -293,12 +293,12 @@ def test_options_are_refused_before_a_bundle_is_read(command, option, message, c
     ("is_terminal", "batch_size", "sizes"),
     [(False, 2, [32, 8]), (False, 1, [1] * 40), (True, 2, [1] * 40)],
 )
-def test_a_stream_is_answered_while_it_flows(
+def test_a_stream_is_translated_while_it_flows(
     recorder, monkeypatch, is_terminal, batch_size, sizes
 ):
     type_in(monkeypatch, b"a\n" * 40, is_terminal)
     assert main(["translate", "bundle", "--batch-size", str(batch_size)]) == 0
-    assert [len(texts) for texts, _ in recorder.asked] == sizes
+    assert [len(texts) for texts, _ in recorder.calls] == sizes
 
 
 def test_files_fill_batches_at_a_terminal_too(recorder, monkeypatch, tmp_path):
@@ -306,7 +306,7 @@ def test_files_fill_batches_at_a_terminal_too(recorder, monkeypatch, tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("a\n" * 40)
     assert main(["translate", "bundle", str(path), "--batch-size", "2"]) == 0
-    assert [len(texts) for texts, _ in recorder.asked] == [32, 8]
+    assert [len(texts) for texts, _ in recorder.calls] == [32, 8]
 
 
 def test_what_was_translated_before_an_interrupt_is_there(

@@ -35,7 +35,7 @@ def test_the_bible_has_long_sentences():
     assert sum(length > 30 for length in lengths) > 0.25 * len(lengths)
 
 
-def test_an_unknown_name_is_answered_with_the_known_ones():
+def test_an_unknown_name_raises_with_the_known_ones():
     assert shipped_corpora() == ["help-en-de", "help-en-zh", "bible-en-es"]
     with pytest.raises(ValueError, match=r"help-en-de, .*mean 'help-en-de'\?"):
         corpus_path("help-en-dee")

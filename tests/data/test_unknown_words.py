@@ -110,7 +110,7 @@ def test_what_was_cut_off_is_no_word(tokenizers):
     assert source.words == ["open", "the"]
 
 
-def test_the_word_that_is_looked_at_most_is_copied():
+def test_the_word_with_the_most_attention_is_copied():
     source = SourceWords(np.array([0, 1, 1, 2]), ["one", "two", ""])
     ids = [7, UNKNOWN_ID, UNKNOWN_ID, END_ID]
     scores = np.array(

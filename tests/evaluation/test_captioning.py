@@ -31,7 +31,7 @@ TRUTHS = [
 
 
 def captions(attends):
-    """Captions that always look at the left half."""
+    """Captions that always attend to the left half."""
     grid = np.array([[0.5, 0], [0.5, 0]])
     return [
         SimpleNamespace(

@@ -26,14 +26,14 @@ MENTIONS = [(0, 5, "dog"), (10, 18, "cat")]
 
 
 def caption(*peaks):
-    """A caption whose subwords look at one cell each, `(row, column)`."""
+    """A caption whose subwords attend to one cell each, `(row, column)`."""
     attention = np.zeros((len(SPANS), GRID, GRID))
     for step, place in enumerate(peaks):
         attention[step][place] = 1
     return SimpleNamespace(text=TEXT, spans=SPANS, attention=attention)
 
 
-def test_perfect_looks_are_all_inside():
+def test_perfect_attention_is_all_inside():
     # "a", "dog" at the dog; "two", "cats" at either cat.
     right = caption((0, 0), (0, 0), (3, 3), (2, 2), (3, 0), (0, 0))
     dog, cats = name_attention(right, TRUTH, MENTIONS, SIZE)

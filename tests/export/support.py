@@ -1,4 +1,4 @@
-"""What is true of every exported model, and how its answers are read."""
+"""What is true of every exported model, and how its outputs are read."""
 
 import numpy as np
 import tensorflow as tf
@@ -54,7 +54,7 @@ def check_saved_once(version, model):
     assert max(constants) < 10_000
 
 
-def answers(loaded, name, **inputs):
+def outputs_of(loaded, name, **inputs):
     """The outputs of a signature of a SavedModel, strings decoded."""
     inputs = {key: tf.constant(value, tf.string) for key, value in inputs.items()}
     outputs = loaded.signatures[name](**inputs)

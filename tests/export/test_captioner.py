@@ -1,4 +1,4 @@
-"""An exported captioner answers as in process, over REST and gRPC, anywhere."""
+"""An exported captioner gives the captions of one in process, over REST and gRPC."""
 
 import base64
 import re
@@ -100,7 +100,7 @@ class TestParity:
     """In process, as a SavedModel, over REST and over gRPC."""
 
     def test_n_best(self, client, modules, in_process, name):
-        outputs = support.answers(
+        outputs = support.outputs_of(
             modules[name], "serving_default", image_bytes=encoded_images()
         )
         rest, grpc = (client.caption(encoded_images(), name, way) for way in BOTH)
@@ -125,7 +125,9 @@ class TestParity:
                 assert served.tokens is served.attention_grids is None
 
     def test_attention(self, client, modules, in_process, name):
-        outputs = support.answers(modules[name], "attend", image_bytes=encoded_images())
+        outputs = support.outputs_of(
+            modules[name], "attend", image_bytes=encoded_images()
+        )
         rest, grpc = (
             client.caption(encoded_images(), name, way, attention=True) for way in BOTH
         )
@@ -149,7 +151,9 @@ class TestParity:
 
     def test_greedy(self, client, modules, captioners, name):
         greedy = captioners[name].caption(encoded_images(), beam=1)
-        found = [support.answers(modules[name], "greedy", image_bytes=encoded_images())]
+        found = [
+            support.outputs_of(modules[name], "greedy", image_bytes=encoded_images())
+        ]
         found += [
             client.predict(
                 name, {"image_bytes": encoded_images()}, "greedy", transport=way
@@ -174,7 +178,7 @@ def test_files_are_sent_by_their_paths(client, in_process, tmp_path):
 
 
 def test_json_over_http_is_what_the_documents_say(server, in_process):
-    """As any program would ask, without this package's client."""
+    """As any program would call it, without this package's client."""
     url = f"http://127.0.0.1:{server.rest_port}/v1/models/soft:predict"
     image = {"b64": base64.b64encode(encoded_images()[1]).decode()}
     (prediction,) = httpx.post(url, json={"instances": [image]}).json()["predictions"]
@@ -221,14 +225,14 @@ def test_what_is_no_image_is_refused(client, transport, kind):
 
 def test_a_bad_request_is_http_400(server):
     url = f"http://127.0.0.1:{server.rest_port}/v1/models/soft:predict"
-    answer = httpx.post(url, json={"instances": [{"b64": "bm8gcGljdHVyZQ=="}]})
-    assert answer.status_code == 400
-    assert "JPEG or PNG" in answer.json()["error"]
+    response = httpx.post(url, json={"instances": [{"b64": "bm8gcGljdHVyZQ=="}]})
+    assert response.status_code == 400
+    assert "JPEG or PNG" in response.json()["error"]
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_a_batch_of_none_is_no_error(modules, name):
-    outputs = support.answers(modules["soft"], name, image_bytes=[])
+    outputs = support.outputs_of(modules["soft"], name, image_bytes=[])
     assert set(outputs) == set(OUTPUTS[name])
     for key, value in outputs.items():
         assert (value.ndim, value.shape[0]) == (OUTPUTS[name][key][1], 0)
@@ -250,10 +254,10 @@ def test_a_pretrained_encoder_is_exported_too(tmp_path):
     version = export(captioner, tmp_path, "lite")
     support.check_ops(version)
     loaded = tf.saved_model.load(str(version))
-    outputs = support.answers(loaded, "greedy", image_bytes=encoded_images())
+    outputs = support.outputs_of(loaded, "greedy", image_bytes=encoded_images())
     expected = captioner.caption(encoded_images(), beam=1)
     assert list(outputs["caption"]) == [caption.text for caption in expected]
-    assert not support.answers(loaded, "greedy", image_bytes=[])["caption"].size
+    assert not support.outputs_of(loaded, "greedy", image_bytes=[])["caption"].size
 
 
 def test_warm_up_requests_are_a_png_and_a_jpeg(saved_models):

@@ -107,9 +107,9 @@ def test_every_signature_says_what_is_said_in_process(tmp_path, unknowing, unkno
     translations = unknowing.translate(SOURCES, unknown=unknown, return_attention=True)
     greedy = unknowing.translate(SOURCES, unknown=unknown, beam=1)
 
-    default = support.answers(loaded, "serving_default", text=SOURCES)
-    attend = support.answers(loaded, "attend", text=SOURCES)
-    said = support.answers(loaded, "greedy", text=SOURCES)["text"].tolist()
+    default = support.outputs_of(loaded, "serving_default", text=SOURCES)
+    attend = support.outputs_of(loaded, "attend", text=SOURCES)
+    said = support.outputs_of(loaded, "greedy", text=SOURCES)["text"].tolist()
     assert said == [translation.text for translation in greedy]
     unknowns = 0
     for i, translation in enumerate(translations):
@@ -126,7 +126,7 @@ def test_every_signature_says_what_is_said_in_process(tmp_path, unknowing, unkno
             ).words
             assert any(word and word in translation.text for word in words)
     assert (unknowns > 0) == (unknown != "forbid")
-    empty = support.answers(loaded, "attend", text=[])
+    empty = support.outputs_of(loaded, "attend", text=[])
     assert empty["text"].shape == (0,)
     bytes_ = tf.constant([b"\xff\xfe a", b"a\x00b\xe4", b"\xff"])
     for text in loaded.signatures["greedy"](text=bytes_)["text"].numpy():

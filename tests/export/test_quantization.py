@@ -1,4 +1,4 @@
-"""Quantised models are exported as they are: integers, and the same answers."""
+"""Quantised models are exported as they are: integers, and the same outputs."""
 
 import keras
 import numpy as np
@@ -27,13 +27,13 @@ pytestmark = [
         pytest.param("recurrent_translator", "int8", marks=pytest.mark.slow),
     ],
 )
-def test_answers_as_in_process(family, mode, request, tmp_path):
+def test_gives_what_it_gives_in_process(family, mode, request, tmp_path):
     request.getfixturevalue(family).save(tmp_path / "bundle")
     translator = Translator.load(tmp_path / "bundle")
     translator.model.quantize(mode)
     version = export(translator, tmp_path / "saved_models", mode, warmup=False)
     support.check_ops(version)
-    found = support.answers(
+    found = support.outputs_of(
         tf.saved_model.load(version), "serving_default", text=TEXTS[:2]
     )
     expected = translator.translate(TEXTS[:2])

@@ -1,4 +1,4 @@
-"""What is exported answers as in process, over REST and gRPC, and runs anywhere."""
+"""An export gives what the task in process gives, over REST and gRPC, anywhere."""
 
 import json
 import shutil
@@ -96,8 +96,8 @@ def test_signatures_take_texts_and_give_what_is_promised(loaded):
     assert best.shape.as_list() == [None, OPTIONS.n_best]
 
 
-def answers(loaded, name):
-    return support.answers(loaded, name, text=TEXTS)
+def outputs_of(loaded, name):
+    return support.outputs_of(loaded, name, text=TEXTS)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ class TestParity:
     """
 
     def test_n_best(self, client, modules, in_process, name):
-        outputs = answers(modules[name], "serving_default")
+        outputs = outputs_of(modules[name], "serving_default")
         rest, grpc = (
             client.translate(list(TEXTS), name, transport=transport)
             for transport in ("rest", "grpc")
@@ -137,7 +137,7 @@ class TestParity:
                 assert served.score == pytest.approx(outputs["score"][i], rel=1e-6)
 
     def test_attention(self, client, modules, in_process, name):
-        outputs = answers(modules[name], "attend")
+        outputs = outputs_of(modules[name], "attend")
         rest, grpc = (
             client.translate(list(TEXTS), name, transport=transport, attention=True)
             for transport in ("rest", "grpc")
@@ -164,7 +164,7 @@ class TestParity:
 
     def test_greedy(self, client, modules, translators, name):
         greedy = translators[name].translate(TEXTS, beam=1)
-        found = [answers(modules[name], "greedy")]
+        found = [outputs_of(modules[name], "greedy")]
         found += [
             client.predict(name, {"text": list(TEXTS)}, "greedy", transport=transport)
             for transport in ("rest", "grpc")
@@ -183,7 +183,7 @@ def test_a_batch_of_none_is_no_error(loaded, name):
     )
 
 
-def test_bytes_that_are_no_text_are_answered(loaded):
+def test_bytes_that_are_no_text_are_translated(loaded):
     outputs = loaded.signatures["attend"](text=tf.constant([b"\xff\xfe", b"a\x00b"]))
     assert all(isinstance(text.decode(), str) for text in outputs["text"].numpy())
 
@@ -278,7 +278,7 @@ def test_a_server_takes_over_a_new_version(
 
     deadline = time.monotonic() + 60
     while client.translate([text], "shared")[0].text != expected:
-        assert time.monotonic() < deadline, "version 2 never answered"
+        assert time.monotonic() < deadline, "version 2 never responded"
         time.sleep(0.05)
     assert client.status("shared")[0].version == 2
     # Taken away, the server goes back to what is left.
@@ -289,11 +289,11 @@ def test_a_server_takes_over_a_new_version(
 
 
 def test_json_over_http_is_what_the_documents_say(server):
-    """As any program would ask, without this package's client."""
+    """As any program would call it, without this package's client."""
     import httpx
 
     url = f"http://127.0.0.1:{server.rest_port}/v1/models/shared:predict"
-    answer = httpx.post(url, content=json.dumps({"instances": [TEXTS[0]]})).json()
-    (prediction,) = answer["predictions"]
+    response = httpx.post(url, content=json.dumps({"instances": [TEXTS[0]]})).json()
+    (prediction,) = response["predictions"]
     assert set(prediction) == set(OUTPUTS["serving_default"])
     assert prediction["n_best_text"][0] == prediction["text"]

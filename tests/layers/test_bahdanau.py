@@ -115,7 +115,7 @@ def test_a_key_projected_once_gives_the_same_numbers():
         np.testing.assert_allclose(actual, reference, rtol=1e-5, atol=1e-6)
 
 
-def test_beams_look_at_the_source_of_their_row():
+def test_beams_attend_to_the_source_of_their_row():
     attention, _, value = example()
     query = np.random.default_rng(1).normal(size=(6, 1, 4)).astype("float32")
     mask = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]], bool)

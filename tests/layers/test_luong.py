@@ -79,7 +79,7 @@ def test_a_key_projected_once_gives_the_same_numbers(score, key_dim):
     assert not np.any(actual[1][0, :, 3:])
 
 
-def test_beams_look_at_the_source_of_their_row():
+def test_beams_attend_to_the_source_of_their_row():
     _, value = example()
     attention = LuongAttention(score="general")
     query = np.random.default_rng(1).normal(size=(6, 1, 4)).astype("float32")

@@ -64,7 +64,7 @@ def test_a_grid_is_its_regions_row_by_row():
     np.testing.assert_array_equal(to_numpy(maps)[1, 2, 1], attention_scores[1, 2, 3:])
 
 
-def test_beams_look_at_the_image_of_their_row():
+def test_beams_attend_to_the_image_of_their_row():
     _, value = example()
     attention = SoftImageAttention(units=8)
     query = np.random.default_rng(1).normal(size=(6, 1, 5)).astype("float32")
@@ -74,7 +74,7 @@ def test_beams_look_at_the_image_of_their_row():
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
-def test_a_region_left_out_is_not_looked_at():
+def test_a_masked_region_is_not_attended_to():
     query, value = example()
     mask = np.array([[1, 1, 0, 1], [0, 0, 0, 0]], bool)
     context, attention_scores = attend(

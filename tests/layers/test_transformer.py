@@ -96,7 +96,7 @@ def test_encoder_block_is_attention_then_feed_forward(norm_first):
 
 
 @NORMS
-def test_decoder_block_looks_back_then_at_the_source_then_feeds_forward(norm_first):
+def test_decoder_block_is_self_attention_cross_attention_feed_forward(norm_first):
     block, query, value = decoder(norm_first=norm_first), features(T), features(S)
 
     def look_back(x):

@@ -207,7 +207,7 @@ WINDOWS = np.array([[0, 8, 16, 16], [0, 3, 16, 16]], "int32")
     ],
     ids=["soft", "pooled first", "pooled every", "transformer"],
 )
-def test_cells_without_image_are_neither_known_nor_looked_at(model_class, changes):
+def test_cells_without_image_are_neither_known_nor_attended_to(model_class, changes):
     model = make(model_class, **changes)
     inputs = {"features": features_of(model), "target_ids": TARGET_IDS}
     inputs["windows"] = WINDOWS

@@ -105,7 +105,7 @@ def test_ragged_rows_are_padded(name):
 
 
 @ON_TENSORFLOW
-def test_ragged_rows_look_within_themselves():
+def test_ragged_rows_attend_within_themselves():
     import tensorflow as tf
 
     model, _ = made("transformer")

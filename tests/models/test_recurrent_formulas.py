@@ -110,7 +110,7 @@ def assert_agrees(model, expected):
 
 
 @pytest.mark.parametrize("cell", STEPS)
-def test_bahdanau_looks_and_then_moves(cell):
+def test_bahdanau_attends_and_then_steps(cell):
     model = make(cell=cell)
     assert_agrees(model, bahdanau(model, cell))
 
@@ -119,11 +119,11 @@ def test_bahdanau_looks_and_then_moves(cell):
     "score, input_feeding",
     [("dot", False), ("dot", True), ("general", True), ("concat", True)],
 )
-def test_luong_moves_and_then_looks(score, input_feeding):
+def test_luong_steps_and_then_attends(score, input_feeding):
     model = make(attention="luong", score=score, input_feeding=input_feeding)
     assert_agrees(model, luong(model, score))
 
 
-def test_without_attention_it_never_looks():
+def test_without_attention_it_never_attends():
     model = make(attention=None, readout="tanh")
     assert_agrees(model, blind(model))

@@ -72,13 +72,13 @@ def test_a_window_takes_its_part_of_the_square():
     assert tuple(np.array(brightest(smooth)) // 20) == (0, 1)
 
 
-def test_where_a_crop_left_something_out_nothing_is_looked_at():
+def test_where_a_crop_left_something_out_nothing_is_attended_to():
     smooth = smooth_map(np.ones((4, 4)), (160, 80), window=(-0.5, 0, 1.5, 1))
     assert smooth[40, 80] > 0.9
     assert smooth[40, 5] == smooth[40, 155] == 0
 
 
-def test_what_is_looked_at_keeps_its_colours():
+def test_what_is_attended_to_keeps_its_colours():
     image = np.full((60, 60, 3), (200, 40, 40), "uint8")
     lit = overlay(image, one_cell(1, 1, cells=3))
     middle, corner = lit[SIDE // 2, SIDE // 2], lit[2, 2]

@@ -1,4 +1,4 @@
-"""One server for all tests that only ask, and files."""
+"""One server for all tests that only send requests, and files."""
 
 import pytest
 

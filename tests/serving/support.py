@@ -1,4 +1,4 @@
-"""Small models to serve, and ways to ask for them."""
+"""Small models to serve, and ways to call them."""
 
 import contextlib
 import socket
@@ -160,7 +160,7 @@ def transports(kind, core, **defaults):
 
     Args:
         kind: class, `RestServer` or `GrpcServer`.
-        core: object whose event `go` lets slow answers go.
+        core: object whose event `go` lets slow responses go.
         **defaults: fields of `ServerOptions`, which the function's arguments replace.
     """
     started = []

@@ -146,7 +146,7 @@ def cancel_task(transport):
     def leave(server):
         begun, ending = threading.Event(), threading.Event()
 
-        async def ask():
+        async def send():
             url = f"http://127.0.0.1:{server.rest_port}"
             target = f"127.0.0.1:{server.grpc_port}"
             async with AsyncClient(url, target) as client:
@@ -161,7 +161,7 @@ def cancel_task(transport):
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
 
-        thread = threading.Thread(target=asyncio.run, args=(ask(),))
+        thread = threading.Thread(target=asyncio.run, args=(send(),))
         thread.start()
         begun.wait(30)
         yield

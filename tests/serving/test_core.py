@@ -11,7 +11,7 @@ from tests.serving.versions.support import serving, states_of, write_version
 
 
 class Numbered:
-    """Answers with its version's number, as long as it is not closed."""
+    """Responds with its version's number, as long as it is not closed."""
 
     def __init__(self, folder, options, metrics, name):
         self.number = int(folder.name)
@@ -33,13 +33,13 @@ def test_the_version_that_is_held_runs_though_another_has_taken_over(tmp_path):
             write_version(tmp_path / "m" / "unfinished", 2)
             (tmp_path / "m" / "unfinished" / "2").rename(tmp_path / "m" / "2")
             eventually(lambda: states_of(repository).get(2) == "AVAILABLE")
-            answer = core.predict(held, {"x": 3})
+            response = core.predict(held, {"x": 3})
             assert not held.model.closed.is_set()
         eventually(held.model.closed.is_set)
         with core.use(ModelSpec("m", signature_name="other")) as later:
             assert core.predict(later, {}).outputs["number"] == 2
-    assert answer.model_spec == ModelSpec("m", 1, "", "serving_default")
-    assert answer.outputs == {"number": 1, "signature": "serving_default", "x": 3}
+    assert response.model_spec == ModelSpec("m", 1, "", "serving_default")
+    assert response.outputs == {"number": 1, "signature": "serving_default", "x": 3}
     assert later.model_spec == ModelSpec("m", 2, "", "other")
 
 

@@ -1,4 +1,4 @@
-"""Every curl line of the documentation is answered; docs/client.md has its own test."""
+"""Every curl line of the documentation works; docs/client.md has its own test."""
 
 import base64
 import gzip
@@ -23,8 +23,8 @@ BLOCK = re.compile(r"^```bash\n(.*?)^```\n(?:\n```json\n(.*?)^```)?", re.M | re.
 # A command ends where the next one begins, or the block.
 COMMAND = re.compile(r"^(?:curl|echo) .*?(?=^curl |\Z)", re.M | re.S)
 LINES = [
-    (command.strip(), answer and json.loads(answer))
-    for block, answer in BLOCK.findall(PAGE.read_text(encoding="utf-8"))
+    (command.strip(), response and json.loads(response))
+    for block, response in BLOCK.findall(PAGE.read_text(encoding="utf-8"))
     for command in COMMAND.findall(block)
 ]
 
@@ -76,11 +76,11 @@ def with_httpx(command):
 
 
 @pytest.mark.parametrize("run", [with_curl, with_httpx])
-@pytest.mark.parametrize(("command", "answer"), LINES, ids=lambda v: str(v)[:40])
-def test_lines_answer_what_the_page_says(url, run, command, answer):
+@pytest.mark.parametrize(("command", "response"), LINES, ids=lambda v: str(v)[:40])
+def test_lines_return_what_the_page_says(url, run, command, response):
     text = run(command.replace(ADDRESS, url))
-    if answer:
-        assert json.loads(text) == answer
+    if response:
+        assert json.loads(text) == response
     else:
         assert text == "" or "error" not in json.loads(text)
 
@@ -116,7 +116,7 @@ def other_url(models, tmp_path_factory):
 
 
 @pytest.mark.parametrize(("page", "line"), OTHERS)
-def test_lines_of_other_pages_are_answered(other_url, page, line):
+def test_lines_of_other_pages_work(other_url, page, line):
     image = base64.b64encode(png((1, 2, 3))).decode()
     line = line.replace("'$(base64 -w0 beach.jpg)'", image)
     document = json.loads(with_httpx(line.replace(ADDRESS, other_url).strip()))

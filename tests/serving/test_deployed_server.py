@@ -1,4 +1,4 @@
-"""Our server, started as docker-compose.yml and the manifests start the original.
+"""Our server, started as docker-compose.yml and the manifests start TensorFlow Serving.
 
 There is no engine here: what it would do with paths and ports, this does by hand.
 """
@@ -72,8 +72,8 @@ def test_it_serves_at_the_ports_that_are_published(deployed):
     opened = deployments.kubernetes_container()["ports"]
     assert {port["containerPort"] for port in opened} == ports
     address = url(server, "/v1/models/translator:predict")
-    answer = httpx.post(address, json={"instances": [[1.0, 2.0]]})
-    assert answer.json() == {"predictions": [[2.0, 4.0]]}
+    response = httpx.post(address, json={"instances": [[1.0, 2.0]]})
+    assert response.json() == {"predictions": [[2.0, 4.0]]}
 
 
 def test_the_files_that_the_flags_name_are_read(deployed):
@@ -156,5 +156,5 @@ def test_metrics_that_are_drawn_and_scaled_by_are_there(deployed):
         FOLDER / "grafana/dashboards/serving.json",
         FOLDER / "kubernetes" / deployments.VALUES,
     ):
-        asked = set(re.findall(r":tensorflow:[\w:]+", path.read_text("utf-8")))
-        assert asked and asked <= there
+        requested = set(re.findall(r":tensorflow:[\w:]+", path.read_text("utf-8")))
+        assert requested and requested <= there

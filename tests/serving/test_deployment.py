@@ -184,9 +184,9 @@ def test_every_panel_draws_what_the_official_image_counts():
     assert ":tensorflow:serving:request_count" in names
     assert ":tensorflow:serving:signature_request_count" in ours
     panels = json.loads(DASHBOARD.read_text(encoding="utf-8"))["panels"]
-    asked = {panel["title"]: json.dumps(panel["targets"]) for panel in panels}
-    asked["the autoscaler"] = (FOLDER / "kubernetes" / VALUES).read_text("utf-8")
-    for title, text in asked.items():
+    requested = {panel["title"]: json.dumps(panel["targets"]) for panel in panels}
+    requested["the autoscaler"] = (FOLDER / "kubernetes" / VALUES).read_text("utf-8")
+    for title, text in requested.items():
         pattern = r"(:tensorflow:[\w:]+?)(?:_bucket|_sum|_count)?(?![\w:])"
         found = set(re.findall(pattern, text))
         # request_count is a counter, whose name ends so by itself.

@@ -52,7 +52,7 @@ def test_it_is_said_once_a_minute(exhausted, caplog):
     assert "Too many open files" in caplog.text and "ulimit -n" in caplog.text
 
 
-def test_a_server_looks_and_goes_on(models, exhausted, caplog):
+def test_a_server_checks_and_goes_on(models, exhausted, caplog):
     paths = {"calculator": models / "calculator"}
     with Server(paths, grpc_port=0, rest_port=None) as server:
         exhausted()

@@ -1,4 +1,4 @@
-"""In process, over REST and over gRPC, one by one and in batches: the same answers.
+"""In process, over REST and over gRPC, one by one and in batches: the same outputs.
 
 Our three families, and models as TensorFlow 1 and 2 save them. The reference is
 computed another way than the server does it: by what `tf.saved_model.load` gives, or by
@@ -158,30 +158,30 @@ def test_predict(client, in_process, case, transport):
 
 
 @pytest.mark.parametrize("case", ["transformer", "recurrent", "captioner", "TF1"])
-def test_many_callers_get_their_own_answers(client, in_process, case):
+def test_many_callers_get_their_own_responses(client, in_process, case):
     """One row each, over both transports at once, in an order of their own."""
     model, signature_name, inputs = CASES[case]
     ((alias, values),) = made(inputs).items()
     expected = in_process(case)
-    answers = {}
+    responses = {}
 
-    def ask(i):
-        answers[i] = client.predict(
+    def send(i):
+        responses[i] = client.predict(
             model,
             {alias: values[i : i + 1]},
             signature_name or "serving_default",
             transport=("rest", "grpc")[i % 2],
         )
 
-    threads = [threading.Thread(target=ask, args=(i,)) for i in range(len(values))]
+    threads = [threading.Thread(target=send, args=(i,)) for i in range(len(values))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(answers) == len(values)
-    for i, answer in answers.items():
+    assert len(responses) == len(values)
+    for i, response in responses.items():
         check_equal(
-            {name: array[i : i + 1] for name, array in expected.items()}, answer
+            {name: array[i : i + 1] for name, array in expected.items()}, response
         )
 
 

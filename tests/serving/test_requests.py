@@ -65,7 +65,7 @@ def test_names_that_nobody_has_do_not_fill_the_memory():
     assert got[count, ("model_name", "m"), ("status", "OK")] == 1
 
 
-def test_a_model_that_has_not_answered_yet_is_counted_as_itself():
+def test_a_model_that_has_not_responded_yet_is_counted_as_itself():
     requests = Requests(is_model=lambda name: name in ("slow", "l" * 1000))
     for i in range(200):
         finish(requests, ModelSpec(f"made up {i}"), Code.NOT_FOUND)
@@ -171,7 +171,7 @@ def test_the_time_that_a_slow_reader_takes_is_not_the_model_s():
     requests = Requests()
     request = requests.begin("REST", "Predict")
     request.model_spec = ANSWERED
-    request.is_answered()
+    request.has_response()
     time.sleep(0.5)
     request.finish()
     labels = (("API", "predict"), ("entrypoint", "REST"), ("model_name", "m"))

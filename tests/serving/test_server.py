@@ -1,4 +1,4 @@
-"""The server as a process: it says where it is, and leaves when asked."""
+"""The server as a process: it says where it is, and ends on a signal."""
 
 import json
 import re

@@ -46,7 +46,7 @@ def test_several_signatures_read_the_same_examples(client):
     assert alone == values
 
 
-def test_outputs_that_no_answer_can_hold_are_named(client):
+def test_outputs_that_no_response_can_hold_are_named(client):
     inputs = {"text": ["a b", "c"]}
     for name in ("ragged", "sparse"):
         with pytest.raises(
@@ -65,9 +65,9 @@ def test_outputs_that_no_answer_can_hold_are_named(client):
 
 def test_inputs_that_no_request_can_hold_are_named(server, client):
     url = f"http://127.0.0.1:{server.rest_port}/v1/models/sparse:predict"
-    answer = httpx.post(url, json={"instances": [[1.0, 2.0, 3.0]]})
-    assert answer.status_code == 400
-    assert "its input x is a sparse one" in answer.json()["error"]
+    response = httpx.post(url, json={"instances": [[1.0, 2.0, 3.0]]})
+    assert response.status_code == 400
+    assert "its input x is a sparse one" in response.json()["error"]
     with pytest.raises(ServingError, match="its input x is a sparse one"):
         client.predict("sparse", {"x": [[1.0, 2.0, 3.0]]}, transport="grpc")
 

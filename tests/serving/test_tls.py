@@ -1,4 +1,4 @@
-"""Certificates keep out who must not read or ask."""
+"""Certificates keep out who must not read or send."""
 
 import re
 import ssl
@@ -82,7 +82,7 @@ def over_grpc(server, authority, certificate=None):
     return size
 
 
-def test_who_trusts_the_authority_is_answered(served, authority):
+def test_who_trusts_the_authority_is_served(served, authority):
     server, verify = served
     certificate = authority.issue_cert("client") if verify else None
     assert rest(server, authority, certificate) == 200

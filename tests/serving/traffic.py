@@ -1,4 +1,4 @@
-"""Requests of every kind, good and bad, with what each must be answered."""
+"""Requests of every kind, good and bad, with the response that each must get."""
 
 import gzip
 import http.client
@@ -17,10 +17,10 @@ SERVICE = "/tensorflow.serving.PredictionService"
 
 
 class Wrong(Exception):
-    """An answer that is not the one expected."""
+    """A response that is not the one expected."""
 
 
-class Asker:
+class TrafficClient:
     """One client: a REST connection and a gRPC channel of its own.
 
     Args:
@@ -94,59 +94,59 @@ def predict_request(values=X, model="calculator", signature="", **spec):
 # Good requests.
 
 
-def rest_rows(asker):
-    status, body = asker.rest("POST", PREDICT, json.dumps({"instances": X}))
+def rest_rows(client):
+    status, body = client.rest("POST", PREDICT, json.dumps({"instances": X}))
     _expect((200, {"predictions": DOUBLED}), (status, json.loads(body)))
 
 
-def rest_columns_zipped(asker):
+def rest_columns_zipped(client):
     body = gzip.compress(json.dumps({"inputs": {"x": X}}).encode())
-    status, body = asker.rest("POST", PREDICT, body, Content_Encoding="gzip")
+    status, body = client.rest("POST", PREDICT, body, Content_Encoding="gzip")
     _expect((200, {"outputs": DOUBLED}), (status, json.loads(body)))
 
 
-def rest_strings(asker):
+def rest_strings(client):
     document = {"signature_name": "upper", "instances": ["a", "äb"]}
-    status, body = asker.rest("POST", PREDICT, json.dumps(document))
+    status, body = client.rest("POST", PREDICT, json.dumps(document))
     _expect(200, status)
     upper = [row["upper"] for row in json.loads(body)["predictions"]]
     _expect(["A", "äB"], upper)
 
 
-def rest_large(asker):
+def rest_large(client):
     rows = np.arange(1_800).reshape(-1, 2).tolist()
-    status, body = asker.rest("POST", PREDICT, json.dumps({"instances": rows}))
+    status, body = client.rest("POST", PREDICT, json.dumps({"instances": rows}))
     _expect(200, status)
     _expect([3596.0, 3598.0], json.loads(body)["predictions"][-1])
 
 
-def rest_metadata(asker):
-    status, body = asker.rest("GET", "/v1/models/calculator/metadata")
+def rest_metadata(client):
+    status, body = client.rest("GET", "/v1/models/calculator/metadata")
     _expect((200, "calculator"), (status, json.loads(body)["model_spec"]["name"]))
 
 
-def rest_status(asker):
-    status, body = asker.rest("GET", "/v1/models/calculator")
+def rest_status(client):
+    status, body = client.rest("GET", "/v1/models/calculator")
     _expect(200, status)
     states = [v["state"] for v in json.loads(body)["model_version_status"]]
     _expect(True, "AVAILABLE" in states)
 
 
-def rest_health(asker):
-    _expect(200, asker.rest("GET", "/v2/health/ready")[0])
+def rest_health(client):
+    _expect(200, client.rest("GET", "/v2/health/ready")[0])
 
 
-def grpc_predict(asker):
-    code, content = asker.grpc(f"{SERVICE}/Predict", predict_request())
+def grpc_predict(client):
+    code, content = client.grpc(f"{SERVICE}/Predict", predict_request())
     _expect("OK", code)
     outputs = protos.PredictResponse.FromString(content).outputs
     _expect(DOUBLED, tensors.read(outputs["y"]).tolist())
 
 
-def grpc_metadata(asker):
+def grpc_metadata(client):
     request = protos.GetModelMetadataRequest(metadata_field=["signature_def"])
     request.model_spec.name = "calculator"
-    code, _ = asker.grpc(f"{SERVICE}/GetModelMetadata", request.SerializeToString())
+    code, _ = client.grpc(f"{SERVICE}/GetModelMetadata", request.SerializeToString())
     _expect("OK", code)
 
 
@@ -155,16 +155,16 @@ def _examples(document):
     return json.dumps(document)
 
 
-def rest_classify(asker):
+def rest_classify(client):
     body = _examples({"signature_name": "classify_words"})
-    status, body = asker.rest("POST", "/v1/models/half:classify", body)
+    status, body = client.rest("POST", "/v1/models/half:classify", body)
     results = [[["small", 42.0], ["large", 43.0]], [["small", 2.0], ["large", 3.0]]]
     _expect((200, {"results": results}), (status, json.loads(body)))
 
 
-def rest_regress(asker):
+def rest_regress(client):
     body = _examples({"signature_name": "regress_x_to_y"})
-    status, body = asker.rest("POST", "/v1/models/half:regress", body)
+    status, body = client.rest("POST", "/v1/models/half:regress", body)
     _expect((200, {"results": [42.0, 2.0]}), (status, json.loads(body)))
 
 
@@ -174,23 +174,23 @@ def _example(request):
     return request.SerializeToString()
 
 
-def grpc_regress(asker):
+def grpc_regress(client):
     request = protos.RegressionRequest()
     request.model_spec.name = "half"
     request.model_spec.signature_name = "regress_x_to_y"
-    code, content = asker.grpc(f"{SERVICE}/Regress", _example(request))
+    code, content = client.grpc(f"{SERVICE}/Regress", _example(request))
     _expect("OK", code)
     (result,) = protos.RegressionResponse.FromString(content).result.regressions
     _expect(42.0, result.value)
 
 
-def grpc_multi_inference(asker):
+def grpc_multi_inference(client):
     request = protos.MultiInferenceRequest()
     for name, method in (("regress_x_to_y", "regress"), ("classify_words", "classify")):
         task = request.tasks.add(method_name=f"tensorflow/serving/{method}")
         task.model_spec.name = "half"
         task.model_spec.signature_name = name
-    code, content = asker.grpc(f"{SERVICE}/MultiInference", _example(request))
+    code, content = client.grpc(f"{SERVICE}/MultiInference", _example(request))
     _expect("OK", code)
     first, second = protos.MultiInferenceResponse.FromString(content).results
     _expect(42.0, first.regression_result.regressions[0].value)
@@ -264,25 +264,25 @@ _RAW_BAD = (
 
 
 def bad_requests():
-    """Functions that each ask once; all raise `Wrong` if they are not refused well."""
+    """Functions that each send one request; all raise `Wrong` if not refused well."""
 
     def rest(method, path, body, status):
-        def ask(asker):
-            received, content = asker.rest(method, path, body)
+        def send(client):
+            received, content = client.rest(method, path, body)
             _expect((status, ["error"]), (received, list(json.loads(content))))
 
-        return ask
+        return send
 
     def over_grpc(method, content, code):
-        return lambda asker: _expect(code, asker.grpc(method, content)[0])
+        return lambda client: _expect(code, client.grpc(method, content)[0])
 
     def raw(content):
-        def ask(asker):
-            answer = asker.raw(content)
-            if answer and not answer.startswith(b"HTTP/1.1 4"):
-                raise Wrong(f"{content[:40]!r} is answered {answer[:100]!r}")
+        def send(client):
+            response = client.raw(content)
+            if response and not response.startswith(b"HTTP/1.1 4"):
+                raise Wrong(f"{content[:40]!r} got {response[:100]!r}")
 
-        return ask
+        return send
 
     return (
         [rest(*row) for row in _REST_BAD]

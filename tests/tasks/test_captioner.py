@@ -26,7 +26,7 @@ def pooled():
     return make_captioner(attention=None)
 
 
-def test_a_caption_holds_what_was_said_and_where_it_looked(captioner):
+def test_a_caption_holds_its_text_and_attention(captioner):
     captions = captioner.caption(encoded_images(), return_attention=True)
     assert len(captions) == len(encoded_images())
     for number, caption in enumerate(captions):
@@ -108,7 +108,7 @@ def padding_of(shape=(4, 4)):
 
 @slow_on_jax
 @pytest.mark.parametrize("family", [RecurrentCaptioner, TransformerCaptioner])
-def test_padding_is_not_looked_at(family):
+def test_padding_is_not_attended_to(family):
     captioner = make_captioner(family=family)
     captions = captioner.caption(PANORAMAS, return_attention=True)
     texts = [caption.text for caption in captions]
@@ -188,7 +188,7 @@ def test_any_caption_can_be_forced(captioner):
         captioner.force_decode(encoded_images(), ["a"])
 
 
-def test_forcing_looks_where_the_search_looked(captioner):
+def test_forcing_attends_where_the_search_did(captioner):
     texts = ["a dog", "the red house", "one", "a small boat", "the"]
     captions = captioner.caption(
         encoded_images(), prefixes=texts, return_attention=True

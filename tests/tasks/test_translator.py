@@ -1,4 +1,4 @@
-"""`Translator` answers in order, whatever the batch, and says what it was asked."""
+"""`Translator` translates in order, whatever the batch, and keeps the sources."""
 
 import json
 
@@ -156,7 +156,7 @@ def test_samples_depend_on_their_seed_and_on_no_batch(translator):
     assert sampled(translator, seed=2) != first
 
 
-def test_asking_for_more_widens_the_beam(translator):
+def test_n_best_widens_the_beam(translator):
     changed = translator.decoding_options(None, 5, {})
     assert (changed.beam, changed.n_best) == (5, 5)
     assert translator.decoding_options(None, 1, {}).beam == 3
@@ -363,7 +363,7 @@ def test_unknown_words_are_not_written_unless_allowed(unknowing):
     assert DecodingOptions().unknown == "forbid"
 
 
-def test_the_word_copied_is_the_one_looked_at(unknowing):
+def test_the_word_copied_is_the_one_attended_to(unknowing):
     found = unknowing.translate(UNKNOWN[:1], unknown="copy", return_attention=True)
     starts = [subword.startswith("▁") for subword in found[0].source_tokens[:-1]]
     numbers = np.cumsum(starts) - 1  # the word of each subword

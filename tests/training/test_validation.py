@@ -17,17 +17,17 @@ SOURCES = ["a b", "c d"]
 
 
 class Parrot:
-    """Says what it is told to, and remembers what it was asked."""
+    """Says what it is told to, and records its calls."""
 
     target_language = "de"
 
     def __init__(self, *rounds):
         self.rounds = list(rounds)
-        self.asked = []
+        self.calls = []
         self.look = lambda: None
 
     def translate(self, sources, **options):
-        self.asked.append((sources, options))
+        self.calls.append((sources, options))
         self.look()
         return [SimpleNamespace(text=text) for text in self.rounds.pop(0)]
 
@@ -84,7 +84,7 @@ def test_logs_hold_the_scores(tmp_path):
 def test_decodes_greedily_whatever_the_recipe_says(tmp_path):
     parrot = Parrot(HALF)
     rounds(validation(tmp_path, parrot), 1)
-    ((sources, options),) = parrot.asked
+    ((sources, options),) = parrot.calls
     assert sources == SOURCES
     assert (options["beam"], options["n_best"], options["temperature"]) == (1, 1, 0)
 

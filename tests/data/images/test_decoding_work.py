@@ -1,4 +1,4 @@
-"""The work that an image asks for is counted before it is decoded, in all places."""
+"""The work of an image is counted before it is decoded, in all places."""
 
 import functools
 import io

@@ -193,7 +193,7 @@ def test_hard_alignment_follows_a_permutation():
     assert hard_alignment(np.eye(3)[order]) == {(2, 0), (0, 1), (1, 2)}
 
 
-def test_a_step_that_looks_nowhere_is_not_aligned():
+def test_a_step_that_attends_nowhere_is_not_aligned():
     assert hard_alignment([[0, 1], [0, 0]]) == {(1, 0)}
 
 

@@ -103,7 +103,7 @@ def test_languages_that_agree_with_the_corpus_pass(corpus, source, target, swap)
         ),
     ],
 )
-def test_languages_that_contradict_it_are_answered_with_what_to_set(
+def test_languages_that_contradict_it_raise_with_what_to_set(
     corpus, source, target, swap, message
 ):
     with pytest.raises(ValueError) as error:

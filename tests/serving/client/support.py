@@ -11,23 +11,23 @@ import trustme
 
 
 @contextmanager
-def http_server(*answers, context=None):
-    """Answers requests in turn, the last answer for ever.
+def http_server(*responses, context=None):
+    """Responds to requests in turn, with the last response for ever.
 
     Args:
-        *answers: `(status, headers, body)`; the body is bytes, or what is to be JSON.
+        *responses: `(status, headers, body)`; the body is bytes, or what is to be JSON.
         context: `ssl.SSLContext`, optional.
 
     Yields:
         `(url, requests)`; requests is a list of `(method, path, headers, body)`.
     """
-    left = list(answers)
+    left = list(responses)
     requests: list[tuple] = []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def answer(self):
+        def respond(self):
             length = int(self.headers.get("content-length", 0))
             body = self.rfile.read(length)
             requests.append((self.command, self.path, self.headers, body))
@@ -41,7 +41,7 @@ def http_server(*answers, context=None):
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = answer
+        do_GET = do_POST = respond
 
         def log_message(self, *arguments):
             pass
@@ -60,11 +60,11 @@ def http_server(*answers, context=None):
 
 
 @contextmanager
-def grpc_server(answer, credentials=None, address="127.0.0.1:0"):
-    """Answers every call with the bytes of `answer(method, body, context)`.
+def grpc_server(respond, credentials=None, address="127.0.0.1:0"):
+    """Responds to every call with the bytes of `respond(method, body, context)`.
 
     Args:
-        answer: function of the method's last name, the bytes sent and the context; it
+        respond: function of the method's last name, the bytes sent and the context; it
             returns a message.
         credentials: of gRPC, optional.
 
@@ -76,7 +76,7 @@ def grpc_server(answer, credentials=None, address="127.0.0.1:0"):
         def service(self, details):
             name = details.method.rpartition("/")[-1]
             return grpc.unary_unary_rpc_method_handler(
-                lambda body, context: answer(name, body, context).SerializeToString()
+                lambda body, context: respond(name, body, context).SerializeToString()
             )
 
     server = grpc.server(futures.ThreadPoolExecutor(4), handlers=[Handler()])

@@ -83,13 +83,13 @@ def test_what_json_lacks_is_named(array, message):
     ],
     ids=str,
 )
-def test_an_answer_of_another_type_is_refused(value, dtype):
+def test_a_response_of_another_type_is_refused(value, dtype):
     number = tensors.NUMBERS[np.dtype(dtype)]
     with pytest.raises((ValueError, TypeError, OverflowError)):
         client_arrays.read_json(value, TensorSpec("", number, None))
 
 
-def test_an_empty_answer_has_the_signature_s_shape():
+def test_an_empty_response_has_the_signature_s_shape():
     assert client_arrays.read_json([], TensorSpec("", 1, (-1, 3, -1))).shape == (
         0,
         3,

@@ -17,15 +17,15 @@ ONCE = RetryPolicy(attempts=1)
 
 
 @pytest.fixture
-def asking(server, transport):
-    """Runs `ask(client)`, a coroutine function, with a client."""
+def run_async(server, transport):
+    """Runs `send(client)`, a coroutine function, with a client."""
 
-    def run(ask):
+    def run(send):
         async def main():
             url = f"http://127.0.0.1:{server.rest_port}"
             target = f"127.0.0.1:{server.grpc_port}"
             async with AsyncClient(url, target, transport=transport) as client:
-                return await ask(client)
+                return await send(client)
 
         return asyncio.run(main())
 
@@ -33,21 +33,21 @@ def asking(server, transport):
 
 
 @both
-def test_many_requests_at_once_get_their_own_answers(asking, transport):
-    async def ask(client):
+def test_concurrent_requests_get_their_own_responses(run_async, transport):
+    async def send(client):
         questions = [
             client.predict("calculator", {"x": np.full([1 + i % 3, 2], i)})
             for i in range(64)
         ]
         return await asyncio.gather(*questions)
 
-    for i, outputs in enumerate(asking(ask)):
+    for i, outputs in enumerate(run_async(send)):
         x = np.full([1 + i % 3, 2], i)
         np.testing.assert_array_equal(outputs["y"], scaled(x))
 
 
 @both
-def test_every_method_agrees_with_the_one_that_waits(asking, client, transport):
+def test_every_method_agrees_with_the_one_that_waits(run_async, client, transport):
     def questions(client):
         yield client.status("calculator")
         yield client.metadata("calculator", version=3)
@@ -56,18 +56,18 @@ def test_every_method_agrees_with_the_one_that_waits(asking, client, transport):
         yield client.translate(["guten Tag", "a b"], "translator")
         yield client.translate([], "translator")
 
-    async def ask(client):
+    async def send(client):
         return [await question for question in questions(client)]
 
-    *awaited, nothing = asking(ask)
+    *awaited, nothing = run_async(send)
     waited = list(questions(client))
     assert nothing == []
     assert awaited == waited[:-1]
 
 
 @both
-def test_refusals_and_bad_inputs_are_raised_where_it_is_awaited(asking, transport):
-    async def ask(client):
+def test_refusals_and_bad_inputs_are_raised_where_it_is_awaited(run_async, transport):
+    async def send(client):
         wrong = client.predict("calculator", {"x": [1.0]})
         with pytest.raises(ValueError, match="must have shape"):
             await wrong
@@ -75,7 +75,7 @@ def test_refusals_and_bad_inputs_are_raised_where_it_is_awaited(asking, transpor
             await client.status("zz")
         return caught.value.code
 
-    assert asking(ask) is Code.NOT_FOUND
+    assert run_async(send) is Code.NOT_FOUND
 
 
 @both

@@ -171,11 +171,11 @@ def test_an_unknown_transport_is_named(client):
 
 
 @both
-def test_eight_threads_get_their_own_answers(client, transport):
-    def ask(i):
+def test_eight_threads_get_their_own_responses(client, transport):
+    def send(i):
         x = np.full([1 + i % 3, 2], i, np.float32)
         outputs = client.predict("calculator", {"x": x}, transport=transport)
         return np.array_equal(outputs["y"], 2 * x)
 
     with ThreadPoolExecutor(8) as pool:
-        assert all(pool.map(ask, range(64)))
+        assert all(pool.map(send, range(64)))

@@ -117,8 +117,8 @@ def test_grpcurl_lines(here, words, shown):
     ("words", "shown"), list(zip(commands("curl"), CURL, strict=True)), ids=ids
 )
 def test_curl_lines(here, words, shown):
-    answer = do(curl, here(words))
-    assert shown in json.dumps(json.loads(answer))
+    response = do(curl, here(words))
+    assert shown in json.dumps(json.loads(response))
 
 
 def test_what_grpcurl_would_read_is_read_the_same_without_it(here):

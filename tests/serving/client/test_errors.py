@@ -1,4 +1,4 @@
-"""What is not the answer of a model server is told with what to check."""
+"""What is not the response of a model server is told with what to check."""
 
 import socket
 import threading
@@ -33,21 +33,21 @@ STATUS = {
 UNAVAILABLE = (503, {}, {"error": "busy"})
 
 
-def status_over_rest(*answers, **options):
-    """Returns the answer and how often it was asked for."""
-    with http_server(*answers) as (url, requests):
+def status_over_rest(*responses, **options):
+    """Returns the response and the number of requests."""
+    with http_server(*responses) as (url, requests):
         with Client(url, **{"retries": ONCE, **options}) as client:
             return client.status("m"), len(requests)
 
 
-def rest_error(*answers, **options):
+def rest_error(*responses, **options):
     with pytest.raises(ServingError) as caught:
-        status_over_rest(*answers, **options)
+        status_over_rest(*responses, **options)
     return caught.value
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "hint"),
+    ("response", "code", "hint"),
     [
         ((502, {"Content-Type": "text/html"}, PAGE), "UNAVAILABLE", "a proxy cannot"),
         ((200, {"Content-Type": "text/html"}, PAGE), "UNKNOWN", "its REST port?"),
@@ -64,19 +64,19 @@ def rest_error(*answers, **options):
         ((200, {}, {"model_version_status": 3}), "UNKNOWN", "model server listen"),
     ],
 )
-def test_what_no_model_server_says_is_told_with_a_hint(answer, code, hint):
-    error = rest_error(answer)
+def test_what_no_model_server_says_is_told_with_a_hint(response, code, hint):
+    error = rest_error(response)
     assert error.code.name == code
     assert "http://127.0.0.1" in error.hint and hint in error.hint
-    assert str(answer[0]) in error.message or answer[0] == 200
+    assert str(response[0]) in error.message or response[0] == 200
 
 
 @pytest.mark.parametrize("status", range(400, 512))
-def test_every_status_that_our_server_answers_with_has_its_code(status):
+def test_every_status_of_our_server_has_its_code(status):
     """One table serves both sides."""
-    answer = HttpResponse(status, {}, b'{"error": "no"}')
+    response = HttpResponse(status, {}, b'{"error": "no"}')
     with pytest.raises(ServingError) as caught:
-        RestProtocol("http://a").models().read(answer)
+        RestProtocol("http://a").models().read(response)
     error = caught.value
     assert error.http_status == status
     assert error.code is CODE_OF_HTTP_STATUS.get(status, Code.UNKNOWN)
@@ -101,7 +101,7 @@ def test_the_statuses_of_http_alone_have_codes():
     }
     found = {status: rest_error((status, {}, {"error": "no"})) for status in expected}
     assert {status: found[status].code.name for status in found} == expected
-    # And whatever is answered with a code's status means that code, or its like.
+    # And whatever has a code's status means that code, or its like.
     for code, status in HTTP_STATUS.items():
         assert status == HTTP_STATUS[CODE_OF_HTTP_STATUS.get(status, code)]
 
@@ -120,13 +120,13 @@ def test_what_a_model_server_says_is_told_word_for_word():
     assert str(error) == "INVALID_ARGUMENT: Missing model name in request."
 
 
-def test_rest_asks_again_when_unavailable():
-    answers = [UNAVAILABLE, UNAVAILABLE, (200, {}, STATUS)]
-    ((status,), count) = status_over_rest(*answers, retries=QUICKLY)
+def test_rest_retries_when_unavailable():
+    responses = [UNAVAILABLE, UNAVAILABLE, (200, {}, STATUS)]
+    ((status,), count) = status_over_rest(*responses, retries=QUICKLY)
     assert status.version == 3 and count == 3
 
 
-def test_a_server_that_asks_for_patience_gets_it():
+def test_retry_after_is_obeyed():
     full = (429, {"Retry-After": "0"}, {"error": "full"})
     patient = QUICKLY._replace(throttled=True)
     _, count = status_over_rest(full, (200, {}, STATUS), retries=patient)
@@ -135,10 +135,10 @@ def test_a_server_that_asks_for_patience_gets_it():
     assert error.code is Code.RESOURCE_EXHAUSTED
 
 
-def test_grpc_asks_again_when_unavailable():
+def test_grpc_retries_when_unavailable():
     calls = []
 
-    def answer(method, body, context):
+    def respond(method, body, context):
         calls.append(method)
         if len(calls) < 3:
             context.abort(grpc.StatusCode.UNAVAILABLE, "busy")
@@ -146,21 +146,21 @@ def test_grpc_asks_again_when_unavailable():
         response.model_version_status.add(version=3, state=30)
         return response
 
-    with grpc_server(answer) as target:
+    with grpc_server(respond) as target:
         with Client(grpc_target=target, transport="grpc", retries=QUICKLY) as client:
             (status,) = client.status("m")
     assert status.version == 3 and len(calls) == 3
 
 
 def test_a_server_that_comes_late_is_waited_for(tmp_path):
-    def answer(method, body, context):
+    def respond(method, body, context):
         response = get_model_status_pb2.GetModelStatusResponse()
-        state = 20 if len(asked) < 2 else 30
-        asked.append(method)
+        state = 20 if len(requested) < 2 else 30
+        requested.append(method)
         response.model_version_status.add(version=4, state=state)
         return response
 
-    asked = []
+    requested = []
     address = f"unix:{tmp_path}/grpc.sock"
     ready = []
     with Client(grpc_target=address, transport="grpc", timeout=60) as client:
@@ -168,7 +168,7 @@ def test_a_server_that_comes_late_is_waited_for(tmp_path):
             target=lambda: ready.append(client.wait_until_ready("m"))
         )
         thread.start()
-        with grpc_server(answer, address=address):
+        with grpc_server(respond, address=address):
             thread.join()
     assert ready == [4]
 
@@ -199,7 +199,7 @@ def test_a_server_that_says_nothing_is_left_at_the_deadline(transport):
     assert caught.value.code is Code.DEADLINE_EXCEEDED
 
 
-def test_an_answer_in_drops_ends_at_the_deadline():
+def test_a_response_in_drops_ends_at_the_deadline():
     stop = threading.Event()
 
     def drip(server):
@@ -248,11 +248,11 @@ def test_a_long_request_that_is_read_slowly_ends_at_the_deadline():
 def test_the_deadline_is_sent_with_the_call():
     left = []
 
-    def answer(method, body, context):
+    def respond(method, body, context):
         left.append(context.time_remaining())
         return get_model_status_pb2.GetModelStatusResponse()
 
-    with grpc_server(answer) as target:
+    with grpc_server(respond) as target:
         with Client(grpc_target=target, transport="grpc") as client:
             client.status("m", timeout=1000.0)
     assert 0 < left[0] <= 1000.0
@@ -261,13 +261,13 @@ def test_the_deadline_is_sent_with_the_call():
 def test_headers_are_sent_with_every_request():
     seen = []
 
-    def answer(method, body, context):
+    def respond(method, body, context):
         seen.extend(context.invocation_metadata())
         return get_model_status_pb2.GetModelStatusResponse()
 
     headers = {"X-Api-Key": "secret"}
     with http_server((200, {}, STATUS)) as (url, requests):
-        with grpc_server(answer) as target:
+        with grpc_server(respond) as target:
             with Client(url, target, headers=headers) as client:
                 client.status("m")
                 client.status("m", transport="grpc")
@@ -276,11 +276,11 @@ def test_headers_are_sent_with_every_request():
 
 
 def test_options_reach_the_channel():
-    def answer(method, body, context):
+    def respond(method, body, context):
         return get_model_status_pb2.GetModelStatusResponse()
 
     options = {"grpc.max_send_message_length": 10}
-    with grpc_server(answer) as target:
+    with grpc_server(respond) as target:
         narrow = Client(
             grpc_target=target, transport="grpc", grpc_options=options, keepalive=300
         )
@@ -291,10 +291,10 @@ def test_options_reach_the_channel():
 
 
 def test_the_wrong_port_is_told():
-    def answer(method, body, context):
-        raise AssertionError("nobody can ask")
+    def respond(method, body, context):
+        raise AssertionError("nobody can call")
 
-    with http_server((200, {}, STATUS)) as (url, _), grpc_server(answer) as target:
+    with http_server((200, {}, STATUS)) as (url, _), grpc_server(respond) as target:
         swapped = Client(f"http://{target}", url.removeprefix("http://"), retries=ONCE)
         with swapped as client:
             with pytest.raises(ServingError, match="its REST port, not gRPC's"):
@@ -312,7 +312,7 @@ def test_the_wrong_port_is_told():
         ({"transport": "soap"}, "'rest' or 'grpc', received 'soap'"),
     ],
 )
-def test_addresses_are_checked_before_anything_is_asked(options, message):
+def test_addresses_are_checked_before_anything_is_sent(options, message):
     with pytest.raises(ValueError, match=message):
         Client(**options)
 

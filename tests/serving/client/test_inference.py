@@ -1,6 +1,6 @@
-"""Classify, Regress and MultiInference: what the client sends and makes of answers.
+"""Classify, Regress and MultiInference: what the client sends and makes of responses.
 
-Most servers here only listen; the last tests ask one with a model.
+Most servers here only listen; the last tests call one with a model.
 """
 
 import json
@@ -24,24 +24,24 @@ EXAMPLES = [{"x": 1.5, "word": "ä"}, {"x": [2.0], "word": b"\xff"}]
 PAIRS = [[("cat", 0.75), ("dog", 0.25)], [("dog", 1.0)]]
 
 
-def ask_grpc(ask, response):
-    """Returns what the client makes of a response, and what it asked for."""
-    asked = []
+def send_grpc(send, response):
+    """Returns what the client makes of a response, and what it sent."""
+    requested = []
 
-    def answer(method, body, context):
-        asked.append((method, body))
+    def respond(method, body, context):
+        requested.append((method, body))
         return response
 
-    with grpc_server(answer) as target, Client(grpc_target=target) as client:
-        result = ask(client)
-    ((method, body),) = asked
+    with grpc_server(respond) as target, Client(grpc_target=target) as client:
+        result = send(client)
+    ((method, body),) = requested
     return result, method, body
 
 
-def ask_rest(ask, document):
+def send_rest(send, document):
     with http_server((200, {}, document)) as (url, requests):
         with Client(url) as client:
-            result = ask(client)
+            result = send(client)
     ((method, path, _, body),) = requests
     return result, f"{method} {path}", json.loads(body)
 
@@ -57,7 +57,7 @@ def classification_result():
 
 def test_classify_over_grpc():
     response = classification_pb2.ClassificationResponse(result=classification_result())
-    results, method, body = ask_grpc(
+    results, method, body = send_grpc(
         lambda client: client.classify(
             "m", EXAMPLES, "sorts", transport="grpc", label="best"
         ),
@@ -76,7 +76,7 @@ def test_classify_over_grpc():
 
 
 def test_classify_over_rest():
-    results, route, document = ask_rest(
+    results, route, document = send_rest(
         lambda client: client.classify(
             "m/n", EXAMPLES, "sorts", version=7, context={"y": 3}
         ),
@@ -98,7 +98,7 @@ def test_regress_over_grpc():
     response = regression_pb2.RegressionResponse()
     for value in (0.5, -2.0):
         response.result.regressions.add(value=value)
-    results, method, body = ask_grpc(
+    results, method, body = send_grpc(
         lambda client: client.regress(
             "m", EXAMPLES, version=7, transport="grpc", context={"y": 3}
         ),
@@ -113,7 +113,7 @@ def test_regress_over_grpc():
 
 
 def test_regress_over_rest_with_floats_that_json_lacks():
-    results, route, document = ask_rest(
+    results, route, document = send_rest(
         lambda client: client.regress("m", [{"x": float("inf")}], label="a b"),
         {"results": [float("-inf")]},
     )
@@ -126,7 +126,7 @@ def test_multi_inference():
     response = inference_pb2.MultiInferenceResponse()
     response.results.add().classification_result.CopyFrom(classification_result())
     response.results.add().regression_result.regressions.add(value=0.5)
-    results, method, body = ask_grpc(
+    results, method, body = send_grpc(
         lambda client: client.multi_inference(
             "m", [("sorts", "classify"), ("rates", "regress")], EXAMPLES
         ),
@@ -157,7 +157,7 @@ def test_reload_config():
         ),
         "c": ServedModelConfig("/models/c", VersionPolicy(every=True)),
     }
-    result, method, body = ask_grpc(
+    result, method, body = send_grpc(
         lambda client: client.reload_config(models),
         model_management_pb2.ReloadConfigResponse(),
     )
@@ -171,12 +171,12 @@ def test_reload_config():
     assert c.model_version_policy.WhichOneof("policy_choice") == "all"
 
 
-def test_a_reload_that_fails_inside_the_answer_is_raised():
+def test_a_reload_that_fails_inside_the_response_is_raised():
     response = model_management_pb2.ReloadConfigResponse()
     response.status.error_code = 9
     response.status.error_message = "cannot"
     with pytest.raises(ServingError, match="FAILED_PRECONDITION: cannot") as caught:
-        ask_grpc(lambda client: client.reload_config({"a": "/a"}), response)
+        send_grpc(lambda client: client.reload_config({"a": "/a"}), response)
     assert caught.value.code is Code.FAILED_PRECONDITION
 
 

@@ -1,4 +1,4 @@
-"""What is longer than a batch of the server is asked in parts; nobody sees where."""
+"""Requests larger than a batch of the server are split; nobody sees where."""
 
 import asyncio
 
@@ -49,18 +49,20 @@ def addresses(server, way):
 
 
 @pytest.fixture
-def asking(narrow, way):
+def narrow_client(narrow, way):
     with Client(**addresses(narrow, way)) as client:
         yield client
 
 
 @ways
 @pytest.mark.parametrize("attention", [False, True])
-def test_translations_are_those_of_a_server_without_a_limit(asking, client, attention):
+def test_translations_are_those_of_a_server_without_a_limit(
+    narrow_client, client, attention
+):
     expected = client.translate(TEXTS, "translator", attention=attention)
     # Before the limit is known, and after.
     for texts in (TEXTS, TEXTS[::-1]):
-        translations = asking.translate(texts, "translator", attention=attention)
+        translations = narrow_client.translate(texts, "translator", attention=attention)
         for translation, text in zip(translations, texts, strict=True):
             wanted = expected[TEXTS.index(text)]
             assert translation.text == wanted.text
@@ -72,8 +74,8 @@ def test_translations_are_those_of_a_server_without_a_limit(asking, client, atte
 
 
 @ways
-def test_captions_come_in_the_order_of_their_images(asking):
-    captions = asking.caption([png(colour) for colour in COLOURS], "captioner")
+def test_captions_come_in_the_order_of_their_images(narrow_client):
+    captions = narrow_client.caption([png(colour) for colour in COLOURS], "captioner")
     assert [caption.text for caption in captions] == [str(c) for c in COLOURS]
     assert captions[-1].n_best == [("70", 0.0)]
 
@@ -89,50 +91,50 @@ def test_the_client_that_awaits_does_the_same(narrow, way):
             )
 
     translations, captions = asyncio.run(main())
-    assert [answer.text for answer in translations] == [t.upper() for t in TEXTS]
-    assert [answer.text for answer in captions] == [str(c) for c in COLOURS]
+    assert [response.text for response in translations] == [t.upper() for t in TEXTS]
+    assert [response.text for response in captions] == [str(c) for c in COLOURS]
 
 
 @ways
-def test_examples_are_asked_in_parts_too(asking):
+def test_examples_are_split_too(narrow_client):
     examples = [{"x": float(number)} for number in range(8)]
     values = [2.0 + number / 2 for number in range(8)]
-    results = asking.regress("half", examples, "regress_x_to_y")
+    results = narrow_client.regress("half", examples, "regress_x_to_y")
     assert [result.value for result in results] == values
-    results = asking.classify("half", examples, "classify_words")
+    results = narrow_client.classify("half", examples, "classify_words")
     assert [result.classes[0] for result in results] == [("small", v) for v in values]
     tasks = [("regress_x_to_y3", "regress"), ("classify_words", "classify")]
-    regressed, classified = asking.multi_inference("half", tasks, examples)
+    regressed, classified = narrow_client.multi_inference("half", tasks, examples)
     assert [result.value for result in regressed] == [value + 1 for value in values]
     assert [result.label for result in classified] == ["large"] * 8
 
 
 @ways
-def test_a_bad_image_in_the_last_part_is_an_error(asking):
+def test_a_bad_image_in_the_last_part_is_an_error(narrow_client):
     images = [png(colour) for colour in COLOURS]
     images[-1] = images[-1][:20]
     with pytest.raises(ServingError) as caught:
-        asking.caption(images, "captioner")
+        narrow_client.caption(images, "captioner")
     assert caught.value.code is Code.INVALID_ARGUMENT
 
 
 @ways
-def test_what_does_not_fit_is_said_before_any_part_is_sent(narrow, asking):
+def test_what_does_not_fit_is_said_before_any_part_is_sent(narrow, narrow_client):
     def runs():
         name = ":tensorflow:serving:batching_session:wrapped_run_count"
         return narrow.metrics.counter(name).value()
 
-    asking.translate(TEXTS, "translator")
+    narrow_client.translate(TEXTS, "translator")
     before = runs()
     with pytest.raises(ValueError, match="input 'text' must be string"):
-        asking.translate([*TEXTS, 3], "translator")
+        narrow_client.translate([*TEXTS, 3], "translator")
     assert runs() == before
 
 
 @ways
-def test_predict_is_one_request_and_says_so(asking):
+def test_predict_is_one_request_and_says_so(narrow_client):
     with pytest.raises(ServingError, match="maximum input batch size 3"):
-        asking.predict("translator", {"text": TEXTS})
+        narrow_client.predict("translator", {"text": TEXTS})
 
 
 class Refusing:
@@ -143,7 +145,7 @@ class Refusing:
         self.limit, self.words, self.code = limit, words, code
         self.sizes = []
 
-    def ask(self, part):
+    def send(self, part):
         yield
         self.sizes.append(len(part))
         if len(part) > self.limit:
@@ -151,8 +153,8 @@ class Refusing:
             raise ServingError(self.code, message)
         return [value.upper() for value in part]
 
-    def answers(self, values, limits):
-        steps = in_parts(values, self.ask, limits, "m")
+    def responses(self, values, limits):
+        steps = in_parts(values, self.send, limits, "m")
         while True:
             try:
                 next(steps)
@@ -163,23 +165,23 @@ class Refusing:
 def test_a_limit_is_learnt_once():
     server, limits = Refusing(3), {}
     expected = [["A", "B", "C"], ["D", "E", "F"], ["G"]]
-    assert server.answers(list("abcdefg"), limits) == expected
+    assert server.responses(list("abcdefg"), limits) == expected
     assert server.sizes == [7, 3, 3, 1]
-    assert server.answers(list("abcdef"), limits) == expected[:2]
-    assert server.answers([], limits) == [[]]
+    assert server.responses(list("abcdef"), limits) == expected[:2]
+    assert server.responses([], limits) == [[]]
     assert server.sizes[4:] == [3, 3, 0]
 
 
 def test_a_limit_that_has_shrunk_is_learnt_anew_in_the_middle():
     server, limits = Refusing(2), {"m": 3, "other": 9}
-    assert server.answers(list("abcde"), limits) == [["A", "B"], ["C", "D"], ["E"]]
+    assert server.responses(list("abcde"), limits) == [["A", "B"], ["C", "D"], ["E"]]
     assert server.sizes == [3, 2, 2, 1]
     assert limits == {"m": 2, "other": 9}
 
 
 def test_older_servers_say_it_in_other_words():
     words = "Task size {} is larger than maximum batch size {}"
-    assert Refusing(2, words).answers(list("abc"), {}) == [["A", "B"], ["C"]]
+    assert Refusing(2, words).responses(list("abc"), {}) == [["A", "B"], ["C"]]
 
 
 @pytest.mark.parametrize(
@@ -195,5 +197,5 @@ def test_older_servers_say_it_in_other_words():
 def test_other_refusals_are_final(limit, options):
     server = Refusing(limit, **options)
     with pytest.raises(ServingError):
-        server.answers(list("abc"), {})
+        server.responses(list("abc"), {})
     assert server.sizes == [3]

@@ -70,8 +70,8 @@ def test_both_ways_read_the_same(compact):
     for i, array in enumerate(DEFAULTS):
         tensors.fill(signature.defaults[f"d{i}"], array, compact=compact)
     over_rest = rest_client.RestProtocol("").metadata(MODEL_SPEC)
-    answer = rest_client.HttpResponse(200, {}, json_bytes(metadata(signature)))
-    version, signatures = over_rest.read(answer)
+    response = rest_client.HttpResponse(200, {}, json_bytes(metadata(signature)))
+    version, signatures = over_rest.read(response)
     over_grpc = grpc_client.GrpcProtocol("").metadata(MODEL_SPEC)
     grpc_version, expected = over_grpc.read(metadata(signature, "grpc"))
     assert version == grpc_version == 7
@@ -94,45 +94,47 @@ def routes(requests):
 
 
 def test_a_signature_is_read_once():
-    answers = [(200, {}, metadata(definition()))] + [(200, {}, {"outputs": [1.0]})] * 2
-    with http_server(*answers) as (url, requests):
+    responses = [(200, {}, metadata(definition()))] + [
+        (200, {}, {"outputs": [1.0]})
+    ] * 2
+    with http_server(*responses) as (url, requests):
         assert predict(url, [[[1, 2]], [[3, 4]]]) == [[1.0], [1.0]]
     assert routes(requests) == ["/metadata", ":predict", ":predict"]
 
 
 def test_a_new_version_with_another_signature_is_noticed_by_the_inputs():
-    answers = [
+    responses = [
         (200, {}, metadata(definition(2))),
         (200, {}, {"outputs": [1.0]}),
         (200, {}, metadata(definition(3))),
         (200, {}, {"outputs": [2.0]}),
     ]
-    with http_server(*answers) as (url, requests):
+    with http_server(*responses) as (url, requests):
         assert predict(url, [[[1, 2]], [[1, 2, 3]]]) == [[1.0], [2.0]]
     assert routes(requests) == ["/metadata", ":predict", "/metadata", ":predict"]
 
 
 def test_a_new_version_with_another_signature_is_noticed_by_the_refusal():
-    answers = [
+    responses = [
         (200, {}, metadata(definition(dtype=1))),
         (200, {}, {"outputs": [1.0]}),
         (400, {}, {"error": "not of expected type: int32"}),
         (200, {}, metadata(definition(dtype=3))),
         (200, {}, {"outputs": [2]}),
     ]
-    with http_server(*answers) as (url, requests):
+    with http_server(*responses) as (url, requests):
         assert predict(url, [[[1, 2]], [[1, 2]]]) == [[1.0], [2]]
     assert b'"x":[[1,2]]' in requests[-1][3]
 
 
 def test_a_refusal_under_the_same_signature_is_told():
-    answers = [
+    responses = [
         (200, {}, metadata(definition())),
         (200, {}, {"outputs": [1.0]}),
         (400, {}, {"error": "the graph says no"}),
         (200, {}, metadata(definition())),
     ]
-    with http_server(*answers) as (url, requests):
+    with http_server(*responses) as (url, requests):
         with pytest.raises(ServingError, match="INVALID_ARGUMENT: the graph says no"):
             predict(url, [[[1, 2]], [[1, 2]]])
     assert len(requests) == 4

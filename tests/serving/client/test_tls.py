@@ -38,8 +38,8 @@ def servers(request, folder):
     )
     document = {"model_version_status": []}
     with http_server((200, {}, document), context=context) as (url, _):
-        answer = get_model_status_pb2.GetModelStatusResponse()
-        with grpc_server(lambda *_: answer, credentials) as target:
+        response = get_model_status_pb2.GetModelStatusResponse()
+        with grpc_server(lambda *_: response, credentials) as target:
             yield url, target, mutual
 
 
@@ -58,7 +58,7 @@ def test_those_who_know_each_other_talk(servers, folder, transport, form):
 
 
 @both
-def test_a_server_nobody_vouches_for_is_not_asked(servers, transport):
+def test_a_server_nobody_vouches_for_gets_no_request(servers, transport):
     url, target, _ = servers
     with Client(url, target, tls=Tls(), retries=ONCE, transport=transport) as client:
         with pytest.raises(ServingError, match="tls=") as caught:
@@ -68,7 +68,7 @@ def test_a_server_nobody_vouches_for_is_not_asked(servers, transport):
 
 @both
 @pytest.mark.parametrize("servers", ["mutual"], indirect=True)
-def test_without_a_certificate_a_client_is_not_answered(servers, folder, transport):
+def test_without_a_certificate_a_client_is_rejected(servers, folder, transport):
     url, target, _ = servers
     tls = Tls(folder / "ca.pem")
     with Client(url, target, tls=tls, retries=ONCE, transport=transport) as client:

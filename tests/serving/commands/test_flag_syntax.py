@@ -25,7 +25,7 @@ def values_of(*argv):
     return read_values(argv)[0]
 
 
-def test_without_flags_the_defaults_are_the_original_s():
+def test_without_flags_the_defaults_are_those_of_tensorflow_serving():
     values, given = read_values([])
     assert not given
     assert set(values) == {flag.name for flag in FLAGS}

@@ -23,7 +23,7 @@ def options(*argv):
     return command(*MODEL, *argv).options
 
 
-def test_the_least_that_is_needed_means_the_original_s_defaults():
+def test_the_least_that_is_needed_means_the_defaults_of_tensorflow_serving():
     models, options, config_file, poll_seconds, notes = command(*MODEL)
     assert not notes
     assert {name: str(model) for name, model in models.items()} == {

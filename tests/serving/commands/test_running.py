@@ -135,26 +135,26 @@ def test_a_signal_ends_it_while_it_waits_for_models(tmp_path, capsys):
 
 
 def test_what_is_under_way_is_finished(models):
-    """A request that waits for company in a batch is answered before the end."""
+    """A request that waits for company in a batch gets its response before the end."""
     waiting = BatchingParameters(max_batch_size=4, batch_timeout_micros=1_500_000)
     chosen = options(load=LoadOptions(batching=waiting), monitoring_path="/metrics")
-    answers = []
+    responses = []
 
-    def ask(url):
-        answers.append(httpx.post(url, json={"instances": [[1.0, 2.0]]}, timeout=60))
+    def send(url):
+        responses.append(httpx.post(url, json={"instances": [[1.0, 2.0]]}, timeout=60))
 
     def visit(visitor):
         url = f"{visitor.url}/v1/models/m:predict"
-        visitor.asking = threading.Thread(target=ask, args=(url,))
-        visitor.asking.start()
+        visitor.thread = threading.Thread(target=send, args=(url,))
+        visitor.thread.start()
         waits = 'queue_depth{model_name="m"} 1'
         eventually(lambda: waits in httpx.get(f"{visitor.url}/metrics").text)
 
     visitor = Visitor(chosen.rest_port, visit)
     run({"m": models / "calculator"}, chosen)
     visitor.check()
-    visitor.asking.join(60)
-    assert answers[0].json() == {"predictions": [[2.0, 4.0]]}
+    visitor.thread.join(60)
+    assert responses[0].json() == {"predictions": [[2.0, 4.0]]}
 
 
 CONFIG = """

@@ -61,7 +61,7 @@ def test_only_the_socket_is_let_in_where_that_is_wanted(guarded, models):
     ]
 
 
-def test_others_are_answered_over_both(guarded):
+def test_others_respond_over_both(guarded):
     for target in (
         f"127.0.0.1:{guarded.grpc_port}",
         f"unix:{guarded.options.grpc_socket_path}",
@@ -72,7 +72,7 @@ def test_others_are_answered_over_both(guarded):
             ]
 
 
-def test_without_the_option_anybody_may_ask(server):
+def test_without_the_option_anybody_may_call(server):
     target = f"127.0.0.1:{server.grpc_port}"
     assert refusals(target, "m", "/nowhere")[0][0] == "INVALID_ARGUMENT"
 

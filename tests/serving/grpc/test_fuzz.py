@@ -1,4 +1,4 @@
-"""Whatever is sent, gRPC answers properly, and goes on."""
+"""Whatever is sent, gRPC responds properly, and goes on."""
 
 import socket
 
@@ -39,7 +39,7 @@ def channel(server):
         yield channel
 
 
-def ask(channel, method, content):
+def send(channel, method, content):
     try:
         return "OK", channel.unary_unary(method)(content, timeout=30)
     except grpc.RpcError as error:
@@ -48,11 +48,11 @@ def ask(channel, method, content):
         return error.code().name, error.details()
 
 
-def still_answers(channel):
+def still_responds(channel):
     request = predict_pb2.PredictRequest()
     request.model_spec.name = "calculator"
     tensors.fill(request.inputs["x"], np.float32([[1, 2]]))
-    code, content = ask(channel, PREDICT, request.SerializeToString())
+    code, content = send(channel, PREDICT, request.SerializeToString())
     y = predict_pb2.PredictResponse.FromString(content).outputs["y"]
     return code == "OK" and list(y.float_val) == [2, 4]
 
@@ -60,7 +60,7 @@ def still_answers(channel):
 @FEW
 @given(method=st.sampled_from(METHODS), content=st.binary(max_size=80))
 def test_any_bytes_in_a_message_are_refused(channel, method, content):
-    code, _ = ask(channel, method, content)
+    code, _ = send(channel, method, content)
     assert code in PROPER
 
 
@@ -72,7 +72,7 @@ def test_any_bytes_in_a_message_are_refused(channel, method, content):
     values=st.lists(st.floats(width=32), max_size=4),
     signature=st.sampled_from(["", "upper", "combine", "count", "none"]),
 )
-def test_any_tensor_is_answered_or_refused(
+def test_any_tensor_is_run_or_rejected(
     channel, dtype, shape, content, values, signature
 ):
     request = predict_pb2.PredictRequest()
@@ -84,7 +84,7 @@ def test_any_tensor_is_answered_or_refused(
         proto.tensor_shape.dim.add(size=size)
     proto.tensor_content = content
     proto.float_val.extend(values)
-    code, _ = ask(channel, PREDICT, request.SerializeToString())
+    code, _ = send(channel, PREDICT, request.SerializeToString())
     assert code in PROPER | {"OK"}
 
 
@@ -98,4 +98,4 @@ def test_any_tensor_is_answered_or_refused(
 def test_any_bytes_on_the_port_harm_nobody(channel, server, head, rest):
     with socket.create_connection(("127.0.0.1", server.grpc_port), 10) as connection:
         connection.sendall(head + rest)
-    assert still_answers(channel)
+    assert still_responds(channel)

@@ -26,17 +26,17 @@ def call(server, message):
 
 
 def test_tensorflow_s_client_gets_a_trace(server, client, tmp_path):
-    answered, enough = threading.Event(), threading.Event()
+    responded, enough = threading.Event(), threading.Event()
 
-    def ask():
+    def send():
         while not enough.is_set():
             client.predict("calculator", {"x": [[1.0, 2.0]]}, transport="grpc")
-            answered.set()
+            responded.set()
 
-    thread = threading.Thread(target=ask)
+    thread = threading.Thread(target=send)
     thread.start()
     try:
-        assert answered.wait(60)
+        assert responded.wait(60)
         tf.profiler.experimental.client.trace(
             f"grpc://127.0.0.1:{server.grpc_port}", str(tmp_path), 1000
         )

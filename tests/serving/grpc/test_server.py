@@ -27,7 +27,7 @@ from tests.serving.support import (
 
 
 class SlowCore:
-    """Answers when it is let; models called "bad" fail."""
+    """Responds when it is let; models called "bad" fail."""
 
     def __init__(self):
         self.go = threading.Event()
@@ -74,7 +74,7 @@ def stub(server, address=None):
     return prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
 
-def ask(name):
+def predict_request(name):
     request = predict_pb2.PredictRequest()
     request.model_spec.name = name
     return request
@@ -88,10 +88,10 @@ def refusal(call):
 
 def test_a_slow_request_holds_nobody_up(serve, core):
     server = serve()
-    slow = stub(server).Predict.future(ask("slow"))
+    slow = stub(server).Predict.future(predict_request("slow"))
     assert core.begun.acquire(timeout=30)
     for _ in range(5):
-        assert stub(server).Predict(ask("m")).model_spec.version.value == 7
+        assert stub(server).Predict(predict_request("m")).model_spec.version.value == 7
     assert not slow.done()
     core.go.set()
     assert slow.result(30).model_spec.version.value == 7
@@ -100,10 +100,13 @@ def test_a_slow_request_holds_nobody_up(serve, core):
 def test_a_deadline_is_kept_and_told_to_the_core(serve, core):
     server = serve()
     call = stub(server).Predict
-    assert refusal(lambda: call(ask("slow"), timeout=1.0))[0] == "DEADLINE_EXCEEDED"
+    assert (
+        refusal(lambda: call(predict_request("slow"), timeout=1.0))[0]
+        == "DEADLINE_EXCEEDED"
+    )
     assert core.callers[-1].deadline - time.monotonic() < 1.0
     eventually(core.callers[-1].is_gone)
-    call(ask("m"))
+    call(predict_request("m"))
     assert core.callers[-1].deadline is None and not core.callers[-1].is_gone()
     # What runs counts as under way until it ends, also for nobody.
     assert not server.requests.drain(0)
@@ -113,9 +116,9 @@ def test_a_deadline_is_kept_and_told_to_the_core(serve, core):
 
 def test_what_its_caller_gave_up_before_its_turn_never_runs(serve, core):
     server = serve(grpc_threads=1)
-    first = stub(server).Predict.future(ask("slow"))
+    first = stub(server).Predict.future(predict_request("slow"))
     assert core.begun.acquire(timeout=30)
-    second = stub(server).Predict.future(ask("m"))
+    second = stub(server).Predict.future(predict_request("m"))
     while (
         server.requests.metrics.gauge(":tensorflow:serving:requests_under_way").value()
         < 2
@@ -134,32 +137,32 @@ def test_what_its_caller_gave_up_before_its_turn_never_runs(serve, core):
 
 def test_too_many_requests_are_refused_at_once(serve, core):
     server = serve(limits=Limits(max_concurrent_requests=1))
-    slow = stub(server).Predict.future(ask("slow"))
+    slow = stub(server).Predict.future(predict_request("slow"))
     assert core.begun.acquire(timeout=30)
-    code, message = refusal(lambda: stub(server).Predict(ask("m")))
+    code, message = refusal(lambda: stub(server).Predict(predict_request("m")))
     assert code == "RESOURCE_EXHAUSTED" and "1 at a time" in message
     core.go.set()
     slow.result(30)
     assert server.requests.drain(30)
-    stub(server).Predict(ask("m"))
+    stub(server).Predict(predict_request("m"))
 
 
 def test_a_message_over_the_limit_is_refused(serve):
     server = serve(limits=Limits(max_body_bytes=1000))
-    assert refusal(lambda: stub(server).Predict(ask("m" * 2000)))[0] == (
+    assert refusal(lambda: stub(server).Predict(predict_request("m" * 2000)))[0] == (
         "RESOURCE_EXHAUSTED"
     )
 
 
-def test_long_error_messages_are_cut_as_the_original_cuts_them(serve):
-    code, message = refusal(lambda: stub(serve()).Predict(ask("bad")))
+def test_long_error_messages_are_truncated_as_by_tensorflow_serving(serve):
+    code, message = refusal(lambda: stub(serve()).Predict(predict_request("bad")))
     assert code == "INVALID_ARGUMENT"
     assert message == "x" * 1024 + "...TRUNCATED"
 
 
 def test_bytes_count_or_clients_would_refuse_the_error_itself(serve):
     """What is not ASCII is sent threefold, and clients take 8 KiB."""
-    code, message = refusal(lambda: stub(serve()).Predict(ask("foreign")))
+    code, message = refusal(lambda: stub(serve()).Predict(predict_request("foreign")))
     assert code == "INVALID_ARGUMENT"
     assert message == "\U0001f600" * 256 + "...TRUNCATED"
 
@@ -167,7 +170,10 @@ def test_bytes_count_or_clients_would_refuse_the_error_itself(serve):
 def test_surprises_are_internal_errors_and_the_server_goes_on(serve, caplog):
     server = serve()
     call = stub(server).Predict
-    assert refusal(lambda: call(ask("broken"))) == ("INTERNAL", "KeyError: 'surprise'")
+    assert refusal(lambda: call(predict_request("broken"))) == (
+        "INTERNAL",
+        "KeyError: 'surprise'",
+    )
     assert "a request failed unexpectedly" in caplog.text
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         raw = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
@@ -177,14 +183,14 @@ def test_surprises_are_internal_errors_and_the_server_goes_on(serve, caplog):
         )
         unknown = channel.unary_unary("/tensorflow.serving.PredictionService/Guess")
         assert refusal(lambda: unknown(b""))[0] == "UNIMPLEMENTED"
-    call(ask("m"))
+    call(predict_request("m"))
 
 
-def test_a_unix_socket_answers_too(serve, tmp_path):
+def test_a_unix_socket_responds_too(serve, tmp_path):
     path = tmp_path / "grpc.sock"
     server = serve(grpc_socket_path=str(path))
     call = stub(server, f"unix:{path}").Predict
-    assert call(ask("m")).model_spec.version.value == 7
+    assert call(predict_request("m")).model_spec.version.value == 7
     with pytest.raises(OSError, match="another server listens there"):
         serve(grpc_socket_path=str(path))
     server.stop(0)
@@ -207,10 +213,12 @@ def test_a_taken_port_is_said_at_once(serve):
 
 def test_a_server_that_stops_says_so_and_finishes_its_work(serve, core):
     server = serve()
-    slow = stub(server).Predict.future(ask("slow"))
+    slow = stub(server).Predict.future(predict_request("slow"))
     assert core.begun.acquire(timeout=30)
     server.stop_accepting()
-    assert refusal(lambda: stub(server).Predict(ask("m")))[0] == "UNAVAILABLE"
+    assert (
+        refusal(lambda: stub(server).Predict(predict_request("m")))[0] == "UNAVAILABLE"
+    )
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         health = health_pb2_grpc.HealthStub(channel)
         response = health.Check(health_pb2.HealthCheckRequest())
@@ -224,7 +232,7 @@ def test_a_server_that_stops_says_so_and_finishes_its_work(serve, core):
 def test_what_is_still_at_work_is_not_waited_for(serve, core, tmp_path):
     path = tmp_path / "grpc.sock"
     server = serve(grpc_socket_path=str(path))
-    slow = stub(server).Predict.future(ask("slow"))
+    slow = stub(server).Predict.future(predict_request("slow"))
     assert core.begun.acquire(timeout=30)
     begun = time.monotonic()
     server.stop_accepting()
@@ -237,9 +245,9 @@ def test_what_is_still_at_work_is_not_waited_for(serve, core, tmp_path):
 @needs_resident
 def test_the_bytes_of_what_was_given_up_do_not_stay_in_line(serve, core):
     server = serve(grpc_threads=1)
-    slow = stub(server).Predict.future(ask("slow"))
+    slow = stub(server).Predict.future(predict_request("slow"))
     assert core.begun.acquire(timeout=30)
-    large = ask("m")
+    large = predict_request("m")
     large.inputs["x"].tensor_content = bytes(20_000_000)
     call = stub(server).Predict
     before = 0
@@ -253,7 +261,7 @@ def test_the_bytes_of_what_was_given_up_do_not_stay_in_line(serve, core):
 
 def test_channel_arguments_reach_grpc(serve):
     server = serve(grpc_channel_arguments=(("grpc.max_receive_message_length", 500),))
-    assert refusal(lambda: stub(server).Predict(ask("m" * 2000)))[0] == (
+    assert refusal(lambda: stub(server).Predict(predict_request("m" * 2000)))[0] == (
         "RESOURCE_EXHAUSTED"
     )
 

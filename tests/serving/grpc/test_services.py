@@ -1,4 +1,4 @@
-"""gRPC answers as TensorFlow Serving does, to its own stubs."""
+"""gRPC responds as TensorFlow Serving does, to its own stubs."""
 
 import grpc
 import numpy as np

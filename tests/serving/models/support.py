@@ -1,4 +1,4 @@
-"""Models of every style that a server meets, small and with known answers."""
+"""Models of every style that a server meets, small and with known outputs."""
 
 import threading
 import time

@@ -90,26 +90,26 @@ def run(*values, fetch="y", width=1):
     return Run(("x",), (fetch,), [array])
 
 
-class Asker(threading.Thread):
-    """Asks from a thread of its own."""
+class Request(threading.Thread):
+    """Runs in a thread of its own."""
 
     def __init__(self, model, run, caller=None):
         super().__init__(daemon=True)
         self.arguments = model, run, caller
-        self.answer = None
+        self.response = None
         self.start()
 
     def run(self):
         model, run, caller = self.arguments
         try:
-            self.answer = model.execute(run, caller)[0].tolist()
+            self.response = model.execute(run, caller)[0].tolist()
         except ServingError as error:
-            self.answer = error
+            self.response = error
 
     def result(self):
         self.join(60)
         assert not self.is_alive()
-        return self.answer
+        return self.response
 
 
 def wait_for(model, depth):
@@ -124,7 +124,7 @@ def wait_for(model, depth):
 
 def hold(gated, model):
     """Occupies the only thread, so that what follows has to wait."""
-    first = Asker(model, run(0))
+    first = Request(model, run(0))
     assert gated.begun.acquire(timeout=30)
     return first
 
@@ -132,11 +132,11 @@ def hold(gated, model):
 def test_what_waits_runs_together(gated, batched):
     model = batched()
     first = hold(gated, model)
-    callers = [Asker(model, run(*values)) for values in ((1,), (2, 3), (4,))]
+    callers = [Request(model, run(*values)) for values in ((1,), (2, 3), (4,))]
     wait_for(model, 3)
     gated.gate.set()
-    answers = [caller.result() for caller in callers]
-    assert answers == [[[2.0]], [[4.0], [6.0]], [[8.0]]]
+    responses = [caller.result() for caller in callers]
+    assert responses == [[[2.0]], [[4.0], [6.0]], [[8.0]]]
     assert first.result() == [[0.0]]
     assert [len(batch) for batch in gated.batches] == [1, 4]
     name = ":tensorflow:serving:batching_session:wrapped_run_count"
@@ -146,7 +146,7 @@ def test_what_waits_runs_together(gated, batched):
 def test_where_nobody_waits_the_caller_runs_its_own_batch(gated, batched):
     model = batched()
     first = hold(gated, model)
-    second = Asker(model, run(1))
+    second = Request(model, run(1))
     wait_for(model, 1)
     gated.gate.set()
     assert (first.result(), second.result()) == ([[0.0]], [[2.0]])
@@ -155,14 +155,14 @@ def test_where_nobody_waits_the_caller_runs_its_own_batch(gated, batched):
 
 def test_no_more_batches_run_at_once_than_there_are_threads(gated, batched):
     model = batched(num_batch_threads=2, max_batch_size=1, max_enqueued_batches=100)
-    callers = [Asker(model, run(i)) for i in range(10)]
+    callers = [Request(model, run(i)) for i in range(10)]
     for _ in range(2):
         assert gated.begun.acquire(timeout=30)
     wait_for(model, 8)
     gated.gate.set()
     assert [caller.result() for caller in callers] == [[[2.0 * i]] for i in range(10)]
     assert gated.most_running == 2
-    callers = [Asker(model, run(i)) for i in range(50)]
+    callers = [Request(model, run(i)) for i in range(50)]
     assert [caller.result() for caller in callers] == [[[2.0 * i]] for i in range(50)]
     assert gated.most_running == 2
     depth = ":tensorflow:serving:batching_session:queue_depth"
@@ -172,7 +172,7 @@ def test_no_more_batches_run_at_once_than_there_are_threads(gated, batched):
 def test_a_batch_waits_for_others_until_its_time_is_up(gated, batched):
     gated.gate.set()
     model = batched(batch_timeout_micros=300_000)
-    callers = [Asker(model, run(i)) for i in range(4)]
+    callers = [Request(model, run(i)) for i in range(4)]
     assert [caller.result() for caller in callers] == [[[2.0 * i]] for i in range(4)]
     assert [len(batch) for batch in gated.batches] == [4]
 
@@ -180,14 +180,14 @@ def test_a_batch_waits_for_others_until_its_time_is_up(gated, batched):
 def test_a_full_batch_waits_for_nobody(gated, batched):
     gated.gate.set()
     model = batched(max_batch_size=2, batch_timeout_micros=10**9)
-    callers = [Asker(model, run(i)) for i in range(4)]
+    callers = [Request(model, run(i)) for i in range(4)]
     assert [caller.result() for caller in callers] == [[[2.0 * i]] for i in range(4)]
 
 
 def test_a_bad_request_harms_nobody_else(gated, batched):
     model = batched()
     hold(gated, model)
-    callers = [Asker(model, run(value)) for value in (1, -1, 3)]
+    callers = [Request(model, run(value)) for value in (1, -1, 3)]
     wait_for(model, 3)
     gated.gate.set()
     good, bad, other = [caller.result() for caller in callers]
@@ -199,7 +199,7 @@ def test_a_bad_request_harms_nobody_else(gated, batched):
 def test_requests_of_other_widths(gated, batched, pad):
     model = batched(pad_variable_length_inputs=pad)
     hold(gated, model)
-    callers = [Asker(model, run(1, width=2)), Asker(model, run(2, width=3))]
+    callers = [Request(model, run(1, width=2)), Request(model, run(2, width=3))]
     wait_for(model, 2)
     gated.gate.set()
     narrow, wide = [caller.result() for caller in callers]
@@ -211,7 +211,7 @@ def test_requests_of_other_widths(gated, batched, pad):
 def test_requests_of_one_width_still_run_together(gated, batched):
     model = batched()
     hold(gated, model)
-    callers = [Asker(model, run(i, width=i % 2 + 1)) for i in range(4)]
+    callers = [Request(model, run(i, width=i % 2 + 1)) for i in range(4)]
     wait_for(model, 4)
     gated.gate.set()
     assert [caller.result() for caller in callers] == [
@@ -223,8 +223,8 @@ def test_requests_of_one_width_still_run_together(gated, batched):
 def test_batches_have_an_allowed_size(gated, batched):
     gated.gate.set()
     model = batched(allowed_batch_sizes=(2, 8))
-    assert Asker(model, run(1)).result() == [[2.0]]
-    assert Asker(model, run(1, 2, 3)).result() == [[2.0], [4.0], [6.0]]
+    assert Request(model, run(1)).result() == [[2.0]]
+    assert Request(model, run(1, 2, 3)).result() == [[2.0], [4.0], [6.0]]
     assert [batch.ravel().tolist() for batch in gated.batches] == [
         [1, 1],
         [1, 2, 3, 1, 1, 1, 1, 1],
@@ -233,22 +233,22 @@ def test_batches_have_an_allowed_size(gated, batched):
 
 def test_large_requests_are_split_where_that_is_wanted(gated, batched):
     gated.gate.set()
-    error = Asker(batched(), run(*range(9))).result()
+    error = Request(batched(), run(*range(9))).result()
     assert error.code is Code.INVALID_ARGUMENT
     assert error.message == "Task size 9 is larger than maximum input batch size 8"
     model = batched(
         max_batch_size=20, enable_large_batch_splitting=True, max_execution_batch_size=4
     )
-    assert Asker(model, run(*range(9))).result() == [[2.0 * i] for i in range(9)]
+    assert Request(model, run(*range(9))).result() == [[2.0 * i] for i in range(9)]
     assert [len(batch) for batch in gated.batches] == [4, 4, 1]
 
 
 def test_a_full_queue_refuses(gated, batched):
     model = batched(max_batch_size=1, max_enqueued_batches=2)
     hold(gated, model)
-    callers = [Asker(model, run(i)) for i in (1, 2)]
+    callers = [Request(model, run(i)) for i in (1, 2)]
     wait_for(model, 2)
-    error = Asker(model, run(3)).result()
+    error = Request(model, run(3)).result()
     assert error.code is Code.UNAVAILABLE
     assert error.message == (
         "The batch scheduling queue to which this task was submitted is full; "
@@ -261,8 +261,8 @@ def test_a_full_queue_refuses(gated, batched):
 def test_what_is_late_is_told_at_once_and_not_run(gated, batched):
     model = batched()
     hold(gated, model)
-    late = Asker(model, run(1), Caller(time.monotonic() + 0.01))
-    patient = Asker(model, run(2))
+    late = Request(model, run(1), Caller(time.monotonic() + 0.01))
+    patient = Request(model, run(2))
     error = late.result()  # although the only thread is still held
     assert error.code is Code.DEADLINE_EXCEEDED
     assert error.message == "Run() timeout exceeded while waiting in batching queue"
@@ -276,10 +276,10 @@ def test_a_batch_may_take_as_long_as_its_most_patient_request(gated, batched):
     model = batched()
     hold(gated, model)
     now = time.monotonic()
-    askers = [Asker(model, run(i), Caller(now + 100.0 * i)) for i in (1, 2)]
+    requests = [Request(model, run(i), Caller(now + 100.0 * i)) for i in (1, 2)]
     wait_for(model, 2)
     gated.gate.set()
-    assert [asker.result() for asker in askers] == [[[2.0]], [[4.0]]]
+    assert [request.result() for request in requests] == [[[2.0]], [[4.0]]]
     unhurried, hurried = gated.callers
     assert unhurried is None and hurried.deadline == now + 200
 
@@ -288,12 +288,12 @@ def test_what_waits_is_dropped_when_its_caller_leaves(gated, batched):
     model = batched(max_batch_size=2, max_enqueued_batches=1)
     hold(gated, model)
     leaving = Caller()
-    gone, patient = Asker(model, run(1), leaving), Asker(model, run(2))
+    gone, patient = Request(model, run(1), leaving), Request(model, run(2))
     wait_for(model, 2)
     leaving.leave()
     error = gone.result()  # although the only thread is still held
     assert error.code is Code.CANCELLED
-    third = Asker(model, run(3))  # in the place that is free again
+    third = Request(model, run(3))  # in the place that is free again
     wait_for(model, 2)
     gated.gate.set()
     assert [patient.result(), third.result()] == [[[4.0]], [[6.0]]]
@@ -308,7 +308,7 @@ def test_a_batch_is_stopped_when_the_last_of_its_callers_has_left(tmp_path):
     model = load_model(tmp_path / "1", LoadOptions(batching=batching))
     for_ever = Run(("serving_default_n:0",), ("PartitionedCall:0",), [FOR_EVER])
     callers = [Caller(), Caller()]
-    first, second = [Asker(model, for_ever, caller) for caller in callers]
+    first, second = [Request(model, for_ever, caller) for caller in callers]
     eventually(lambda: model._queues._num_running == 1)
     callers[0].leave()
     assert first.result().code is Code.CANCELLED  # although the other's run goes on
@@ -330,14 +330,14 @@ def test_a_batch_is_stopped_when_the_last_of_its_callers_has_left(tmp_path):
 )
 def test_outputs_need_a_batch_axis(gated, batched, fetch, message):
     gated.gate.set()
-    error = Asker(batched(), run(1, 2, fetch=fetch)).result()
+    error = Request(batched(), run(1, 2, fetch=fetch)).result()
     assert error.code is Code.FAILED_PRECONDITION and message in error.message
 
 
 def test_other_outputs_wait_in_another_queue(gated, batched):
     model = batched()
     hold(gated, model)
-    callers = [Asker(model, run(1)), Asker(model, run(2, fetch="first"))]
+    callers = [Request(model, run(1)), Request(model, run(2, fetch="first"))]
     wait_for(model, 2)
     gated.gate.set()
     assert [caller.result() for caller in callers] == [[[2.0]], [[2.0]]]
@@ -346,7 +346,7 @@ def test_other_outputs_wait_in_another_queue(gated, batched):
 
 def test_closing_finishes_what_waits(gated, batched):
     model = batched(batch_timeout_micros=10**9)
-    caller = Asker(model, run(1))
+    caller = Request(model, run(1))
     wait_for(model, 1)
     gated.gate.set()
     model.close()
@@ -373,18 +373,18 @@ def test_parameters_that_contradict_are_refused(parameters, message):
         BatchingParameters(**{"max_batch_size": 8, **parameters}).check()
 
 
-def test_models_answer_in_batches_as_they_do_alone(tmp_path):
+def test_models_run_in_batches_as_they_do_alone(tmp_path):
     export_half_plus_two(tmp_path / "1")
     options = LoadOptions(
         batching=BatchingParameters(max_batch_size=16, batch_timeout_micros=20_000)
     )
     model = load_model(tmp_path / "1", options)
-    answers = {}
+    responses = {}
 
-    def ask(i):
-        answers[i] = model.run("", {"x": np.float32([[i], [i + 1]])})["y"].ravel()
+    def send(i):
+        responses[i] = model.run("", {"x": np.float32([[i], [i + 1]])})["y"].ravel()
 
-    threads = [threading.Thread(target=ask, args=(i,)) for i in range(20)]
+    threads = [threading.Thread(target=send, args=(i,)) for i in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -394,8 +394,8 @@ def test_models_answer_in_batches_as_they_do_alone(tmp_path):
     ).value()
     model.close()
     assert runs < 20
-    for i, answer in answers.items():
-        assert answer.tolist() == [i / 2 + 2, (i + 1) / 2 + 2]
+    for i, response in responses.items():
+        assert response.tolist() == [i / 2 + 2, (i + 1) / 2 + 2]
 
 
 @pytest.mark.parametrize(
@@ -410,15 +410,15 @@ def test_models_answer_in_batches_as_they_do_alone(tmp_path):
         },
     ],
 )
-def test_whoever_asks_beside_them_all_get_their_own_answers(tmp_path, parameters):
+def test_all_concurrent_requests_get_their_own_responses(tmp_path, parameters):
     export_module(Many(), tmp_path / "1")
     batching = BatchingParameters(
         num_batch_threads=2, max_enqueued_batches=100, **parameters
     )
     model = load_model(tmp_path / "1", LoadOptions(batching=batching))
-    answers = []
+    responses = []
 
-    def ask(seed):
+    def send(seed):
         rng = np.random.default_rng(seed)
         for i in range(30):
             x = rng.integers(0, 99, rng.integers(1, 13)).astype("float32")
@@ -426,13 +426,13 @@ def test_whoever_asks_beside_them_all_get_their_own_answers(tmp_path, parameters
             try:
                 outputs = model.run("", {"x": x if i % 5 else x.astype(bool)}, wanted)
             except ServingError as error:
-                answers.append((i % 5 == 0, error.code is Code.INVALID_ARGUMENT))
+                responses.append((i % 5 == 0, error.code is Code.INVALID_ARGUMENT))
                 continue
             aliases = wanted or [f"y{k}" for k in range(1, 9)]
             right = all((outputs[a] == x + int(a[1:])).all() for a in aliases)
-            answers.append((i % 5 != 0, right and len(outputs) == len(aliases)))
+            responses.append((i % 5 != 0, right and len(outputs) == len(aliases)))
 
-    threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(8)]
+    threads = [threading.Thread(target=send, args=(seed,)) for seed in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -440,7 +440,7 @@ def test_whoever_asks_beside_them_all_get_their_own_answers(tmp_path, parameters
     depth = ":tensorflow:serving:batching_session:queue_depth"
     assert model.metrics.gauge(depth).value("") == 0
     model.close()
-    assert len(answers) == 8 * 30 and set(answers) == {(True, True)}
+    assert len(responses) == 8 * 30 and set(responses) == {(True, True)}
 
 
 def test_padding_says_nothing_to_a_model_of_text(tmp_path):
@@ -453,19 +453,21 @@ def test_padding_says_nothing_to_a_model_of_text(tmp_path):
         )
     )
     model = load_model(tmp_path / "1", options)
-    answers = {}
+    responses = {}
 
-    def ask(text):
+    def send(text):
         tokens = np.array([text.encode().split()] * 2, dtype=object)
-        answers[text] = model.run("", {"tokens": tokens}, ["length"])["length"].tolist()
+        responses[text] = model.run("", {"tokens": tokens}, ["length"])[
+            "length"
+        ].tolist()
 
-    threads = [threading.Thread(target=ask, args=(t,)) for t in ("a b c", "d")]
+    threads = [threading.Thread(target=send, args=(t,)) for t in ("a b c", "d")]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     model.close()
-    assert answers == {"a b c": [3, 3], "d": [1, 1]}
+    assert responses == {"a b c": [3, 3], "d": [1, 1]}
 
 
 def test_a_version_brings_its_own_parameters(tmp_path):

@@ -1,4 +1,4 @@
-"""Classify, Regress and MultiInference answer as the original does."""
+"""Classify, Regress and MultiInference respond as TensorFlow Serving does."""
 
 import numpy as np
 import pytest

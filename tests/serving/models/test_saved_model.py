@@ -1,4 +1,4 @@
-"""A loaded model runs as the original does, with all that it brought along."""
+"""A loaded model runs as in TensorFlow Serving, with all that it brought along."""
 
 import contextlib
 import io
@@ -167,19 +167,19 @@ def test_a_run_whose_caller_leaves_is_stopped_and_nobody_else_s(loop_of, threads
     started = time.monotonic()
     stopped = []
 
-    def ask():
+    def send():
         with pytest.raises(ServingError) as caught:
             loop.run("", FOR_EVER, caller=leaving(0.2))
         stopped.append(caught.value.code)
 
-    askers = [threading.Thread(target=ask) for _ in range(3)]
-    for asker in askers:
-        asker.start()
+    runs = [threading.Thread(target=send) for _ in range(3)]
+    for thread in runs:
+        thread.start()
     if threads == 0:  # one thread is busy
         patient = loop.run("", {"n": np.int32([2000])}, caller=Caller())
         assert patient["count"].tolist() == [2000]
-    for asker in askers:
-        asker.join(30)
+    for thread in runs:
+        thread.join(30)
     assert stopped == [Code.CANCELLED] * 3
     assert time.monotonic() - started < 20
     assert loop.run("", {"n": np.int32([3])}, caller=Caller())["count"].tolist() == [3]

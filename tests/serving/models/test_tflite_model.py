@@ -89,18 +89,18 @@ def test_bad_inputs_are_refused_and_harm_nothing(lite):
 
 
 def test_many_callers_share_few_interpreters(lite):
-    answers = {}
+    responses = {}
 
-    def ask(i):
+    def send(i):
         x = np.full([i % 3 + 1, 2], i, np.float32)
-        answers[i] = lite.run("", {"x": x})["y"]
+        responses[i] = lite.run("", {"x": x})["y"]
 
-    threads = [threading.Thread(target=ask, args=(i,)) for i in range(20)]
+    threads = [threading.Thread(target=send, args=(i,)) for i in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    for i, y in answers.items():
+    for i, y in responses.items():
         assert y.tolist() == [[3.0 * i] * 2] * (i % 3 + 1)
 
 
@@ -201,18 +201,18 @@ def test_requests_of_a_file_of_one_shape_run_together(tmp_path):
     batching = BatchingParameters(max_batch_size=4, batch_timeout_micros=200_000)
     options = dataclasses.replace(LITE, batching=batching)
     model = load_model(tmp_path / "1", options)
-    answers = {}
+    responses = {}
 
-    def ask(i):
+    def send(i):
         x = np.full([1, 2], i, np.float32)
-        answers[i] = model.run("", {"x": x}, ["shifted"])["shifted"].tolist()
+        responses[i] = model.run("", {"x": x}, ["shifted"])["shifted"].tolist()
 
-    threads = [threading.Thread(target=ask, args=(i,)) for i in range(4)]
+    threads = [threading.Thread(target=send, args=(i,)) for i in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert answers == {i: [[i + 1.0] * 2] for i in range(4)}
+    assert responses == {i: [[i + 1.0] * 2] for i in range(4)}
     runs = ":tensorflow:serving:batching_session:wrapped_run_count"
     assert model.metrics.counter(runs).value() < 4
     model.close()

@@ -92,7 +92,7 @@ def test_other_files_are_refused(model, records, message):
         run_warmup(model)
 
 
-def test_records_that_ask_for_nothing_are_left_out(model):
+def test_records_without_a_request_are_left_out(model):
     write_records(model, [b""])
     run_warmup(model)
 

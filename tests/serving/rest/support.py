@@ -1,4 +1,4 @@
-"""Models that do as they are told, and those who ask them over REST."""
+"""Models that do as they are told, and requests to them over REST."""
 
 import contextlib
 import json
@@ -48,13 +48,13 @@ def url(server, path="/v1/models/echo:predict"):
     return f"http://127.0.0.1:{server.port}{path}"
 
 
-def ask(server, name="echo", x=(1.0,), **options):
+def send(server, name="echo", x=(1.0,), **options):
     options.setdefault("content", json.dumps({"inputs": x}))
     return httpx.post(url(server, f"/v1/models/{name}:predict"), timeout=60, **options)
 
 
 class Caller(threading.Thread):
-    """Asks from a thread of its own."""
+    """Sends a request from a thread of its own."""
 
     def __init__(self, *arguments, **options):
         super().__init__(daemon=True)
@@ -63,11 +63,11 @@ class Caller(threading.Thread):
 
     def run(self):
         try:
-            self.answer = ask(*self.arguments, **self.options)
+            self.response = send(*self.arguments, **self.options)
         except httpx.TransportError as error:
-            self.answer = error
+            self.response = error
 
     def result(self):
         self.join(60)
         assert not self.is_alive()
-        return self.answer
+        return self.response

@@ -1,4 +1,4 @@
-"""REST answers as TensorFlow Serving does."""
+"""REST responds as TensorFlow Serving does."""
 
 import gzip
 import json
@@ -20,8 +20,8 @@ def test_rows_and_columns_agree_with_the_model_in_process(server):
             {key: expected},
         )
         named = {"instances": [{"x": row} for row in X], "inputs": {"x": X}}[request]
-        answer = rest(server, "POST", PREDICT, json={request: named})
-        assert answer == (200, {key: expected})
+        response = rest(server, "POST", PREDICT, json={request: named})
+        assert response == (200, {key: expected})
 
 
 def test_several_outputs_become_objects(server):
@@ -42,8 +42,8 @@ def test_several_outputs_become_objects(server):
     ],
 )
 def test_other_ways_to_say_the_same(server, path):
-    answer = rest(server, "POST", path, json={"instances": [[1, 2]]})
-    assert answer == (200, {"predictions": [[2.0, 4.0]]})
+    response = rest(server, "POST", path, json={"instances": [[1, 2]]})
+    assert response == (200, {"predictions": [[2.0, 4.0]]})
 
 
 def test_a_body_may_be_zipped(server):
@@ -111,8 +111,8 @@ def test_a_body_may_be_zipped(server):
     ],
 )  # fmt: skip
 def test_errors(server, method, path, body, status, message):
-    answer = rest(server, method, path, content=body)
-    assert answer == (status, {"error": message})
+    response = rest(server, method, path, content=body)
+    assert response == (status, {"error": message})
 
 
 def test_errors_of_the_graph_are_the_runtime_s_own(server):
@@ -154,8 +154,8 @@ def test_regress_and_a_context_that_all_examples_share(server):
         "context": {"x": 10.0},
         "examples": [{}, {"x": [1.0]}, {"z": "text"}],
     }
-    answer = rest(server, "POST", "/v1/models/half:regress", json=request)
-    assert answer == (200, {"results": [7.0, 2.5, 7.0]})
+    response = rest(server, "POST", "/v1/models/half:regress", json=request)
+    assert response == (200, {"results": [7.0, 2.5, 7.0]})
 
 
 def test_metadata(server):
@@ -177,7 +177,7 @@ def test_metadata(server):
 
 
 @pytest.mark.parametrize("path", ["", "/versions/3", "/metadata", "/versions/9"])
-def test_a_head_is_the_head_of_what_get_answers(server, path):
+def test_head_returns_the_headers_of_get(server, path):
     url = f"http://127.0.0.1:{server.rest_port}/v1/models/calculator{path}"
     get, head = httpx.get(url), httpx.head(url)
     assert head.status_code == get.status_code == (404 if "9" in path else 200)

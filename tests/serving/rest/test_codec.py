@@ -32,11 +32,11 @@ def decode(text, **dtypes):
     st.booleans(),
 )
 @settings(max_examples=80, deadline=None)
-def test_an_answer_sent_back_is_the_same_array(array, form, alone):
+def test_a_response_sent_back_is_the_same_array(array, form, alone):
     outputs = {"x": array} if alone else {"x": array, "other": array}
-    answer = json.loads(codec.encode_response(outputs, form))
+    response = json.loads(codec.encode_response(outputs, form))
     key = {codec.ROW: "predictions", codec.COLUMNAR: "outputs"}[form]
-    request = json.dumps({form: answer[key]})
+    request = json.dumps({form: response[key]})
     dtype = tensors.NUMBERS[array.dtype]
     read = decode(request, **dict.fromkeys(outputs, dtype))
     for name in outputs:
@@ -47,8 +47,8 @@ def test_an_answer_sent_back_is_the_same_array(array, form, alone):
 @given(st.lists(st.text(max_size=4), min_size=1, max_size=4))
 def test_texts_come_back(texts):
     outputs = {"x": tensors.as_array(texts, STRING)}
-    answer = json.loads(codec.encode_response(outputs, codec.ROW))
-    assert answer == {"predictions": texts}
+    response = json.loads(codec.encode_response(outputs, codec.ROW))
+    assert response == {"predictions": texts}
     assert decode(json.dumps({"instances": texts}), x=STRING)["x"].tolist() == [
         text.encode() for text in texts
     ]
@@ -58,8 +58,8 @@ def test_texts_come_back(texts):
 def test_bytes_come_back_as_base64(items):
     array = np.empty(len(items), dtype=object)
     array[:] = items
-    answer = json.loads(codec.encode_response({"x_bytes": array}, codec.COLUMNAR))
-    read = decode(json.dumps({"inputs": answer["outputs"]}), x_bytes=STRING)
+    response = json.loads(codec.encode_response({"x_bytes": array}, codec.COLUMNAR))
+    read = decode(json.dumps({"inputs": response["outputs"]}), x_bytes=STRING)
     assert read["x_bytes"].tolist() == items
 
 
@@ -176,11 +176,11 @@ def test_a_byte_order_mark_is_no_mistake():
 
 
 @pytest.mark.parametrize("shape", [[300_000], [3, 100_000], [200_000, 2]])
-def test_large_answers_are_written_like_small_ones(shape):
+def test_large_responses_are_written_like_small_ones(shape):
     x = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
     x.flat[[5, -5]] = np.nan, -np.inf
-    answer = json.loads(codec.encode_response({"x": x}, codec.ROW))
-    np.testing.assert_array_equal(np.float32(answer["predictions"]), x)
+    response = json.loads(codec.encode_response({"x": x}, codec.ROW))
+    np.testing.assert_array_equal(np.float32(response["predictions"]), x)
 
 
 def test_special_numbers_are_written_among_other_outputs():
@@ -199,7 +199,7 @@ def test_extra_columns_are_ignored_and_padding_may_be_missing():
 
 
 @pytest.mark.parametrize("depth", [900, 100_000])
-def test_deep_nesting_is_answered(depth):
+def test_deep_nesting_is_allowed(depth):
     with pytest.raises(ServingError):
         decode('{"inputs": ' + "[" * depth + '"a"' + "]" * depth + "}", x=FLOAT)
 
@@ -212,14 +212,14 @@ def test_a_long_value_is_cut():
 
 @pytest.mark.parametrize("shape", [(0,), (0, 4), (0, 2, 0)])
 @pytest.mark.parametrize("dtype", [np.float32, np.int64, object])
-def test_models_that_find_nothing_answer_with_no_rows(shape, dtype):
+def test_models_that_find_nothing_return_no_rows(shape, dtype):
     array = np.empty(shape, dtype)
     for outputs in ({"x": array}, {"x": array, "y": np.empty([0, 3])}):
-        answer = codec.encode_response(outputs, codec.ROW)
-        assert json.loads(answer) == {"predictions": []}
+        response = codec.encode_response(outputs, codec.ROW)
+        assert json.loads(response) == {"predictions": []}
 
 
-def test_numbers_are_rounded_to_floats_as_the_original_rounds_them():
+def test_numbers_are_rounded_to_floats_as_by_tensorflow_serving():
     """Its tests FloatTensorWithPrecisionLoss, …ThatExceedsMax…, …ThatExceedsMin…."""
     numbers = "[1435774380, 16777217, 1e300, -1e39, 1e-60, 3.4028235e38]"
     largest = float(np.finfo(np.float32).max)
@@ -241,7 +241,7 @@ def test_base64_with_wrong_padding_is_refused(text):
         decode(f'{{"inputs": {{"b64": "{text}"}}}}', x=STRING)
 
 
-def test_numbers_that_are_none_may_be_spelt_as_the_original_reads_them():
+def test_nan_and_infinity_may_be_spelt_as_for_tensorflow_serving():
     read = decode('{"inputs": [Inf, -Inf, -NaN, NaN, Infinity, -Infinity]}', x=FLOAT)
     inf = np.inf
     expected = np.float32([inf, -inf, np.nan, np.nan, inf, -inf])
@@ -274,7 +274,7 @@ def test_rows_need_one_batch(outputs, message):
 
 
 @pytest.mark.parametrize("before", ["", "Inf, "])
-def test_a_string_without_end_is_looked_at_once(before):
+def test_a_string_without_end_is_read_once(before):
     """Looked at again from each of its quotes, this one would take hours."""
     with pytest.raises(ServingError, match="JSON Parse error"):
         decode('{"inputs": [' + before + '"' + '\\"' * 1_000_000, x=FLOAT)

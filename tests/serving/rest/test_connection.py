@@ -9,7 +9,7 @@ import pytest
 
 from keras_attention.serving.options import Limits
 from keras_attention.serving.rest import connection
-from tests.serving.rest.support import ask
+from tests.serving.rest.support import send
 from tests.serving.support import needs_resident, raw, resident_megabytes
 
 HOST = b"Host: localhost\r\n"
@@ -30,7 +30,7 @@ def statuses(received):
 
 
 def receive(connected, count):
-    """Reads until so many answers have come."""
+    """Reads until so many responses have come."""
     received = b""
     while len(statuses(received)) < count:
         chunk = connected.recv(65536)
@@ -59,11 +59,11 @@ def test_headers_that_stop_coming_are_given_up(serve, monkeypatch):
 
 def test_headers_without_end_are_cut_off(serve):
     server = serve()
-    answer = raw(
+    response = raw(
         server.port, b"GET / HTTP/1.1\r\n" + b"X: " + b"y" * 200_000, end=False
     )
-    assert not answer or answer.startswith(b"HTTP/1.1 431")
-    assert ask(server).status_code == 200
+    assert not response or response.startswith(b"HTTP/1.1 431")
+    assert send(server).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -80,9 +80,9 @@ def test_headers_without_end_are_cut_off(serve):
 )
 def test_what_is_no_http_is_refused_and_harms_nobody(serve, content):
     server = serve()
-    answer = raw(server.port, content)
-    assert not answer or answer.startswith(b"HTTP/1.1 4")
-    assert ask(server).status_code == 200
+    response = raw(server.port, content)
+    assert not response or response.startswith(b"HTTP/1.1 4")
+    assert send(server).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_lines_without_end_are_cut_off_wherever_they_come(serve, beginning):
         assert push(connected, b"X-Y: " + b"z" * 1000 + b"\r\n", 2**26) < 2**26
 
 
-def test_lines_without_end_are_cut_off_while_an_answer_is_worked_at(serve, core):
+def test_lines_without_end_are_cut_off_while_a_response_is_computed(serve, core):
     server = serve()
     with connect(server) as connected:
         connected.sendall(SLOW + b"GET / HTTP/1.1\r\n")
@@ -117,7 +117,7 @@ def test_trailers_are_not_taken_for_headers(serve):
         assert receive(connected, 1).endswith(b'{"outputs":[1.0]}')
 
 
-def test_requests_sent_ahead_are_answered_in_their_order(serve, core):
+def test_pipelined_requests_get_responses_in_their_order(serve, core):
     server = serve()
     with connect(server) as connected:
         connected.sendall(SLOW + LIVE * 3 + GOOD)
@@ -150,16 +150,16 @@ def test_no_more_is_read_while_requests_wait_their_turn(serve, core):
 
 @pytest.mark.parametrize("chunked", [False, True])
 @pytest.mark.parametrize("chunks", [1, 3])
-def test_an_upgrade_is_declined_and_the_request_answered(serve, chunked, chunks):
+def test_an_upgrade_is_declined_and_the_request_served(serve, chunked, chunks):
     """As Java's HTTP client sends it, with every request."""
     offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
     framing, body = LENGTH, CONTENT
     if chunked:
         framing = b"Transfer-Encoding: chunked\r\n"
         body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(CONTENT), CONTENT)
-    asked = PREDICT % b"echo" + offer + framing + b"\r\n" + body
+    request = PREDICT % b"echo" + offer + framing + b"\r\n" + body
     get = b"GET /v1/models HTTP/1.1\r\n" + HOST + offer + b"\r\n"
-    content = asked + get + asked
+    content = request + get + request
     with connect(serve()) as connected:
         step = -(-len(content) // chunks)
         for start in range(0, len(content), step):
@@ -184,7 +184,7 @@ def test_a_second_request_must_begin_in_time_too(serve, monkeypatch):
 @pytest.mark.parametrize(
     ("path", "status"), [(b"/v1/none", 400), (b"/v1/models/echo:predict", 429)]
 )
-def test_who_still_sends_when_the_answer_is_known_reads_it(serve, core, path, status):
+def test_who_still_sends_when_the_response_is_known_reads_it(serve, core, path, status):
     """A body that nobody reads is not the next request, nor a reason to reset."""
     most = 1 if status == 429 else 9
     server = serve(limits=Limits(max_concurrent_requests=most))
@@ -202,10 +202,10 @@ def test_who_still_sends_when_the_answer_is_known_reads_it(serve, core, path, st
 
 
 def test_a_small_body_is_read_before_a_refusal_and_the_connection_stays(serve):
-    asked = b"POST /v1/none HTTP/1.1\r\n" + HOST + LENGTH + b"\r\n"
+    request = b"POST /v1/none HTTP/1.1\r\n" + HOST + LENGTH + b"\r\n"
     with connect(serve()) as connected:
         for pause in (0, 0.01):
-            connected.sendall(asked)
+            connected.sendall(request)
             time.sleep(pause)
             connected.sendall(CONTENT)
             received = receive(connected, 1)
@@ -214,21 +214,21 @@ def test_a_small_body_is_read_before_a_refusal_and_the_connection_stays(serve):
         assert statuses(receive(connected, 1)) == [200]
 
 
-def test_a_refusal_does_not_ask_for_the_body_that_was_held_back(serve):
+def test_a_rejection_does_not_wait_for_the_body_that_was_held_back(serve):
     expect = b"Expect: 100-continue\r\n"
-    asked = b"POST /v1/none HTTP/1.1\r\n" + HOST + expect + LENGTH + b"\r\n"
-    received = raw(serve().port, asked, end=False)
+    request = b"POST /v1/none HTTP/1.1\r\n" + HOST + expect + LENGTH + b"\r\n"
+    received = raw(serve().port, request, end=False)
     assert statuses(received) == [400] and b"connection: close" in received
 
 
 @needs_resident
-def test_an_idle_connection_does_not_keep_its_last_answer(serve):
+def test_an_idle_connection_does_not_keep_its_last_response(serve):
     server = serve()
     content = json.dumps({"inputs": [0.5] * 1_000_000}).encode()
     head = PREDICT % b"echo" + b"Content-Length: %d\r\n\r\n" % len(content)
     connections = []
 
-    def answered():
+    def responded():
         connected = connect(server)
         connected.sendall(head + content)
         received = receive(connected, 1)
@@ -237,10 +237,10 @@ def test_an_idle_connection_does_not_keep_its_last_answer(serve):
             received += connected.recv(2**20)
         connections.append(connected)
 
-    answered()
+    responded()
     before = resident_megabytes()
     for _ in range(12):
-        answered()
+        responded()
     grown = resident_megabytes() - before
     for connected in connections:
         connected.close()

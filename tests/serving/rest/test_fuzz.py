@@ -1,4 +1,4 @@
-"""Whatever is sent, REST answers properly, and goes on."""
+"""Whatever is sent, REST responds properly, and goes on."""
 
 import json
 
@@ -49,13 +49,13 @@ PATHS = [
 
 
 def round_trip(array, form):
-    """An array to JSON, as an answer is written, and back, as a request is read."""
+    """An array to JSON, as a response is written, and back, as a request is read."""
     body = codec.encode_response({"x": array}, form)
-    answer = json_text.parse(body)
+    response = json_text.parse(body)
     key = "predictions" if form == codec.ROW else "outputs"
     number = tensors.NUMBERS[array.dtype]
     specs = {"x": TensorSpec("x", number, None)}
-    _, decoded = codec.decode_request({form: answer[key]}, specs)
+    _, decoded = codec.decode_request({form: response[key]}, specs)
     return decoded["x"]
 
 
@@ -103,7 +103,7 @@ def http(server):
 
 @FEW
 @given(path=st.sampled_from(PATHS), document=st.dictionaries(KEYS, JSON, max_size=3))
-def test_any_document_is_answered_or_refused(http, path, document):
+def test_any_document_is_run_or_rejected(http, path, document):
     check(http.post(path, content=json.dumps(document)))
 
 
@@ -130,8 +130,8 @@ def test_any_bytes_said_to_be_zipped_are_refused(http, body):
     rest=st.binary(max_size=80),
 )
 def test_any_bytes_on_the_port_harm_nobody(http, server, head, rest):
-    answer = raw(server.rest_port, head + rest)
-    assert not answer or answer.startswith(b"HTTP/1.1 ")
-    assert not answer.startswith(b"HTTP/1.1 5")
+    response = raw(server.rest_port, head + rest)
+    assert not response or response.startswith(b"HTTP/1.1 ")
+    assert not response.startswith(b"HTTP/1.1 5")
     response = http.post(PATHS[0], json={"instances": [[1.0, 2.0]]})
     assert response.json() == {"predictions": [[2.0, 4.0]]}

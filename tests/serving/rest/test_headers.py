@@ -9,7 +9,7 @@ import pytest
 
 from keras_attention.serving.rest import connection
 from keras_attention.serving.rest.server import RestServer
-from tests.serving.rest.support import Core, ask, url
+from tests.serving.rest.support import Core, send, url
 from tests.serving.rest.test_connection import (
     CONTENT,
     GOOD,
@@ -32,18 +32,18 @@ MONITORING = "/monitoring/prometheus/metrics"
 
 @pytest.fixture(scope="module")
 def server():
-    """One for all who ask and change nothing."""
+    """One for all requests that change nothing."""
     with transports(RestServer, Core(), rest_port=0) as start:
         yield start(monitoring_path=MONITORING)
 
 
 def refused(server, content, **options):
     """The status and the reason that bytes are refused with, and nothing behind it."""
-    answer = raw(server.port, content, **options)
-    head, _, body = answer.partition(b"\r\n\r\n")
+    response = raw(server.port, content, **options)
+    head, _, body = response.partition(b"\r\n\r\n")
     assert int(re.search(rb"content-length: (\d+)", head)[1]) == len(body)
     assert b"connection: close" in head and b"application/json" in head
-    (status,) = statuses(answer)
+    (status,) = statuses(response)
     return status, json.loads(body)["error"]
 
 
@@ -97,7 +97,7 @@ def test_what_is_no_proper_request_is_refused_with_its_status(
     for end in (True, False):
         found, text = refused(server, content, end=end)
         assert found == status and reason in text
-    assert ask(server).status_code == 200
+    assert send(server).status_code == 200
 
 
 def test_headers_past_the_limit_are_refused_however_they_arrive(server):
@@ -119,7 +119,7 @@ def test_headers_within_the_limit_are_taken_however_they_arrive(server):
 
 
 @pytest.mark.parametrize("bad", [GET + b"\r\n", CHUNKED + b"zz\r\n", b"\x00", MUCH])
-def test_what_came_before_is_answered_first(serve, core, bad):
+def test_earlier_requests_get_their_responses_first(serve, core, bad):
     server = serve()
     with connect(server) as connected:
         connected.sendall(SLOW + LIVE + bad)
@@ -134,8 +134,8 @@ def test_what_came_before_is_answered_first(serve, core, bad):
 def test_who_speaks_the_first_version_needs_no_host(server):
     assert statuses(raw(server.port, b"GET /v1/models HTTP/1.0\r\n\r\n")) == [200]
     expect = b"Expect: 100-continue\r\n"
-    asked = b"POST /v1/models/echo:predict HTTP/1.0\r\n" + expect + LENGTH + b"\r\n"
-    assert statuses(raw(server.port, asked + CONTENT, end=False)) == [200]
+    request = b"POST /v1/models/echo:predict HTTP/1.0\r\n" + expect + LENGTH + b"\r\n"
+    assert statuses(raw(server.port, request + CONTENT, end=False)) == [200]
 
 
 @pytest.mark.parametrize("host", [b"a:8501", b"[::1]:8501", b"", b"127.0.0.1"])
@@ -158,7 +158,7 @@ def test_a_body_that_goes_wrong_is_no_client_that_left(serve, monkeypatch):
     assert "chunk size" in message
 
 
-def test_heads_are_answered_wherever_gets_are(server):
+def test_head_works_wherever_get_does(server):
     paths = ["/v2/health/live", "/v2/health/ready", "/v1/models", MONITORING]
     paths += ["/none", "/v1/none"]
     with httpx.Client() as client:
@@ -173,10 +173,10 @@ def test_heads_are_answered_wherever_gets_are(server):
     assert statuses(received) == [200, 200] and received.count(b"models") == 0
 
 
-def test_monitors_say_how_they_may_be_asked(server):
-    answer = httpx.post(url(server, "/v2/health/live"), content=b"{}")
-    assert answer.status_code == 405 and answer.headers["allow"] == "GET, HEAD"
-    assert "Expected GET or HEAD" in answer.json()["error"]
+def test_monitoring_routes_say_which_methods_they_allow(server):
+    response = httpx.post(url(server, "/v2/health/live"), content=b"{}")
+    assert response.status_code == 405 and response.headers["allow"] == "GET, HEAD"
+    assert "Expected GET or HEAD" in response.json()["error"]
 
 
 def test_a_long_linger_ends(serve, monkeypatch):

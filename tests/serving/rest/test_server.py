@@ -14,7 +14,7 @@ from keras_attention.serving import callers
 from keras_attention.serving.options import Limits
 from keras_attention.serving.rest.bodies import decompress
 from keras_attention.serving.wire.errors import ServingError
-from tests.serving.rest.support import Caller, ask, url
+from tests.serving.rest.support import Caller, send, url
 from tests.serving.support import eventually, raw
 
 PREDICT = b"POST /v1/models/echo:predict HTTP/1.1\r\nHost: a\r\n"
@@ -30,7 +30,7 @@ def test_a_slow_request_holds_nobody_up(serve, core):
     slow = Caller(server, "slow")
     assert core.begun.acquire(timeout=30)
     for _ in range(5):
-        assert ask(server).json() == {"outputs": [1.0]}
+        assert send(server).json() == {"outputs": [1.0]}
     assert slow.is_alive()
     core.go.set()
     assert slow.result().status_code == 200
@@ -38,11 +38,11 @@ def test_a_slow_request_holds_nobody_up(serve, core):
 
 def test_what_takes_too_long_is_given_up(serve, core):
     server = serve(rest_timeout_seconds=0.2, rest_threads=1)
-    answer = ask(server, "slow")
-    assert answer.status_code == 504
-    assert answer.json() == {"error": "Timed out after 0.2 seconds"}
+    response = send(server, "slow")
+    assert response.status_code == 504
+    assert response.json() == {"error": "Timed out after 0.2 seconds"}
     # The only thread is still at work: what waits in line is never begun.
-    assert ask(server).status_code == 504
+    assert send(server).status_code == 504
     assert not server.requests.drain(0)
     core.go.set()
     assert server.requests.drain(30)
@@ -53,16 +53,16 @@ def test_too_many_requests_are_refused_and_told_when_to_come_back(serve, core):
     server = serve(limits=Limits(max_concurrent_requests=1))
     slow = Caller(server, "slow")
     assert core.begun.acquire(timeout=30)
-    answer = ask(server)
-    assert answer.status_code == 429 and answer.headers["retry-after"] == "1"
-    assert "1 at a time" in answer.json()["error"]
-    # Monitors are answered all the same.
+    response = send(server)
+    assert response.status_code == 429 and response.headers["retry-after"] == "1"
+    assert "1 at a time" in response.json()["error"]
+    # Health checks are served all the same.
     for path in ("/v2/health/live", "/v2/health/ready"):
         assert httpx.get(url(server, path)).status_code == 200
     core.go.set()
     slow.result()
     assert server.requests.drain(30)
-    assert ask(server).status_code == 200
+    assert send(server).status_code == 200
 
 
 def chunks(size):
@@ -73,24 +73,26 @@ def chunks(size):
 @pytest.mark.parametrize("content", [b" " * 20_000, chunks(20_000)])
 def test_a_body_over_the_limit_is_refused(serve, content):
     server = serve(limits=Limits(max_body_bytes=10_000))
-    answer = ask(server, content=content)
-    assert answer.status_code == 413
-    assert answer.json()["error"].startswith("The body is larger than the 10000 bytes")
-    assert ask(server).status_code == 200
+    response = send(server, content=content)
+    assert response.status_code == 413
+    assert response.json()["error"].startswith(
+        "The body is larger than the 10000 bytes"
+    )
+    assert send(server).status_code == 200
 
 
 def test_who_sends_far_too_much_still_reads_why(serve):
     server = serve(limits=Limits(max_body_bytes=10_000))
     for content in (b" " * 20_000_000, chunks(20_000_000)):
-        assert ask(server, content=content).status_code == 413
+        assert send(server, content=content).status_code == 413
 
 
 def test_a_body_that_unpacks_over_the_limit_is_refused(serve):
     server = serve(limits=Limits(max_decompressed_bytes=10_000))
     bomb = gzip.compress(b" " * 50_000_000)
-    answer = ask(server, content=bomb, headers={"Content-Encoding": "gzip"})
-    assert answer.status_code == 413
-    assert "The decompressed body is larger" in answer.json()["error"]
+    response = send(server, content=bomb, headers={"Content-Encoding": "gzip"})
+    assert response.status_code == 413
+    assert "The decompressed body is larger" in response.json()["error"]
 
 
 @pytest.mark.parametrize(
@@ -111,20 +113,20 @@ def test_a_body_that_unpacks_over_the_limit_is_refused(serve):
 def test_a_coding_of_the_body_is_known_or_refused(serve, codings, status):
     content = gzip.compress(b'{"inputs": [1.0]}')
     headers = [("Content-Encoding", coding) for coding in codings]
-    answer = ask(serve(), content=content, headers=headers)
-    assert answer.status_code == status
-    assert (answer.headers.get("accept-encoding") == "gzip") is (status == 415)
+    response = send(serve(), content=content, headers=headers)
+    assert response.status_code == status
+    assert (response.headers.get("accept-encoding") == "gzip") is (status == 415)
 
 
 def test_errors_do_not_send_back_all_that_came(serve):
     server = serve()
     content = json.dumps({"inputs": {"x": 1}, "signature_name": ["y" * 2**20]})
-    for answer in (
-        ask(server, content=content),
+    for response in (
+        send(server, content=content),
         httpx.get(url(server, f"/v1/{'z' * 60_000}")),
         httpx.get(url(server, f"/v1/models/{'%C3%A4' * 9000}/{'z' * 9000}")),
     ):
-        assert answer.status_code == 400 and len(answer.content) < 2000
+        assert response.status_code == 400 and len(response.content) < 2000
 
 
 def test_several_parts_of_gzip_are_one_body():
@@ -175,12 +177,14 @@ def test_what_is_being_sent_when_the_server_stops_is_sent(serve):
 
 def test_lists_over_the_limit_are_refused(serve):
     server = serve(limits=Limits(max_nesting=3))
-    assert ask(server, x=[[[1.0]]]).status_code == 200
-    answer = ask(server, x=[[[[1.0]]]])
-    assert answer.status_code == 400 and "at most 3 levels" in answer.json()["error"]
+    assert send(server, x=[[[1.0]]]).status_code == 200
+    response = send(server, x=[[[[1.0]]]])
+    assert (
+        response.status_code == 400 and "at most 3 levels" in response.json()["error"]
+    )
 
 
-def test_large_answers_are_zipped_for_those_who_take_it(serve):
+def test_large_responses_are_compressed_for_those_who_accept_it(serve):
     server = serve()
     x = [0.5] * 6000
     for header, zipped in (
@@ -196,23 +200,23 @@ def test_large_answers_are_zipped_for_those_who_take_it(serve):
         ("identity", False),
         ("br", False),
     ):
-        answer = ask(server, x=x, headers={"Accept-Encoding": header})
-        assert (answer.headers.get("content-encoding") == "gzip") is zipped
-        assert answer.json() == {"outputs": x}
-    assert "content-encoding" not in ask(server).headers
+        response = send(server, x=x, headers={"Accept-Encoding": header})
+        assert (response.headers.get("content-encoding") == "gzip") is zipped
+        assert response.json() == {"outputs": x}
+    assert "content-encoding" not in send(server).headers
 
 
 @pytest.mark.parametrize("cors", [False, True])
 def test_pages_from_anywhere_may_read_where_that_is_wanted(serve, cors):
     server = serve(cors=cors)
-    asked = httpx.options(url(server), headers={"Origin": "https://example.com"})
-    assert asked.status_code == 200 and asked.content == b""
-    for answer in (asked, ask(server), httpx.get(url(server, "/v1/none"))):
-        headers = {k: v for k, v in answer.headers.items() if k.startswith("access")}
+    preflight = httpx.options(url(server), headers={"Origin": "https://example.com"})
+    assert preflight.status_code == 200 and preflight.content == b""
+    for response in (preflight, send(server), httpx.get(url(server, "/v1/none"))):
+        headers = {k: v for k, v in response.headers.items() if k.startswith("access")}
         assert headers == (ALLOWED if cors else {})
 
 
-def test_who_asks_for_permission_says_from_where(serve):
+def test_a_preflight_request_names_its_origin(serve):
     server = serve(cors=True)
     assert httpx.options(url(server)).status_code == 400
     assert httpx.options(url(server, "/other")).status_code == 404
@@ -221,7 +225,7 @@ def test_who_asks_for_permission_says_from_where(serve):
 def test_prometheus_reads_where_it_is_told_to(serve):
     path = "/monitoring/prometheus/metrics"
     server = serve(monitoring_path=path)
-    ask(server)
+    send(server)
     page = httpx.get(url(server, path))
     assert page.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert ':request_count{model_name="echo",status="OK"} 1' in page.text
@@ -237,11 +241,11 @@ def test_readiness_follows_the_models(serve, core):
 
 def test_surprises_are_internal_errors_and_the_server_goes_on(serve, caplog):
     server = serve()
-    answer = ask(server, "broken")
-    assert answer.status_code == 500
-    assert answer.json() == {"error": "KeyError: 'surprise'"}
+    response = send(server, "broken")
+    assert response.status_code == 500
+    assert response.json() == {"error": "KeyError: 'surprise'"}
     assert "a request failed unexpectedly" in caplog.text
-    assert ask(server).status_code == 200
+    assert send(server).status_code == 200
 
 
 def test_a_server_that_stops_finishes_its_work(serve, core):
@@ -257,10 +261,10 @@ def test_a_server_that_stops_finishes_its_work(serve, core):
             break
         time.sleep(0.02)
     with pytest.raises(httpx.ConnectError):
-        ask(server)
+        send(server)
     core.go.set()
-    answer = slow.result()
-    assert answer.status_code == 200 and answer.headers["connection"] == "close"
+    response = slow.result()
+    assert response.status_code == 200 and response.headers["connection"] == "close"
     server.stop()
 
 
@@ -305,13 +309,15 @@ def test_what_waits_in_line_is_dropped_when_its_client_leaves(serve, core):
 def test_a_body_that_stops_coming_is_given_up(serve):
     server = serve(rest_timeout_seconds=0.2)
     head = PREDICT + b"Content-Length: 99\r\n\r\n"
-    answer = raw(server.port, head + b"{", end=False)
-    assert answer.startswith(b"HTTP/1.1 408") and b"did not arrive in time" in answer
+    response = raw(server.port, head + b"{", end=False)
+    assert (
+        response.startswith(b"HTTP/1.1 408") and b"did not arrive in time" in response
+    )
     assert server.requests.drain(30)
 
 
 def test_no_timeout_is_no_limit(serve):
-    assert ask(serve(rest_timeout_seconds=0.0)).status_code == 200
+    assert send(serve(rest_timeout_seconds=0.0)).status_code == 200
 
 
 def test_methods_without_a_body_and_heads(serve):
@@ -321,15 +327,15 @@ def test_methods_without_a_body_and_heads(serve):
     # The type of the content is not looked at, as long as it is JSON.
     for content_type in ("text/plain", "application/x-www-form-urlencoded", ""):
         headers = {"Content-Type": content_type}
-        assert ask(server, headers=headers).status_code == 200
+        assert send(server, headers=headers).status_code == 200
 
 
-def test_a_large_body_is_answered_as_a_small_one_is(serve):
+def test_a_large_body_is_served_as_a_small_one_is(serve):
     server = serve()
     x = [i / 7 for i in range(50_000)]
-    assert ask(server, x=x).json()["outputs"] == pytest.approx(x)
-    answer = ask(server, x=[*x, "a"])
-    assert answer.json()["error"] == (
+    assert send(server, x=x).json()["outputs"] == pytest.approx(x)
+    response = send(server, x=[*x, "a"])
+    assert response.json()["error"] == (
         'JSON Value: "a" Type: String is not of expected type: float'
     )
 
@@ -347,5 +353,5 @@ def test_the_sixth_version_of_the_internet(serve):
         server = serve(host="::1")
     except OSError:
         pytest.skip("this machine has no IPv6")
-    answer = httpx.get(f"http://[::1]:{server.port}/v1/models")
-    assert answer.json() == {"models": [{"name": "echo"}]}
+    response = httpx.get(f"http://[::1]:{server.port}/v1/models")
+    assert response.json() == {"models": [{"name": "echo"}]}

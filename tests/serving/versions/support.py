@@ -103,8 +103,8 @@ def replace_version(base_path, number, content):
 
 
 @contextlib.contextmanager
-def asking(repository, *choices, name="m"):
-    """Asks all the while, and lets no refusal pass.
+def requesting(repository, *choices, name="m"):
+    """Sends requests all the while, none of which may be rejected.
 
     Args:
         choices: dicts of arguments of `Repository.use`.
@@ -112,7 +112,7 @@ def asking(repository, *choices, name="m"):
     stop = threading.Event()
     wrong = []
 
-    def ask():
+    def send():
         while not stop.is_set():
             for choice in choices:
                 try:
@@ -123,7 +123,7 @@ def asking(repository, *choices, name="m"):
                     wrong.append(f"{choice}: {error}")
             time.sleep(0.001)
 
-    thread = threading.Thread(target=ask)
+    thread = threading.Thread(target=send)
     thread.start()
     try:
         yield

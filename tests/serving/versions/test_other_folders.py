@@ -9,11 +9,11 @@ from keras_attention.serving.wire.errors import ServingError
 from tests.serving.support import eventually
 from tests.serving.versions.support import (
     Loader,
-    asking,
     content,
     latest,
     looks,
     replace_version,
+    requesting,
     serving,
     states_of,
     write_version,
@@ -58,7 +58,7 @@ def served(base_path):
 
 
 def test_the_same_numbers_in_another_base_path_are_loaded_anew(old, new, loader):
-    with serving(served(old), loader) as repository, asking(repository, *CHOICES):
+    with serving(served(old), loader) as repository, requesting(repository, *CHOICES):
         assert contents(repository) == {"fine, old"}
         gate = loader.gate("m", 1)
         with pytest.raises(ServingError, match="still being loaded"):
@@ -76,7 +76,7 @@ def test_the_same_numbers_in_another_base_path_are_loaded_anew(old, new, loader)
 
 def test_another_base_path_that_fails_changes_nothing(old, new, loader):
     (new / "1" / "saved_model.pb").write_text("broken")
-    with serving(served(old), loader) as repository, asking(repository, *CHOICES):
+    with serving(served(old), loader) as repository, requesting(repository, *CHOICES):
         with pytest.raises(ServingError, match="m version: 1.*it is broken"):
             repository.reload(served(new))
         looks(repository)
@@ -93,7 +93,7 @@ def test_another_base_path_that_fails_changes_nothing(old, new, loader):
 
 def test_a_later_version_does_not_make_good_a_label_that_lacks_its_own(old, new):
     write_version(new, 3, "broken")
-    with serving(served(old)) as repository, asking(repository, *CHOICES):
+    with serving(served(old)) as repository, requesting(repository, *CHOICES):
         change = {"m": ServedModelConfig(new, None, {"stable": 3})}
         with pytest.raises(ServingError, match="m version: 3.*it is broken"):
             repository.reload(change)
@@ -134,7 +134,7 @@ POLICIES = [VersionPolicy(latest=2), ALL, VersionPolicy(specific=(1, 2))]
 @pytest.mark.parametrize("change", ["none", "content"])
 def test_folders_vanish_and_come_back(old, tmp_path, loader, policy, change):
     models = {"m": ServedModelConfig(old, policy, LABELS)}
-    with serving(models, loader) as repository, asking(repository, *CHOICES):
+    with serving(models, loader) as repository, requesting(repository, *CHOICES):
         for number in (1, 2):
             (old / str(number)).rename(tmp_path / str(number))
         looks(repository)
@@ -170,7 +170,7 @@ def test_a_version_goes_with_its_folder_but_not_the_last_one(old, loader):
 def test_a_label_keeps_its_version_when_the_policy_goes_on(old, loader, caplog):
     labels = {"stable": 2}
     with serving({"m": ServedModelConfig(old, None, labels)}, loader) as repository:
-        with asking(repository, {}, {"label": "stable"}):
+        with requesting(repository, {}, {"label": "stable"}):
             write_version(old, 3)
             eventually(lambda: latest(repository) == 3)
             looks(repository)
@@ -197,7 +197,7 @@ def test_a_link_that_leads_elsewhere_is_followed(old, new, tmp_path, loader, wha
         elif what == "folder":
             shutil.copytree(old / link.name, link)
     with serving(served(base_path), loader) as repository:
-        with asking(repository, *CHOICES):
+        with requesting(repository, *CHOICES):
             for link, target in links.items():
                 (tmp_path / "next").symlink_to(target)
                 if what == "folder":
@@ -210,7 +210,7 @@ def test_a_link_that_leads_elsewhere_is_followed(old, new, tmp_path, loader, wha
 def test_a_folder_in_the_place_of_a_version_is_loaded_when_it_is_whole(
     old, tmp_path, loader
 ):
-    with serving(served(old), loader) as repository, asking(repository, *CHOICES):
+    with serving(served(old), loader) as repository, requesting(repository, *CHOICES):
         (tmp_path / "next").mkdir()
         (old / "2").rename(tmp_path / "2")
         (tmp_path / "next").rename(old / "2")

@@ -96,9 +96,9 @@ def test_labels_follow_a_canary_from_its_beginning_to_its_end(base_path):
         assert repository.status("m", label="stable")[0][0] == 3
         for name, label in (("m", "canary"), ("nothing", "stable")):
             message = f"Unrecognized servable version label: {label}"
-            for ask in (repository.use, repository.status):
+            for send in (repository.use, repository.status):
                 with pytest.raises(ServingError, match=message) as caught:
-                    ask(name, label=label)
+                    send(name, label=label)
                 assert caught.value.code is Code.INVALID_ARGUMENT
 
 
@@ -272,7 +272,7 @@ def test_whatever_comes_and_goes_no_model_is_used_after_its_end(tmp_path, seed):
     stop = threading.Event()
     wrong = []
 
-    def ask(repository):
+    def send(repository):
         while not stop.is_set():
             name = f"m{random.randrange(2)}"
             label = random.choice(["", "", "stable"])
@@ -314,7 +314,7 @@ def test_whatever_comes_and_goes_no_model_is_used_after_its_end(tmp_path, seed):
     options = {"poll_seconds": 0.01, "num_load_threads": 2}
     models = {name: tmp_path / name for name in ("m0", "m1")}
     with serving(models, loader, **options) as repository:
-        threads = [threading.Thread(target=ask, args=(repository,)) for _ in range(2)]
+        threads = [threading.Thread(target=send, args=(repository,)) for _ in range(2)]
         for thread in threads:
             thread.start()
         try:

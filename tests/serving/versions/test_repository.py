@@ -67,7 +67,7 @@ def test_the_old_version_serves_until_the_new_one_is_loaded(base_path, loader):
 def test_requests_never_notice_a_new_version(base_path):
     stop = threading.Event()
 
-    def ask(repository):
+    def send(repository):
         numbers = []
         while not stop.is_set():
             with repository.use("m") as version:
@@ -76,7 +76,7 @@ def test_requests_never_notice_a_new_version(base_path):
         return numbers
 
     with serving({"m": base_path}) as repository, ThreadPoolExecutor(2) as pool:
-        running = [pool.submit(ask, repository) for _ in range(2)]
+        running = [pool.submit(send, repository) for _ in range(2)]
         for number in (2, 3, 4):
             add(base_path, number)
             eventually(lambda number=number: latest(repository) == number)
@@ -211,12 +211,12 @@ def test_no_more_loads_at_once_than_there_are_threads(tmp_path, loader):
 
 
 @pytest.mark.parametrize("poll_seconds", [0, -1])
-def test_without_polling_the_disk_is_looked_at_once(base_path, poll_seconds, loader):
+def test_without_polling_the_disk_is_read_once(base_path, poll_seconds, loader):
     with serving({"m": base_path}, loader, poll_seconds=poll_seconds) as repository:
         add(base_path, 2)
         with repository.use("m"):
             pass
-        repository.reload({"m": base_path})  # asks for another look
+        repository.reload({"m": base_path})  # polls once more
         eventually(lambda: loader.calls == [("m", 1), ("m", 2)])
         eventually(lambda: latest(repository) == 2)
 

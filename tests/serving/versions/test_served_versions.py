@@ -37,25 +37,25 @@ def factor(repository, number=None):
 def test_requests_run_while_a_version_replaces_another(versions, tmp_path):
     shutil.copytree(versions / "1", tmp_path / "1")
     stop = threading.Event()
-    answers = []
+    responses = []
 
-    def ask(repository):
+    def send(repository):
         while not stop.is_set():
-            answers.append(factor(repository))
+            responses.append(factor(repository))
 
     with served({"m": tmp_path}) as repository:
-        thread = threading.Thread(target=ask, args=(repository,))
+        thread = threading.Thread(target=send, args=(repository,))
         thread.start()
         try:
-            eventually(lambda: answers)
+            eventually(lambda: responses)
             shutil.copytree(versions / "2", tmp_path / "new")
             (tmp_path / "new").rename(tmp_path / "2")
-            eventually(lambda: answers[-1] == 2)
+            eventually(lambda: responses[-1] == 2)
         finally:
             stop.set()
             thread.join()
-    assert set(answers) == {1, 2}
-    assert answers == sorted(answers)
+    assert set(responses) == {1, 2}
+    assert responses == sorted(responses)
 
 
 def test_versions_side_by_side_keep_their_weights(versions):

@@ -97,7 +97,7 @@ def test_tflite_models_count_only_when_they_are_wanted(tmp_path):
     assert not missing(tmp_path / "1", prefer_tflite=True)
 
 
-def test_a_look_tells_every_change(folder):
+def test_a_poll_tells_every_change(folder):
     snapshots = {take_snapshot(folder).fingerprint}
     (folder / "assets").mkdir()
     snapshots.add(take_snapshot(folder).fingerprint)

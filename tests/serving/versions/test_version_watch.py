@@ -104,7 +104,7 @@ def test_an_unfinished_version_does_not_end_the_one_that_serves(tmp_path):
         eventually(lambda: states_of(repository) == {1: "END", 2: "AVAILABLE"})
 
 
-def test_a_version_that_has_long_been_still_is_taken_at_the_first_look(tmp_path):
+def test_a_version_that_has_long_been_still_is_taken_at_the_first_poll(tmp_path):
     elsewhere = write_version(tmp_path / "elsewhere", 2)
     age = threading.Event()
     age.wait(1.2)  # older than the time between two looks, and the rounding of times

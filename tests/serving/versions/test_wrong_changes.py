@@ -10,10 +10,10 @@ from keras_attention.serving.wire.errors import Code, ServingError
 from tests.serving.support import eventually
 from tests.serving.versions.support import (
     Loader,
-    asking,
     content,
     latest,
     looks,
+    requesting,
     serving,
     states_of,
     write_version,
@@ -68,7 +68,7 @@ def test_what_is_wrong_is_refused_whole(tmp_path, base_path, good, loader, case)
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
     (tmp_path / "half" / "1").mkdir(parents=True)
-    with serving(good, loader) as repository, asking(repository, *CHOICES):
+    with serving(good, loader) as repository, requesting(repository, *CHOICES):
         before, calls = states_of(repository), list(loader.calls)
         wrong = {
             "new": ServedModelConfig(tmp_path / "other"),
@@ -88,7 +88,7 @@ def test_a_label_moves_with_its_version(base_path, good, loader):
     gate = loader.gate("m", 3)
     labels = {"stable": 2, "canary": 3}
     with serving(good, loader) as repository, ThreadPoolExecutor(1) as pool:
-        with asking(repository, {}, {"label": "stable"}, {"label": "canary"}):
+        with requesting(repository, {}, {"label": "stable"}, {"label": "canary"}):
             change = {"m": ServedModelConfig(base_path, only(2, 3), labels)}
             reload = pool.submit(repository.reload, change)
             eventually(lambda: loader.running)
@@ -108,7 +108,7 @@ def test_what_cannot_be_loaded_leaves_all_as_it_was(base_path, good, loader, bac
     labels = {"stable": 3, "canary": 4}
     change = {"m": ServedModelConfig(base_path, only(3, 4), labels)}
     with serving(good, loader) as repository:
-        with asking(repository, *CHOICES):
+        with requesting(repository, *CHOICES):
             for _ in range(2):  # saying it again does not make it true
                 with pytest.raises(ServingError, match="m version: 4.*it is broken"):
                     repository.reload(change)
@@ -134,7 +134,7 @@ def test_what_fails_at_first_takes_over_when_a_retry_succeeds(base_path, good, l
     (base_path / "3" / "saved_model.pb").write_text("broken")
     options = {"max_load_retries": 5, "load_retry_seconds": 0.2}
     with serving(good, loader, **options) as repository:
-        with asking(repository, {}, *CHOICES[2:]):
+        with requesting(repository, {}, *CHOICES[2:]):
             change = {
                 "m": ServedModelConfig(base_path, only(2, 3), dict(canary=3, stable=2))
             }
@@ -148,7 +148,7 @@ def test_what_fails_at_first_takes_over_when_a_retry_succeeds(base_path, good, l
 
 def test_a_change_under_way_is_taken_back(base_path, good, loader):
     gate = loader.gate("m", 3)
-    with serving(good, loader) as repository, asking(repository, *CHOICES):
+    with serving(good, loader) as repository, requesting(repository, *CHOICES):
         repository.reload({"m": ServedModelConfig(base_path, only(3))}, timeout=0)
         eventually(lambda: loader.running)
         repository.reload(good, timeout=5)  # waits for nothing
@@ -163,7 +163,7 @@ def test_of_two_changes_at_once_the_last_one_counts(base_path, good):
         for n in (1, 2)
     ]
     with serving(good) as repository, ThreadPoolExecutor(4) as pool:
-        with asking(repository, {}, *CHOICES[2:]):
+        with requesting(repository, {}, *CHOICES[2:]):
             for reload in [pool.submit(repository.reload, c) for c in changes * 3]:
                 reload.result(20)
             repository.reload(changes[0])
@@ -211,7 +211,7 @@ def test_what_the_policy_lists_may_come_later(base_path):
 def test_a_model_that_is_renamed_goes_when_it_has_come(base_path, loader):
     gate = loader.gate("n", 3)
     with serving({"m": base_path}, loader) as repository:
-        with asking(repository, {}):
+        with requesting(repository, {}):
             repository.reload({"n": base_path}, timeout=0)
             eventually(lambda: loader.running)
             assert repository.model_names() == ["m", "n"]
@@ -223,7 +223,7 @@ def test_a_model_that_is_renamed_goes_when_it_has_come(base_path, loader):
 
 
 def test_a_model_stays_if_its_new_name_cannot_be_loaded(base_path):
-    with serving({"m": base_path}) as repository, asking(repository, {}):
+    with serving({"m": base_path}) as repository, requesting(repository, {}):
         (base_path / "3" / "saved_model.pb").write_text("broken")
         with pytest.raises(ServingError, match="n version: 3.*it is broken"):
             repository.reload({"n": base_path})

@@ -1,4 +1,4 @@
-"""The models of the study are equals, but for what is asked."""
+"""The models of the study are equals, but for what is compared."""
 
 import dataclasses
 

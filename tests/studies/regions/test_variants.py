@@ -1,4 +1,4 @@
-"""The captioners of the study are equals, but for what is asked."""
+"""The captioners of the study are equals, but for what is compared."""
 
 import dataclasses
 
@@ -58,7 +58,7 @@ def test_every_preset_can_do_without_attention(variant, preset, tmp_path):
     assert model.inject == variant.model["inject"]
 
 
-def test_only_what_is_asked_changes():
+def test_only_what_is_compared_changes():
     recipe = regions_recipe(steps=40, patience=3, max_minutes=5.0)
     free = dataclasses.replace(recipe.training, patience=0, max_minutes=0.0)
     for variant in VARIANTS:
