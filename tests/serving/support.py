@@ -95,7 +95,7 @@ class Translator(tf.Module):
 
 
 class Captioner(tf.Module):
-    """Says how bright the first pixel of a picture is."""
+    """Says how bright the first pixel of an image is."""
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
     def serve(self, image_bytes):

@@ -23,7 +23,7 @@ class ServedTranslation:
             none, as the one with attention.
         source_tokens: list of `S` str, subwords.
         target_tokens: list of `T` str, subwords and the end token.
-        attention_scores: float32 array `(T, S)`: how much each target token looked at
+        attention_scores: float32 array `(T, S)`: how much each target token attends to
             each source token.
     """
 
@@ -49,7 +49,7 @@ class ServedCaption:
             none, as the one with attention.
         tokens: list of `T` str, subwords and the end token.
         attention_grids: float32 array `(T, N, N)`: where on the square that the model
-            saw of the image each token looked, rows from the top.
+            saw of the image each token attends, rows from the top.
     """
 
     text: str
