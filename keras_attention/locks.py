@@ -43,7 +43,7 @@ def locked(folder, doing):
     if _held.get(path, (None, None))[1] == threading.get_ident():
         yield
         return
-    file = _take(path, folder)
+    file = _acquire(path, folder)
     if file is None:
         yield
         return
@@ -63,7 +63,7 @@ def locked(folder, doing):
             file.close()
 
 
-def _take(path, folder):
+def _acquire(path, folder):
     """The open file that holds the lock; None where there are no locks."""
     import portalocker
 

@@ -180,7 +180,7 @@ def cider_d_of_each(
     log_images = math.log(len(references))
     weigh = _Weigher(frequency, log_images)
     return [
-        10 * _mean(_likeness(weigh(said), weigh(one)) for one in right)
+        10 * _mean(_similarity(weigh(said), weigh(one)) for one in right)
         for said, right in zip(hypotheses, references, strict=True)
     ]
 
@@ -205,7 +205,7 @@ class _Weigher:
         return vectors, max(len(words) - 1, 0)
 
 
-def _likeness(said, right) -> float:
+def _similarity(said, right) -> float:
     (said_vectors, said_length), (right_vectors, right_length) = said, right
     damped = math.exp(-((said_length - right_length) ** 2) / (2 * SIGMA**2))
     total = 0.0

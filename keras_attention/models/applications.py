@@ -50,10 +50,10 @@ def application_network(name, image_size, grid_size, dtype=None, weights=None):
     finally:
         keras.config.set_dtype_policy(before)
     inputs, steps = _steps(whole)
-    taps = _taps(inputs, steps, image_size)
-    check_grid(name, image_size, grid_size, taps)
+    maps = _feature_maps(inputs, steps, image_size)
+    check_grid(name, image_size, grid_size, maps)
     inputs, preprocess = _beginning(inputs, steps, module)
-    return keras.Model(inputs, taps[grid_size], name=whole.name), preprocess
+    return keras.Model(inputs, maps[grid_size], name=whole.name), preprocess
 
 
 def _steps(whole):
@@ -77,20 +77,20 @@ def _steps(whole):
     return same.input, steps
 
 
-def _taps(inputs, steps, image_size):
+def _feature_maps(inputs, steps, image_size):
     """Of each size the last map through which everything passes."""
     last_readers = {}
     for place, (_, read, _) in enumerate(steps):
         last_readers.update((id(tensor), place) for tensor in read)
-    taps = {}
+    maps = {}
     furthest = last_readers[id(inputs)]  # The last reader of anything so far.
     for place, (operation, _, output) in enumerate(steps):
         shape = output.shape
         is_map = len(shape) == 4 and shape[1] == shape[2] < image_size // 2
         if is_map and furthest <= place and not isinstance(operation, PADDING):
-            taps[shape[1]] = output
+            maps[shape[1]] = output
         furthest = max(furthest, last_readers.get(id(output), place))
-    return taps
+    return maps
 
 
 def _beginning(inputs, steps, module):

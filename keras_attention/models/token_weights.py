@@ -138,7 +138,11 @@ class TokenWeighted(keras.Model):
             return self._tensorflow_train_step(*data)
         state = args[0]
         if accumulator is not None:
-            state = (*state[:2], self._told(state[2], accumulator, weight), *state[3:])
+            state = (
+                *state[:2],
+                self._with_weight(state[2], accumulator, weight),
+                *state[3:],
+            )
         return super().train_step(state, data)
 
     def _tensorflow_train_step(self, x, y, sample_weight):
@@ -158,7 +162,7 @@ class TokenWeighted(keras.Model):
         )
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
-    def _told(self, optimizer_variables, accumulator, weight):
+    def _with_weight(self, optimizer_variables, accumulator, weight):
         """The values of the optimizer's variables, the batch's weight among them."""
         return [
             weight if variable is accumulator.batch_weight else value

@@ -103,7 +103,7 @@ def plot_curves(panels: Sequence[Panel], *, path: str | Path | None = None) -> F
         for curve in panel.curves:
             style = STYLES[labels.index(curve.label)]
             (handles[curve.label],) = _draw(axes, curve, style)
-        _dress(axes, panel, families)
+        _style(axes, panel, families)
     figure.legend(
         [handles[label] for label in labels],
         labels,
@@ -132,7 +132,7 @@ def _draw(axes, curve, style):
     )
 
 
-def _dress(axes, panel, families):
+def _style(axes, panel, families):
     title = axes.set_title(panel.title, fontsize=10, loc="left", family=families)
     title.set_parse_math(False)
     axes.set_xlabel(panel.x_label, fontsize=9)

@@ -41,7 +41,7 @@ class Caller:
                 logger.exception("a cancelled request may still be running")
 
     @contextlib.contextmanager
-    def telling(self, function):
+    def on_leave(self, function):
         """Calls a function, once, if the caller leaves meanwhile or has left before.
 
         The function must be quick: it is called from an event loop.
@@ -111,5 +111,5 @@ def together(callers):
 
     with contextlib.ExitStack() as stack:
         for caller in distinct:
-            stack.enter_context(caller.telling(lambda caller=caller: leave(caller)))
+            stack.enter_context(caller.on_leave(lambda caller=caller: leave(caller)))
         yield group

@@ -70,7 +70,7 @@ def _run(folder, minutes, console):
     _compare(translations, responses, console)
 
     say("What is left, and what to try next")
-    _farewell(folder, console)
+    _next_steps(folder, console)
 
 
 class _Chapters:
@@ -200,7 +200,7 @@ def _compare(translations, responses, console):
     )
 
 
-def _farewell(folder, console):
+def _next_steps(folder, console):
     bundle = folder / "run" / "bundle"
     # As it can be typed here: `make demo` puts it in an environment of its own.
     command = "keras-attention"

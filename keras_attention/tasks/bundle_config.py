@@ -91,7 +91,7 @@ def check_config(path, config, task_class):
         )
         for name, table in notes.get("recipe", {}).items():
             if name in ("data", "model", "training") and not isinstance(table, dict):
-                raise ValueError(_wrong(f"training.recipe.{name}", table, dict))
+                raise ValueError(_message(f"training.recipe.{name}", table, dict))
         _check_tokenizers(config, task_class)
         _check_sums(config)
 
@@ -110,7 +110,7 @@ def _check_kinds(table, kinds, where, complete=False):
         if name not in table:
             raise ValueError(f"it is damaged: it lacks {where}{name}")
         if not is_kind(table[name], kind):
-            raise ValueError(_wrong(f"{where}{name}", table[name], kind))
+            raise ValueError(_message(f"{where}{name}", table[name], kind))
     for name in table if complete else ():
         if name not in kinds:
             raise ValueError(
@@ -118,7 +118,7 @@ def _check_kinds(table, kinds, where, complete=False):
             )
 
 
-def _wrong(name, value, kind):
+def _message(name, value, kind):
     return f"{name} must be {kind_name(kind)}; received {reprlib.repr(value)}"
 
 
@@ -153,4 +153,4 @@ def _check_sums(config):
                 f"{', '.join(known)}"
             )
         if not isinstance(value, str):
-            raise ValueError(_wrong(f"sha256.{name}", value, str))
+            raise ValueError(_message(f"sha256.{name}", value, str))

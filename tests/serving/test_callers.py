@@ -25,12 +25,12 @@ FOR_EVER = 2**31 - 1
 def test_who_leaves_is_heard_once_and_by_those_who_listen_then():
     caller = Caller()
     heard = []
-    with caller.telling(lambda: heard.append("before")):
+    with caller.on_leave(lambda: heard.append("before")):
         pass
-    with caller.telling(lambda: heard.append("meanwhile")):
+    with caller.on_leave(lambda: heard.append("meanwhile")):
         caller.leave()
         caller.leave()
-    with caller.telling(lambda: heard.append("after")):
+    with caller.on_leave(lambda: heard.append("after")):
         pass
     assert heard == ["meanwhile", "after"]
     with pytest.raises(ServingError, match="CANCELLED"):

@@ -61,7 +61,7 @@ def test_force_deletes_the_demo_and_nothing_else(tmp_path):
 def test_the_page_that_it_names_last_is_there(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # not the clone
     console = Console(file=io.StringIO(), width=500)
-    demo._farewell(tmp_path, console)
+    demo._next_steps(tmp_path, console)
     page = Path(console.file.getvalue().split()[-1])
     assert page.name == "training.md" and page.is_file()
 

@@ -90,7 +90,7 @@ def train_tokenizers(
         if not num_pairs:
             raise ValueError(
                 f"expected pairs to train on; received {sources.num_pairs:,}, of which "
-                f"none is in the train split. {_more(sources)}"
+                f"none is in the train split. {_advice(sources)}"
             )
 
     if shared:
@@ -234,7 +234,7 @@ def prepare(
             raise ValueError(
                 f"expected pairs to train on; received {num_read:,} pairs of which "
                 f"none is left in the train split. {summaries}\n"
-                f"{_more(sources)}"
+                f"{_advice(sources)}"
             )
         stack.close()  # All is on disk before meta.json says so.
         meta = {
@@ -283,7 +283,7 @@ def _aligned(parts):
     return {*SPLITS} - {part.split for part in parts} if any(linked) else set()
 
 
-def _more(sources):
+def _advice(sources):
     """What to do where nothing is left to train on."""
     few = few_sources(sources.num_pairs, len(sources))
     return few or "Give more data, greater max lengths or smaller shares."

@@ -41,7 +41,7 @@ class Calls:
     def _deadline(self, timeout):
         return Deadline(self._timeout if timeout is None else timeout)
 
-    def _once(self, transport, make, timeout):
+    def _exchange(self, transport, make, timeout):
         """One exchange, which `make` makes with a protocol."""
         deadline = self._deadline(timeout)
         exchange = make(self._protocol(transport))
@@ -49,15 +49,15 @@ class Calls:
 
     def describe(self, what, model_spec, transport, timeout):
         """The "metadata" or the "status" of a model."""
-        return self._once(
+        return self._exchange(
             transport, lambda protocol: getattr(protocol, what)(model_spec), timeout
         )
 
     def models(self, timeout):
-        return self._once("rest", lambda protocol: protocol.models(), timeout)
+        return self._exchange("rest", lambda protocol: protocol.models(), timeout)
 
     def reload_config(self, models, timeout):
-        return self._once(
+        return self._exchange(
             "grpc", lambda protocol: protocol.reload_config(models), timeout
         )
 

@@ -112,7 +112,7 @@ def read_translations(results):
     """`ServedTranslation`s of a dict of arrays, the outputs of a signature."""
     _check_outputs(results, "text", "score")
     return [
-        ServedTranslation(**_said(results, "text", i), **_attention(results, i))
+        ServedTranslation(**_texts(results, "text", i), **_attention(results, i))
         for i in range(len(results["text"]))
     ]
 
@@ -121,7 +121,7 @@ def read_captions(results):
     """`ServedCaption`s of a dict of arrays, the outputs of a signature."""
     _check_outputs(results, "caption", "score")
     return [
-        ServedCaption(**_said(results, "caption", i), **_grids(results, i))
+        ServedCaption(**_texts(results, "caption", i), **_grids(results, i))
         for i in range(len(results["caption"]))
     ]
 
@@ -136,7 +136,7 @@ def _check_outputs(results, *names):
         )
 
 
-def _said(results, name, i):
+def _texts(results, name, i):
     said = {"text": str(results[name][i]), "score": float(results["score"][i])}
     if f"n_best_{name}" in results:
         texts, scores = results[f"n_best_{name}"][i], results["n_best_score"][i]

@@ -87,7 +87,7 @@ class Profiler:
             ),
         )
         try:
-            with caller.telling(self._ended.set):
+            with caller.on_leave(self._ended.set):
                 self._ended.wait(seconds)
         finally:
             tf.profiler.experimental.stop()

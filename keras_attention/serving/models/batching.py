@@ -78,7 +78,7 @@ class BatchedModel(ServedModel):
         if caller is None:
             results = self._results(key, tasks)
         else:
-            with caller.telling(lambda: self._give_up(key, tasks)):
+            with caller.on_leave(lambda: self._give_up(key, tasks)):
                 results = self._results(key, tasks)
         if len(results) == 1:
             return results[0]

@@ -76,7 +76,7 @@ class CancellationQueues:
         slot = slot or self._new_slot()
         slot.ended = clean = False
         try:
-            with caller.telling(lambda: self._stop(slot)):
+            with caller.on_leave(lambda: self._stop(slot)):
                 yield slot.handle
             clean = True
         finally:

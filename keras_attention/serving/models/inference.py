@@ -134,10 +134,10 @@ def _plan_classify(model, definition):
             f"Expected one or two output Tensors, found {len(definition.outputs)}"
         )
     if "inputs" not in definition.inputs:
-        raise _unfit("No classification inputs found in SignatureDef: ", definition)
+        raise _mismatch("No classification inputs found in SignatureDef: ", definition)
     aliases = [a for a in ("classes", "scores") if a in definition.outputs]
     if not aliases:
-        raise _unfit(
+        raise _mismatch(
             "Expected classification signature outputs to contain at least one of "
             '"classes" or "scores". Signature was: ',
             definition,
@@ -152,9 +152,9 @@ def _plan_regress(model, definition):
     if len(definition.outputs) != 1:
         raise invalid_argument("Expected one output Tensor.")
     if "inputs" not in definition.inputs:
-        raise _unfit("No regression inputs found in SignatureDef: ", definition)
+        raise _mismatch("No regression inputs found in SignatureDef: ", definition)
     if "outputs" not in definition.outputs:
-        raise _unfit("No regression outputs found in SignatureDef: ", definition)
+        raise _mismatch("No regression outputs found in SignatureDef: ", definition)
     return _plan(definition, ["outputs"])
 
 
@@ -175,7 +175,7 @@ def _check_method(model, definition, wanted, kind):
         )
 
 
-def _unfit(message, definition):
+def _mismatch(message, definition):
     return ServingError(Code.FAILED_PRECONDITION, f"{message}{definition}")
 
 

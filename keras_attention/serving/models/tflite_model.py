@@ -67,7 +67,7 @@ class TfliteModel(ServedModel):
 
     @contextlib.contextmanager
     def _interpreter(self, caller):
-        with caller.telling(self._look_again), self._changed:
+        with caller.on_leave(self._look_again), self._changed:
             self._changed.wait_for(
                 lambda: self._free or caller.is_gone(), caller.seconds()
             )

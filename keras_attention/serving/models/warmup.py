@@ -157,7 +157,7 @@ def run_warmup(model, num_iterations=1):
         logs = read_warmup(model.folder)
         for log in logs:
             for _ in range(num_iterations):
-                _answer(model, log)
+                _replay(model, log)
     except ServingError as error:
         status = error.code.name
         raise
@@ -173,7 +173,7 @@ def run_warmup(model, num_iterations=1):
     return len(logs)
 
 
-def _answer(model, log):
+def _replay(model, log):
     from keras_attention.serving.models.examples import read_input
     from keras_attention.serving.models.inference import (
         classify,

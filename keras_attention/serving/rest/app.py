@@ -186,7 +186,7 @@ class _Work:
         self._loop = asyncio.get_running_loop()
         self._waiter = self._loop.create_future()
         self._timeout = timeout
-        self._answered = False
+        self._responded = False
         self._future: futures.Future
         state["gone"] = lambda: self._settle(Disconnected())
 
@@ -200,7 +200,7 @@ class _Work:
             result = function(self._caller, *arguments)
             del arguments
             try:
-                self._loop.call_soon_threadsafe(self._answer, result)
+                self._loop.call_soon_threadsafe(self._respond, result)
             except RuntimeError:  # the loop has ended: nobody waits any more
                 pass
 
@@ -216,7 +216,7 @@ class _Work:
             result = await self._waiter
         finally:
             timer.cancel()
-            if not self._answered:
+            if not self._responded:
                 self._caller.leave()
         if isinstance(result, Exception):
             raise result
@@ -224,7 +224,7 @@ class _Work:
 
     def end(self, then):
         """Takes it out of the queue, and calls `then` once no thread works on it."""
-        if self._answered:
+        if self._responded:
             then()
         elif self._future.cancel():
             self._arguments = ()  # or the body would stay until a thread comes by
@@ -232,8 +232,8 @@ class _Work:
         else:
             self._future.add_done_callback(lambda _: then())
 
-    def _answer(self, result):
-        self._answered = True
+    def _respond(self, result):
+        self._responded = True
         self._settle(result)
 
     def _settle(self, result):

@@ -77,26 +77,26 @@ def check_item(item, dtype, first, max_nesting=MAX_NESTING):
 
 def _stack(items):
     if any(not isinstance(item, np.ndarray) for item in items):
-        raise _unfit()
+        raise _mismatch()
     if any(item.shape != items[0].shape for item in items):
-        raise _unfit()
+        raise _mismatch()
     return np.stack(items)
 
 
 def _convert(array, dtype, max_nesting):
     """An array of int64 or float64 as one of a DataType, if that is of its kind."""
     if array.ndim > max_nesting:
-        raise _unfit()
+        raise _mismatch()
     if dtype in _INTEGERS and array.dtype == np.int64:
         bounds = np.iinfo(tensors.DTYPES[dtype])
         if array.min() < bounds.min or array.max() > bounds.max:
-            raise _unfit()
+            raise _mismatch()
     elif dtype not in _FLOATS:
-        raise _unfit()
+        raise _mismatch()
     return _rounded(array, dtype)
 
 
-def _unfit() -> ServingError:
+def _mismatch() -> ServingError:
     return invalid_argument("JSON Value: a list of numbers does not fit")
 
 

@@ -268,7 +268,7 @@ class Repository:
             return over or all(is_done(lifecycle) for lifecycle in lifecycles)
 
         lifecycles = [self._lifecycles[name] for name in names]
-        with caller.telling(self._look_again), self._changed:
+        with caller.on_leave(self._look_again), self._changed:
             done = self._changed.wait_for(is_over, timeout)
             if self._stopping:
                 raise ServingError(Code.UNAVAILABLE, "the server is shutting down")

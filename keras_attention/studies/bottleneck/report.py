@@ -127,14 +127,14 @@ def report_text(results, command=""):
     parts = ["# Bottleneck: quality by source length\n", INTRODUCTION]
     parts += ["![Scores by source length](bottleneck.png)\n"]
     for dataset, found in results.items():
-        parts += [f"## {dataset}\n", verdict(dataset, found) + "\n"]
+        parts += [f"## {dataset}\n", findings(dataset, found) + "\n"]
         parts += [_models(found), _buckets(found)]
     made = [result for found in results.values() for result in found]
     parts.append(made_by(made, command))
     return "\n".join(parts)
 
 
-def verdict(dataset, results):
+def findings(dataset, results):
     """A paragraph that says whether attention won, by how much, and where.
 
     Args:
@@ -161,8 +161,8 @@ def verdict(dataset, results):
         short, long = (ours.buckets[i].score - best.buckets[i].score for i in (0, -1))
         unit = _unit(results)
         text += (
-            f"Against that one, attention was {_ahead(short)} where sources have "
-            f"{_bucket(ours.buckets[0])} {unit}, and {_ahead(long)} where they have "
+            f"Against that one, attention was {_gap(short)} where sources have "
+            f"{_bucket(ours.buckets[0])} {unit}, and {_gap(long)} where they have "
             f"{_bucket(ours.buckets[-1])}: "
         )
         more = "more" if round(long, 1) > round(short, 1) else "no more"
@@ -180,7 +180,7 @@ def _measured(metric, score):
     return f"{metric} {score.score:.1f} over all"
 
 
-def _ahead(gap):
+def _gap(gap):
     if not round(gap, 1):
         return "level"
     return f"{abs(gap):.1f} {'ahead' if gap > 0 else 'behind'}"

@@ -19,7 +19,7 @@ from keras_attention.locks import locked
 from keras_attention.os_errors import writing
 from keras_attention.studies.bottleneck.report import (
     LengthResult,
-    verdict,
+    findings,
     write_report,
 )
 from keras_attention.studies.bottleneck.variants import (
@@ -97,7 +97,7 @@ def _studied(studied, variants, folder, boundaries, resume, command, console):
         results[run.dataset].append(run.result((boundaries or {}).get(run.dataset)))
     report = write_report(results, folder, command)
     for dataset, found in results.items():
-        console.print(verdict(dataset, found))
+        console.print(findings(dataset, found))
     return report
 
 

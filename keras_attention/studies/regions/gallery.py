@@ -35,7 +35,7 @@ def draw_gallery(result, images, path):
     chosen = choose(result.mistakes)
     if not chosen:
         return False
-    plot_gallery([_saying(each, result, images) for each in chosen], path=path)
+    plot_gallery([_example(each, result, images) for each in chosen], path=path)
     return True
 
 
@@ -55,12 +55,12 @@ def choose(mistakes, most=MOST):
     return [ordered[round(number)] for number in numbers]
 
 
-def _saying(mistake, result, images):
+def _example(mistake, result, images):
     caption = result.captions[mistake.image]
     note = NOTES[mistake.place].format(seen=mistake.seen)
     return Saying(
         images.pixels[mistake.image],
-        _likest(caption.text, images.references[mistake.image]),
+        _closest_reference(caption.text, images.references[mistake.image]),
         caption.text,
         mistake.word,
         caption.attention[mistake.steps].mean(axis=0),
@@ -71,6 +71,6 @@ def _saying(mistake, result, images):
     )
 
 
-def _likest(said, references):
+def _closest_reference(said, references):
     words = set(said.lower().split())
     return max(references, key=lambda text: len(words & set(text.lower().split())))

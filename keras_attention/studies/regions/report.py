@@ -100,7 +100,7 @@ def write_report(results, images, folder, command=""):
     return folder / "report.md"
 
 
-def verdicts(results, images):
+def findings(results, images):
     """Paragraphs that say what came out."""
     found = [
         against_pooled(results, images),

@@ -25,7 +25,7 @@ from keras_attention.studies.regions.caption_files import kept_captions
 from keras_attention.studies.regions.metrics import MeasuredImages, measure
 from keras_attention.studies.regions.name_errors import NamesSaid, say_names
 from keras_attention.studies.regions.position_errors import WordsSaid, say_words
-from keras_attention.studies.regions.report import verdicts, write_report
+from keras_attention.studies.regions.report import findings, write_report
 from keras_attention.studies.regions.variants import (
     VARIANTS,
     check_recipe,
@@ -77,7 +77,7 @@ def _studied(recipe, folder, resume, command, console):
         console.print(f"measuring: {run.describe()}")
         results.append(run.result(images, console))
     report = write_report(results, images, folder, command)
-    for paragraph in verdicts(results, images):
+    for paragraph in findings(results, images):
         console.print(paragraph)
     return report
 

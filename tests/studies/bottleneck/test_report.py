@@ -6,7 +6,7 @@ import pytest
 
 from keras_attention.studies.bottleneck.report import (
     LengthResult,
-    verdict,
+    findings,
     write_report,
 )
 from keras_attention.studies.bottleneck.variants import (
@@ -46,7 +46,7 @@ RIVALS = [result(BLIND, 12, 4), result(FORWARD, 9, 3), result(REVERSED, 11, 3)]
 
 
 def test_a_victory_is_told_with_its_size():
-    text = verdict("bible", [result(ATTENTION, 20, 18), *RIVALS])
+    text = findings("bible", [result(ATTENTION, 20, 18), *RIVALS])
     assert "On bible, attention won: BLEU 19.0 over all, against 8.0" in text
     assert '("without, encoder in both directions")' in text
     assert "intervals do not overlap" in text
@@ -75,7 +75,7 @@ def test_a_victory_is_told_with_its_size():
     ],
 )
 def test_a_defeat_is_told_as_plainly(short, long, words):
-    text = verdict("bible", [result(ATTENTION, short, long), *RIVALS])
+    text = findings("bible", [result(ATTENTION, short, long), *RIVALS])
     assert not [word for word in words if word not in text], text
 
 
@@ -89,7 +89,7 @@ def test_a_bucket_of_one_length_is_called_so():
         each._replace(buckets=[bucket, each.buckets[1]])
         for each, bucket in zip((ours, rival), rest, strict=True)
     )
-    assert "where sources have 1 symbols" in verdict("reverse", [ours, rival])
+    assert "where sources have 1 symbols" in findings("reverse", [ours, rival])
 
 
 def test_all_that_was_measured_is_written(tmp_path):
