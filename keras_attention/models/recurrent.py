@@ -6,7 +6,7 @@
     target_ids ─ embed ─ RNN ◄───────────────────────┘
                           └─► read-out ─► logits
 
-A decoder's `advance` is the only place where its step is written down: `call` scans it
+A decoder's `advance` is the only definition of its step: `call` scans it
 along the target, `step` runs it once. Where no step needs the context of the one before
 (no attention, Luong without input feeding), `call` runs the recurrence at once.
 """

@@ -27,7 +27,7 @@ from keras_attention.plotting.overlay import (
     peak_place,
 )
 from keras_attention.plotting.page import (
-    Sheet,
+    Page,
     line_height,
     shrink,
     wrap,
@@ -141,20 +141,20 @@ def plot_caption(
     ]
     line = line_height(WEIGHT_POINTS)
 
-    sheet = Sheet(columns * column, bottom + 0.06 + len(notes) * line, families)
-    sheet.write(heading, columns * column / 2, 0, TITLE_POINTS, align="center")
+    page = Page(columns * column, bottom + 0.06 + len(notes) * line, families)
+    page.write(heading, columns * column / 2, 0, TITLE_POINTS, align="center")
 
     def place(panel):
         row, across = divmod(panel, columns)
         y = top + sum(above[: row + 1]) + row * (height + below)
         return across * column + (column - width) / 2, y, width, height
 
-    sheet.show(fit_panel(image, side), *place(0))
+    page.show(fit_panel(image, side), *place(0))
     for number, (_, weights, things) in enumerate(words):
         panel = overlay(image, weights, window, side)
-        axes = sheet.show(panel, *place(number + 1))
+        axes = page.show(panel, *place(number + 1))
         points, lines = titles[number]
-        sheet.title(axes, lines, points)
+        page.title(axes, lines, points)
         axes.set_xlabel(
             f"{100 * weights.max():.0f} %", fontsize=WEIGHT_POINTS, labelpad=2
         )
@@ -162,12 +162,10 @@ def plot_caption(
             draw_box(axes, box, image, RIGHT if inside[number] else WRONG)
     for number, (text, span, color) in enumerate(notes):
         y, marked = bottom + 0.06 + number * line, (0, 1 if color else 0)
-        sheet.write_marked(
-            text, [span], GAP_INCHES / 2, y, WEIGHT_POINTS, marked, color
-        )
+        page.write_marked(text, [span], GAP_INCHES / 2, y, WEIGHT_POINTS, marked, color)
     if path is not None:
-        save_figure(sheet.figure, path)
-    return sheet.figure
+        save_figure(page.figure, path)
+    return page.figure
 
 
 def words_of(tokens, maps, boxes=None, join_words=True):

@@ -23,7 +23,7 @@ from keras_attention.plotting.overlay import (
     fit_panel,
     overlay,
 )
-from keras_attention.plotting.page import Sheet, line_height, wrap, wrap_spans
+from keras_attention.plotting.page import Page, line_height, wrap, wrap_spans
 from keras_attention.plotting.panels import GAP_INCHES
 from keras_attention.plotting.saving import save_figure
 
@@ -97,15 +97,15 @@ def plot_gallery(sayings, *, columns=3, path=None):
         for row in rows
     ]
     column = _Block.width + 2 * GAP_INCHES
-    sheet = Sheet(columns * column, sum(map(sum, heights)), families)
+    page = Page(columns * column, sum(map(sum, heights)), families)
     y = 0.0
     for row, parts in zip(rows, heights, strict=True):
         for number, block in enumerate(row):
-            block.draw(sheet, number * column, y, parts)
+            block.draw(page, number * column, y, parts)
         y += sum(parts)
     if path is not None:
-        save_figure(sheet.figure, path)
-    return sheet.figure
+        save_figure(page.figure, path)
+    return page.figure
 
 
 class _Block:
@@ -138,28 +138,28 @@ class _Block:
             0.25 + line_height(NOTE_POINTS) * len(self.note),
         )
 
-    def draw(self, sheet, x, y, heights):
+    def draw(self, page, x, y, heights):
         """Draws it from `(x, y)` on, in the heights that its row has."""
-        self._write(sheet, x, y)
+        self._write(page, x, y)
         y += heights[0] + heights[1]
         place = _centred(self.image, x, y, IMAGE_INCHES)
-        sheet.show(fit_panel(self.image), *place)
+        page.show(fit_panel(self.image), *place)
         if self.weights is None:
             return
         x += IMAGE_INCHES + GAP_INCHES
         place = _centred(self.image, x, y, IMAGE_INCHES)
-        axes = sheet.show(overlay(self.image, self.weights, self.window), *place)
+        axes = page.show(overlay(self.image, self.weights, self.window), *place)
         peak = peak_in(self.weights, self.image, self.window)
         for box in self.boxes:
             color, linewidth = (SEEN, 1.2) if holds(box, peak) else (UNSEEN, 0.7)
             draw_box(axes, box, self.image, color, linewidth)
         if self.saying.word:
-            sheet.title(axes, self.title, TEXT_POINTS + 1, WRONG)
+            page.title(axes, self.title, TEXT_POINTS + 1, WRONG)
         y += place[3] + BELOW_INCHES
         x += IMAGE_INCHES / 2
-        sheet.write(self.note, x, y, NOTE_POINTS, align="center", color=GREY)
+        page.write(self.note, x, y, NOTE_POINTS, align="center", color=GREY)
 
-    def _write(self, sheet, x, y):
+    def _write(self, page, x, y):
         saying = self.saying
         start = saying.said.find(saying.word, saying.start)
         wrong = (start, start + len(saying.word)) if start >= 0 else (0, 0)
@@ -167,8 +167,8 @@ class _Block:
             (TRUE, saying.truth, self.truth, (0, 0)),
             (FALSE if saying.word else SAID, saying.said, self.said, wrong),
         ):
-            sheet.write([mark], x, y, TEXT_POINTS, color=GREY)
-            sheet.write_marked(
+            page.write([mark], x, y, TEXT_POINTS, color=GREY)
+            page.write_marked(
                 text, spans, x + INDENT_INCHES, y, TEXT_POINTS, marked, WRONG
             )
             y += len(spans) * line_height(TEXT_POINTS)
@@ -219,7 +219,7 @@ def plot_images(
         0.15 + line_height(TEXT_POINTS) * max(len(lines[i]) for i in row)
         for row in rows
     ]
-    sheet = Sheet(
+    page = Page(
         columns * (TILE_INCHES + GAP_INCHES) - GAP_INCHES,
         sum(tall) + sum(below),
         families,
@@ -229,13 +229,13 @@ def plot_images(
         for number, i in enumerate(row):
             x = number * (TILE_INCHES + GAP_INCHES)
             place = _centred(images[i], x, y, TILE_INCHES)
-            sheet.show(fit_panel(images[i]), *place)
+            page.show(fit_panel(images[i]), *place)
             middle, end = x + TILE_INCHES / 2, y + place[3] + BELOW_INCHES
-            sheet.write(lines[i], middle, end, TEXT_POINTS, align="center")
+            page.write(lines[i], middle, end, TEXT_POINTS, align="center")
         y += height + room
     if path is not None:
-        save_figure(sheet.figure, path)
-    return sheet.figure
+        save_figure(page.figure, path)
+    return page.figure
 
 
 def _shape(image, inches):

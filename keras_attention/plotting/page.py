@@ -1,6 +1,6 @@
-"""Sheets measured in inches from the upper left: rows of images stay in line.
+"""Pages measured in inches from the upper left: rows of images stay in line.
 
-Text is measured before a sheet is cut, so that there is room for it: it is wrapped at
+Text is measured before a page is made, so that there is room for it: it is wrapped at
 spaces, or anywhere in scripts that are written without them.
 """
 
@@ -26,7 +26,7 @@ _CLOSING = (
 _UNIT = re.compile(rf"\s*(?:{_SIGN}|(?:(?!{_SIGN})\S)+){_CLOSING}*")
 
 
-class Sheet:
+class Page:
     """A figure of a size, on which things are placed.
 
     Args:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_attention.plotting.fonts import font_families
-from keras_attention.plotting.page import Sheet, shrink, text_width, wrap
+from keras_attention.plotting.page import Page, shrink, text_width, wrap
 
 # Where no font has Chinese, boxes stand for it.
 pytestmark = pytest.mark.filterwarnings("ignore:Glyph .* missing")
@@ -30,11 +30,11 @@ def test_lines_are_no_wider_than_they_may_be(text, inches):
 @pytest.mark.parametrize("text", TEXTS[:3])
 def test_widths_are_those_of_what_is_drawn(text, dots_per_inch):
     families = font_families(text)
-    sheet = Sheet(9, 1, families)
-    sheet.figure.set_dpi(dots_per_inch)
-    sheet.write([text], 0, 0, 8)
-    sheet.figure.draw_without_rendering()
-    drawn = sheet.figure.texts[0].get_window_extent().width / dots_per_inch
+    page = Page(9, 1, families)
+    page.figure.set_dpi(dots_per_inch)
+    page.write([text], 0, 0, 8)
+    page.figure.draw_without_rendering()
+    drawn = page.figure.texts[0].get_window_extent().width / dots_per_inch
     assert text_width(text, families, 8) == pytest.approx(drawn, rel=0.08)
 
 

@@ -133,7 +133,7 @@ def rest(server, method, path, **options):
 
 
 def raw(port, content, end=True):
-    """What comes back for bytes that need not be HTTP; nothing if it hangs up."""
+    """What comes back for bytes that need not be HTTP; nothing if it disconnects."""
     with socket.create_connection(("127.0.0.1", port), 30) as connection:
         connection.sendall(content)
         if end:

@@ -1,4 +1,4 @@
-"""Requests are counted, timed and written down as an operator expects."""
+"""Requests are counted, timed and logged as an operator expects."""
 
 import json
 import time

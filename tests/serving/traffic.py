@@ -35,7 +35,7 @@ class TrafficClient:
         )
 
     def rest(self, method, path, body=None, **headers):
-        """Returns `(status, body)`; connects anew if the server hung up before."""
+        """Returns `(status, body)`; connects anew if the server closed it before."""
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
         for attempt in range(2):
             try:
@@ -65,7 +65,7 @@ class TrafficClient:
                 received = b""
                 while chunk := connection.recv(65536):
                     received += chunk
-            except OSError:  # hung up on before everything was sent
+            except OSError:  # disconnected before everything was sent
                 return b""
             return received
 

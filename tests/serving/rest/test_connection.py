@@ -46,7 +46,7 @@ def push(connected, content, most):
     try:
         while sent < most:
             sent += connected.send(content)
-    except OSError:  # it hung up, or stopped reading
+    except OSError:  # it closed the connection, or stopped reading
         pass
     return sent
 
