@@ -14,7 +14,7 @@ import typer
 from keras_attention.cli.app import app
 from keras_attention.serving import Client, Server
 from keras_attention.training.recipe import load_recipe
-from tests.captioners import picture_bytes
+from tests.captioners import encoded_image
 from tests.serving.models.support import export_half_plus_two, export_module
 from tests.serving.support import Captioner, export_translator
 from tests.tasks.support import edit
@@ -83,7 +83,7 @@ def example_files(bundle, captioner_bundle, tmp_path_factory):
     # Greedy search, which is quick to compile and to export.
     edit(folder / "bundle", decoding={"beam": 1, "max_length": 12})
     shutil.copytree(captioner_bundle, folder / "captioner")
-    (folder / "image.png").write_bytes(picture_bytes())
+    (folder / "image.png").write_bytes(encoded_image())
     return folder
 
 
