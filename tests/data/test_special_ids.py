@@ -57,7 +57,7 @@ def test_special_pieces_come_first_and_texts_are_cut_as_before(model_type, numbe
     unknown = options.get("unk_piece", "<unk>")
     start = options.get("bos_piece", "<s>")
     expected = [options.get("pad_piece", "<pad>"), unknown, start, "</s>"]
-    assert tokenizer.pieces([PAD_ID, UNKNOWN_ID, START_ID, END_ID]) == expected
+    assert tokenizer.ids_to_tokens([PAD_ID, UNKNOWN_ID, START_ID, END_ID]) == expected
     missing = sum(i < 0 for i in (before.pad_id(), before.bos_id()))
     missing -= "user_defined_symbols" in options
     assert tokenizer.vocabulary_size == before.get_piece_size() + missing
@@ -79,7 +79,7 @@ def test_files_are_taken_as_they_are_only_if_asked_to(tmp_path):
     (tmp_path / "spm.model").write_bytes(trained())
     with pytest.raises(ValueError, match="load the file with renumber=True"):
         Tokenizer.load(tmp_path / "spm.model")
-    assert Tokenizer.load(tmp_path / "spm.model", renumber=True).pieces([0]) == [
+    assert Tokenizer.load(tmp_path / "spm.model", renumber=True).ids_to_tokens([0]) == [
         "<pad>"
     ]
 

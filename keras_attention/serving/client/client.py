@@ -170,14 +170,14 @@ class AsyncClient(
     Example:
 
     >>> import asyncio
-    >>> async def ask(rest_url, numbers):
+    >>> async def predict(rest_url, numbers):
     ...     async with AsyncClient(rest_url) as client:
     ...         requests = [
     ...             client.predict("half_plus_two", {"x": [[x]]}) for x in numbers
     ...         ]
     ...         return await asyncio.gather(*requests)
     >>> rest_url = f"http://127.0.0.1:{server.rest_port}"  # of a server that runs
-    >>> outputs = asyncio.run(ask(rest_url, [1.0, 2.0]))
+    >>> outputs = asyncio.run(predict(rest_url, [1.0, 2.0]))
     >>> [each["y"].item() for each in outputs]
     [2.5, 3.0]
     """
