@@ -33,7 +33,7 @@ class TokenizerConfig:
     """Spell unknown characters as bytes, so that nothing is lost."""
     model: str = ""
     """Path of a SentencePiece model to use in place of training one; the keys above
-    then say nothing, but for `shared`. Special pieces are renumbered as needed."""
+    then say nothing, but for `shared`. Special tokens are renumbered as needed."""
     target_model: str = ""
     """One for the target side, where not `shared`."""
 
