@@ -25,6 +25,7 @@ def attend(
         "-o",
         help="The PNG: attention.png by default, and none with --json.",
     ),
+    ensemble: list[Path] = bundles.Ensemble,
     beam: int = bundles.Beam,
     unknown: str = bundles.Unknown,
     target: str = typer.Option(
@@ -54,7 +55,7 @@ def attend(
             "nothing to search, and --encoder takes the source alone. Leave one of "
             "them out"
         )
-    task = bundles.load(bundle)
+    task = bundles.load(bundle, ensemble=ensemble)
     if output is None and not as_json:
         output = Path("attention.png")
     if task.task == "captioning":

@@ -9,6 +9,11 @@ from keras_attention.cli.backend_loading import load_backend
 from keras_attention.decoding.options import UNKNOWN_WORDS
 
 Bundle = typer.Argument(..., help="A bundle's folder, as train leaves it.")
+Ensemble = typer.Option(
+    None,
+    "--ensemble",
+    help="Another bundle, whose model decodes together with the first; repeatable.",
+)
 Beam = typer.Option(None, "--beam", min=1, help="Hypotheses kept; 1 is greedy.")
 LengthPenalty = typer.Option(None, "--length-penalty", help="GNMT's alpha.")
 MinLength = typer.Option(None, "--min-length", min=0, help="Least tokens.")
@@ -37,12 +42,13 @@ def task_of(bundle):
     return bundle_task(bundle)
 
 
-def load(bundle, task=None):
+def load(bundle, task=None, ensemble=None):
     """The `Translator` or `Captioner` of a bundle's folder.
 
     Args:
         bundle: Path.
         task: str, optional. What the bundle must be for.
+        ensemble: list of Path, optional. Bundles that decode together with it.
     """
     found = task_of(bundle)
     if task is not None and found != task and found in COMMANDS:
@@ -55,7 +61,7 @@ def load(bundle, task=None):
 
     with warnings.catch_warnings(record=True) as told:
         warnings.filterwarnings("always", ".*newer than this version", UserWarning)
-        loaded = tasks.load(bundle)
+        loaded = tasks.load([bundle, *ensemble] if ensemble else bundle)
     for warning in told:
         print(f"warning: {warning.message}", file=sys.stderr)
     return loaded

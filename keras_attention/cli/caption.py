@@ -17,6 +17,7 @@ def caption(
         help=f"{IMAGES_HELP} Standard input by default: one image, or paths, one "
         "a line.",
     ),
+    ensemble: list[Path] = bundles.Ensemble,
     beam: int = bundles.Beam,
     n_best: int = typer.Option(None, "--n-best", min=1, help="Captions per image."),
     as_json: bool = typer.Option(
@@ -54,7 +55,7 @@ def caption(
         unknown=unknown,
     )
     sources = image_sources(images)
-    captioner = bundles.load(bundle, "captioning")
+    captioner = bundles.load(bundle, "captioning", ensemble)
     at_once = batch_size == 1 or (not images and sys.stdin.isatty())
     num_bad = 0
     for batch in good_images(captioner, sources, 1 if at_once else batch_size):

@@ -23,6 +23,7 @@ def evaluate(
         f'Of a captioner: captions in any format that training reads, or "{SCENES}".',
     ),
     target: Path = typer.Argument(None, help="The target side, for paired files."),
+    ensemble: list[Path] = bundles.Ensemble,
     beam: int = bundles.Beam,
     length_penalty: float = bundles.LengthPenalty,
     unknown: str = bundles.Unknown,
@@ -88,10 +89,14 @@ def evaluate(
         of_texts["attention"] = True
     if bundles.task_of(bundle) == "captioning":
         _refuse(of_texts, "captions")
-        evaluate_captioner(bundle, corpus, options, as_json, output, **of_images)
+        evaluate_captioner(
+            bundle, ensemble, corpus, options, as_json, output, **of_images
+        )
     else:
         _refuse(of_images, "translations")
-        _evaluate_translator(bundle, corpus, options, as_json, output, **of_texts)
+        _evaluate_translator(
+            bundle, ensemble, corpus, options, as_json, output, **of_texts
+        )
 
 
 def _refuse(options, what):
@@ -101,7 +106,15 @@ def _refuse(options, what):
 
 
 def _evaluate_translator(
-    bundle, corpus, options, as_json, output, target=None, alignments=None, attention=0
+    bundle,
+    ensemble,
+    corpus,
+    options,
+    as_json,
+    output,
+    target=None,
+    alignments=None,
+    attention=0,
 ):
     from keras_attention.evaluation.translation import score, tokenize_for
     from keras_attention.training.console import plain_console
@@ -110,7 +123,7 @@ def _evaluate_translator(
     read, gold, num_lines = _read(corpus, target, alignments)
     sources = [pair.source for pair in read]
     references = [pair.target for pair in read]
-    translator = bundles.load(bundle)
+    translator = bundles.load(bundle, ensemble=ensemble)
     measures = None
     if attention or gold is not None:
         from keras_attention.evaluation.alignments import measure_attention

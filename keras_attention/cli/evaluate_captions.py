@@ -14,6 +14,7 @@ from keras_attention.files import write_whole
 
 def evaluate_captioner(
     bundle,
+    ensemble,
     corpus,
     options,
     as_json,
@@ -44,7 +45,7 @@ def evaluate_captioner(
     _check(of_scenes, corpus, images, split, artist)
     if meteor:
         check_meteor()
-    captioner = bundles.load(bundle)
+    captioner = bundles.load(bundle, ensemble=ensemble)
     console = plain_console()
     with tempfile.TemporaryDirectory(prefix="keras-attention-") as folder:
         if of_scenes:

@@ -16,6 +16,7 @@ def export(
         None, "--name", help="The model's name; that of its recipe by default."
     ),
     version: int = typer.Option(None, "--version", min=1, help="The next by default."),
+    ensemble: list[Path] = bundles.Ensemble,
     beam: int = bundles.Beam,
     n_best: int = typer.Option(None, "--n-best", min=1, help="Hypotheses returned."),
     length_penalty: float = bundles.LengthPenalty,
@@ -31,7 +32,7 @@ def export(
     changes = bundles.decoding(
         beam=beam, n_best=n_best, length_penalty=length_penalty, unknown=unknown
     )
-    task = bundles.load(bundle)
+    task = bundles.load(bundle, ensemble=ensemble)
     options = task.options.replace(**changes)
     if name is None:
         name = task.training.get("name") or Path(bundle).resolve().name

@@ -15,6 +15,7 @@ def translate(
     files: list[Path] = typer.Argument(
         None, help="Texts, plain or gzip'd; standard input by default."
     ),
+    ensemble: list[Path] = bundles.Ensemble,
     beam: int = bundles.Beam,
     n_best: int = typer.Option(
         None,
@@ -58,7 +59,7 @@ def translate(
         unknown=unknown,
     )
     lines.check_files(files or ())
-    translator = bundles.load(bundle, "translation")
+    translator = bundles.load(bundle, "translation", ensemble)
     # Lines are sorted by length within a chunk: large enough to fill batches, small
     # enough that a stream is translated while it flows, and what is typed immediately.
     at_once = batch_size == 1 or (not files and sys.stdin.isatty())

@@ -7,6 +7,7 @@ from keras_attention.lazy import lazy_names
 if TYPE_CHECKING:
     from keras_attention.models.encoder_decoder import EncoderDecoder as EncoderDecoder
     from keras_attention.models.encoder_decoder import Memory as Memory
+    from keras_attention.models.ensemble import Ensemble as Ensemble
     from keras_attention.models.image_encoder import Application as Application
     from keras_attention.models.image_encoder import (
         EfficientNetLite0 as EfficientNetLite0,
@@ -27,6 +28,7 @@ HOMES = {
     "Application": "image_encoder",
     "EfficientNetLite0": "image_encoder",
     "EncoderDecoder": "encoder_decoder",
+    "Ensemble": "ensemble",
     "ImageEncoder": "image_encoder",
     "ImageRegions": "image_regions",
     "Memory": "encoder_decoder",

@@ -1,5 +1,6 @@
 """A bundle is read, whatever it is for."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from keras_attention.tasks.bundle import bundle_task
@@ -7,11 +8,14 @@ from keras_attention.tasks.captioner import Captioner
 from keras_attention.tasks.translator import Translator
 
 
-def load(path: str | Path, dtype: str | None = None) -> Translator | Captioner:
+def load(
+    path: str | Path | Sequence[str | Path], dtype: str | None = None
+) -> Translator | Captioner:
     """Reads a bundle, whatever it is for.
 
     Args:
-        path: str or Path. The bundle's folder.
+        path: str or Path. The bundle's folder. Of a list of folders an ensemble is
+            made, whose models decode together; see `keras_attention.models.Ensemble`.
         dtype: str, optional. Another dtype policy than the model was trained with, as
             "mixed_bfloat16".
 
@@ -32,10 +36,13 @@ def load(path: str | Path, dtype: str | None = None) -> Translator | Captioner:
     ('Translator', 'Captioner')
     """
     classes = {kind.task: kind for kind in (Translator, Captioner)}
-    task = bundle_task(path)
+    first = path if isinstance(path, (str, Path)) else [*path, None][0]
+    if first is None:
+        raise ValueError("an ensemble takes bundles; received an empty list")
+    task = bundle_task(first)
     if task not in classes:
         raise ValueError(
-            f"{path} is a bundle for {task!r}; this version knows "
+            f"{first} is a bundle for {task!r}; this version knows "
             f"{', '.join(classes)}. Update keras-attention-models"
         )
     return classes[task].load(path, dtype)

@@ -1,5 +1,6 @@
 """What `Translator` and `Captioner` share: a model, how it decodes, what is known."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,6 +11,7 @@ from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.decoding.options import DecodingOptions, checked
 from keras_attention.tasks.bundle import read_bundle, write_bundle
 from keras_attention.tasks.bundle_config import naming
+from keras_attention.tasks.ensemble import ensemble_of
 
 if TYPE_CHECKING:
     from keras_attention.decoding.hypotheses import Hypotheses
@@ -52,21 +54,33 @@ class Task:
         self._forced_decoder: Any = None
 
     @classmethod
-    def load(cls: type[OneTask], path: str | Path, dtype: str | None = None) -> OneTask:
+    def load(
+        cls: type[OneTask],
+        path: "str | Path | Sequence[str | Path]",
+        dtype: str | None = None,
+    ) -> OneTask:
         """Reads a bundle folder, on whatever backend Keras runs.
 
         Args:
-            path: str or Path. The folder.
+            path: str or Path. The folder. Of a list of folders an ensemble is made,
+                whose models decode together; see `keras_attention.models.Ensemble`.
             dtype: str, optional. Another dtype policy than the model was trained with,
                 as "mixed_bfloat16".
 
         Raises:
             ValueError: if the folder is missing, incomplete, damaged, of another format
-                or for another task, or if config.json says what cannot be.
+                or for another task, or if config.json says what cannot be; or if the
+                models of an ensemble differ in tokenizers, languages or images.
 
         Warns:
             UserWarning: if a newer version of this package wrote it.
         """
+        if not isinstance(path, (str, Path)):
+            if not (paths := list(path)):
+                raise ValueError("an ensemble takes bundles; received an empty list")
+            return ensemble_of(
+                [cls.load(p, dtype) for p in paths], list(map(str, paths))
+            )
         arguments = read_bundle(path, cls, dtype)
         with naming(path):
             return cls(**arguments)

@@ -12,7 +12,9 @@ def load(monkeypatch):
 
     def find(task):
         monkeypatch.setattr(bundles, "task_of", lambda bundle: task.task)
-        monkeypatch.setattr(bundles, "load", lambda bundle, wanted=None: task)
+        monkeypatch.setattr(
+            bundles, "load", lambda bundle, wanted=None, ensemble=None: task
+        )
 
     return find
 

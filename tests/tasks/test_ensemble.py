@@ -1,0 +1,77 @@
+"""A list of bundles is loaded as one task, whose models decode together."""
+
+import numpy as np
+import pytest
+
+from keras_attention import tasks
+from keras_attention.tasks.captioner import Captioner
+from keras_attention.tasks.ensemble import ensemble_of
+from keras_attention.tasks.translator import Translator
+from tests.captioners import make_captioner, pixels
+from tests.translators import TEXTS, make_translator, recurrent
+
+SOME = [TEXTS[0], TEXTS[2]]
+
+
+@pytest.fixture(scope="module")
+def others():
+    """Translators of two families with the same tokenizer."""
+    return [make_translator(seed=1), make_translator(seed=2, family=recurrent)]
+
+
+def test_a_bundle_twice_says_what_it_says_once(translator, tmp_path):
+    path = tmp_path / "bundle"
+    translator.save(path)
+    for load in (Translator.load, tasks.load):
+        together = load([path, path])
+        assert together.options == translator.options
+    for found, expected in zip(
+        together.translate(SOME, return_attention=True),
+        translator.translate(SOME, return_attention=True),
+        strict=True,
+    ):
+        assert found.text == expected.text
+        assert found.score == pytest.approx(expected.score, rel=1e-3)
+        np.testing.assert_allclose(found.attention, expected.attention, atol=1e-4)
+    with pytest.raises(ValueError, match="not saved as one model"):
+        together.save(tmp_path / "one")
+    assert not (tmp_path / "one").exists()
+
+
+def test_models_of_two_families_agree_on_a_translation(others):
+    others[1].max_source_length = 20
+    together = ensemble_of(others, ["a", "b"])
+    assert together.max_source_length == 20
+    (found,) = together.translate([TEXTS[2]])
+    forced = [task.force_decode([TEXTS[2]], [found.text])[0] for task in others]
+    (scored,) = together.force_decode([TEXTS[2]], [found.text])
+    assert found.score == pytest.approx(scored.score, rel=1e-4)
+    # No mean of M probabilities is less than an M-th of the largest.
+    best = max(each.hypotheses[0].log_prob for each in forced)
+    least = best - len(found.tokens) * np.log(2)
+    assert scored.hypotheses[0].log_prob > least
+
+
+def test_captioners_caption_together():
+    one = make_captioner(seed=0)
+    together = ensemble_of([one, one], ["a", "b"])
+    image = pixels(40, 60)
+    (found,), (expected,) = (task.caption([image]) for task in (together, one))
+    assert found.text == expected.text
+    assert isinstance(together, Captioner)
+
+
+def test_what_differs_is_named(others):
+    other = make_translator(shared=False)
+    with pytest.raises(ValueError, match="same source_tokenizer: here has .*and there"):
+        ensemble_of([others[0], other], ["here", "there"])
+    other = make_translator(seed=3)
+    other.target_language = "fr"
+    with pytest.raises(ValueError, match="target_language: a has 'de', and b has 'fr'"):
+        ensemble_of([others[0], other], ["a", "b"])
+
+
+@pytest.mark.parametrize("load", [Translator.load, tasks.load])
+def test_no_bundle_is_refused(load):
+    with pytest.raises(ValueError, match="received an empty list"):
+        load([])
