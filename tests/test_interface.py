@@ -19,11 +19,13 @@ PAGES = [
 ]
 # Those that are not run too.
 BLOCK = re.compile(r"^```python[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
-# Whose docstrings have examples.
+# Whose docstrings have examples, and name what is raised.
 DOCUMENTED = [
     "keras_attention.layers",
     "keras_attention.models",
     "keras_attention.tasks",
+    "keras_attention.decoding",
+    "keras_attention.training",
     "keras_attention.data",
     "keras_attention.data.scenes",
     "keras_attention.plotting",
@@ -34,6 +36,7 @@ DOCUMENTED = [
 RETURNED = {
     "Caption",
     "CaptionHypothesis",
+    "Hypotheses",
     "Hypothesis",
     "Memory",
     "Pair",
@@ -46,6 +49,7 @@ RETURNED = {
 }
 # Shown where they are drawn, and what is no class or function.
 SHOWN_ELSEWHERE = {"Curve", "Panel", "LANGUAGES"}
+RAISES = re.compile(r"^\s+raise (?!NotImplementedError)\w", re.MULTILINE)
 MENTIONED = re.compile(r"\bkeras_attention(?:\.[A-Za-z_]\w*)+")
 
 
@@ -114,7 +118,11 @@ def functions(value):
                 elif isinstance(member, functools.cached_property):
                     member = member.func
                 member = inspect.unwrap(getattr(member, "__func__", member))
-                if inspect.isfunction(member) and (name[0] != "_" or name[-2:] == "__"):
+                if not inspect.isfunction(member):
+                    continue
+                is_ours = member.__code__.co_filename.startswith(str(ROOT))
+                # A dataclass makes methods that are in no file.
+                if is_ours and (name[0] != "_" or name[-2:] == "__"):
                     yield f"{kind.__name__}.{name}", member
 
 
@@ -124,8 +132,6 @@ def test_what_is_public_is_annotated(package):
     missing = set()
     for value in [getattr(module, name) for name in module.__all__]:
         for name, function in functions(value) if callable(value) else ():
-            if not function.__code__.co_filename.startswith(str(ROOT)):
-                continue  # made by a dataclass
             signature = inspect.signature(function)
             for parameter in signature.parameters.values():
                 if parameter.annotation is parameter.empty:
@@ -153,6 +159,40 @@ def test_methods_of_a_client_show_how_they_are_used():
     assert "predict" in names
     docs = {name: inspect.getdoc(getattr(client, name)) for name in names}
     assert not [name for name in names if "\n>>> " not in docs[name]]
+
+
+@pytest.mark.parametrize("package", DOCUMENTED)
+def test_docstrings_say_what_is_raised(package):
+    """A class speaks for its `__init__`, `build` and `call`."""
+    module = import_module(package)
+    silent = set()
+    for value in [getattr(module, name) for name in module.__all__]:
+        for name, function in functions(value) if callable(value) else ():
+            if not RAISES.search(inspect.getsource(function)):
+                continue
+            method = name.rpartition(".")[2]
+            of_class = method[0] == "_" or method in ("build", "call")
+            if "Raises:\n" not in inspect.getdoc(value if of_class else function):
+                silent.add(name)
+    assert not silent
+
+
+@pytest.mark.parametrize("package", DOCUMENTED)
+def test_methods_say_what_they_do(package):
+    """In their own words or those of a base, but for what is Keras's to say."""
+    module = import_module(package)
+    silent = set()
+    for value in [getattr(module, name) for name in module.__all__]:
+        for name, function in functions(value) if callable(value) else ():
+            method = name.rpartition(".")[2]
+            if method[0] != "_" and not inspect.getdoc(function):
+                if not any(
+                    method in vars(base)
+                    for base in getattr(value, "__mro__", ())
+                    if base.__module__.startswith("keras.")
+                ):
+                    silent.add(name)
+    assert not silent
 
 
 def imported(source):

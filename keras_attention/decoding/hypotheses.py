@@ -12,15 +12,23 @@ from keras_attention.special_tokens import PAD_ID
 class Hypotheses(NamedTuple):
     """The `n` best outputs for each source row, best first.
 
-    Where a row has fewer than `n`, the rest have length 0 and a score of
-    `FORBIDDEN` or less.
+    Where a row has fewer than `n`, the rest have length 0 and a score of -1e9.
+
+    Attributes:
+        token_ids: int32 `(B, n, T)`, the end token included, zeros after it.
+        lengths: int32 `(B, n)`. Tokens, the end token included.
+        scores: float32 `(B, n)`. Log-probability with the penalties, by which they are
+            sorted.
+        log_probs: float32 `(B, n)`. Natural logarithm, summed over tokens.
+        attention_scores: float32 `(B, n, T, S)`. Where each token looked; `()` if not
+            asked for, or, of a `ForcedDecoder`, if the model has no attention.
     """
 
-    token_ids: Any  # int (B, n, T), the end token included, zeros after it
-    lengths: Any  # int (B, n), the end token included
-    scores: Any  # float32 (B, n): log-probability with the penalties
-    log_probs: Any  # float32 (B, n)
-    attention_scores: Any  # float32 (B, n, T, S): of each token; or () if not returned
+    token_ids: Any
+    lengths: Any
+    scores: Any
+    log_probs: Any
+    attention_scores: Any
 
 
 class StepHistory(NamedTuple):

@@ -73,6 +73,25 @@ class DecodingOptions:
     batch gives what its rows give one by one.
 
     Hashable, so that each combination is compiled once.
+
+    Raises:
+        ValueError: a value of another type or out of range, `n_best` above `beam`
+            where nothing is sampled, `top_k` or `top_p` without a temperature.
+
+    Example:
+
+    >>> options = DecodingOptions(beam=1, max_length_ratio=1.5, max_length_offset=5)
+    >>> np.asarray(options.length_limits({"source_ids": np.array([[4, 5, 6, 3]])}))
+    array([11], dtype=int32)
+    >>> options.replace(beam=4, n_best=2).n_best
+    2
+
+    References:
+        penalties: [Wu et al., 2016](https://arxiv.org/abs/1609.08144), section 7;
+        n-grams: [Paulus et al., 2018](https://arxiv.org/abs/1705.04304), section 2.5;
+        top-k: [Fan et al., 2018](https://arxiv.org/abs/1805.04833), section 5.4;
+        top-p: [Holtzman et al., 2020](https://arxiv.org/abs/1904.09751), section 3.1;
+        copies: [Luong et al., 2015](https://arxiv.org/abs/1508.04025), section 5.
     """
 
     beam: int = 4
@@ -128,6 +147,7 @@ class DecodingOptions:
 
     @property
     def samples(self) -> bool:
+        """Whether hypotheses are drawn, not searched."""
         return self.temperature > 0
 
     @property
@@ -136,7 +156,11 @@ class DecodingOptions:
         return 0 < self.no_repeat_ngram < self.max_length
 
     def replace(self, **changes: Any) -> "DecodingOptions":
-        """A copy with some options changed."""
+        """A copy with some options changed.
+
+        Raises:
+            ValueError: an unknown option, or as `DecodingOptions`.
+        """
         for name in changes:
             if name not in self.__dataclass_fields__:
                 raise unknown_option(name)
@@ -152,6 +176,9 @@ class DecodingOptions:
             table: dict.
             where: str. What holds it, for errors.
 
+        Returns:
+            `DecodingOptions`.
+
         Raises:
             ValueError: for no dict, an unknown key or a value that cannot be.
         """
@@ -165,7 +192,7 @@ class DecodingOptions:
             raise ValueError(f"[{where}]: {error}") from None
 
     def length_limits(self, inputs: dict[str, Any]) -> Any:
-        """How long each row's hypotheses may get: int `(B,)`, at least 1.
+        """How many tokens each row's hypotheses may have: int32 `(B,)`, at least 1.
 
         Args:
             inputs: dict of tensors, as `model.encode` takes it. Without `source_ids`,

@@ -54,8 +54,12 @@ def force_decode(model, inputs, token_ids, options):
 class ForcedDecoder:
     """Forces batches of outputs on one model, compiling once per shape.
 
+    Says how probable a model finds what somebody else wrote, and where it looks then.
+
     Args:
         model: `EncoderDecoder`, built.
+
+    Call: see `__call__`.
 
     Example:
 
@@ -74,7 +78,17 @@ class ForcedDecoder:
     def __call__(
         self, inputs: dict[str, Tensor], token_ids: Tensor, options: DecodingOptions
     ) -> Hypotheses:
-        """`force_decode`, of NumPy arrays."""
+        """Scores one batch of outputs by teacher forcing.
+
+        Args:
+            inputs: dict of arrays, as `model.encode` takes it.
+            token_ids: int32 `(B, T)`. Outputs, each with the end token, zeros after it.
+            options: `DecodingOptions`, for the penalties of scores alone.
+
+        Returns:
+            `Hypotheses`, of NumPy arrays, one of each row; `attention_scores`
+            `(B, 1, T, S)` if the model attends.
+        """
         found = self._compiled(options)(inputs, token_ids)
         return keras.tree.map_structure(ops.convert_to_numpy, found)
 

@@ -28,8 +28,16 @@ def search(model, inputs, options, prefix_ids=None, return_attention_scores=Fals
 class Decoder:
     """Decodes batches with one model, compiling once per shape and option.
 
+    Greedy search where `options.beam` is 1, sampling where `options.temperature` is
+    above 0, else beam search.
+
     Args:
         model: `EncoderDecoder`, built.
+
+    Call: see `__call__`.
+
+    Raises:
+        ValueError: a negative seed, where options sample.
 
     Example:
 
@@ -38,6 +46,11 @@ class Decoder:
     >>> hypotheses = decoder({"source_ids": source_ids}, DecodingOptions(max_length=5))
     >>> tuple(hypotheses.token_ids.shape)
     (1, 1, 5)
+
+    References:
+        beam search with penalties:
+        [Wu et al., 2016](https://arxiv.org/abs/1609.08144), section 7;
+        sampling: see `DecodingOptions`.
     """
 
     def __init__(self, model: "EncoderDecoder") -> None:
@@ -55,14 +68,19 @@ class Decoder:
         """Decodes one batch.
 
         Args:
-            inputs: dict of int32 arrays, `source_ids` `(B, S)` among them.
+            inputs: dict of arrays, as `model.encode` takes it: int32 `source_ids`
+                `(B, S)`, or `images` or `features`.
             options: `DecodingOptions`.
             prefix_ids: int32 `(B, P)`, optional. Forced first tokens, zero-padded.
             return_attention_scores: bool.
-            seed: int. Of the draws, where options sample.
+            seed: int, not negative. Of the draws, where options sample.
 
         Returns:
-            `Hypotheses`, of NumPy arrays.
+            `Hypotheses`, of NumPy arrays: `options.n_best` of each row, and
+            `options.num_steps(inputs)` columns of tokens.
+
+        Raises:
+            ValueError: a negative seed, where options sample.
         """
         run = self._compiled(options, prefix_ids is not None, return_attention_scores)
         arguments = [inputs]

@@ -38,7 +38,7 @@ class BahdanauAttention(Attention):
         `(context, attention_scores)`, the latter `(B, T, S)`.
 
     Raises:
-        ValueError: query or value lacks an axis.
+        ValueError: query or value does not have three axes.
 
     Example:
 
@@ -76,9 +76,11 @@ class BahdanauAttention(Attention):
         self.score_dense.build((None, None, None, self.units))
 
     def project_key(self, value: Tensor) -> Tensor:
+        """U of each position, computed once: `(B, S, value_dim)` to `(B, S, units)`."""
         return self.key_dense(value)
 
     def compare(self, query: Tensor, key: Tensor) -> Tensor:
+        """Scores, `(B, T, S)`, of queries `(B, T, query_dim)` and projected keys."""
         return additive_score(project(self.query_dense, query), key, self.score_dense)
 
     def get_config(self) -> dict[str, Any]:

@@ -115,8 +115,9 @@ class LuongAttention(Attention):
         `(context, attention_scores)`, the latter `(B, T, S)`.
 
     Raises:
-        ValueError: an unknown score, units for a score without a hidden layer, or
-            score="dot" with a query and a value of different last dimensions.
+        ValueError: an unknown score, units for a score without a hidden layer,
+            score="dot" with a query and a value of different last dimensions, or a
+            query or value that does not have three axes.
 
     Example:
 
@@ -148,9 +149,11 @@ class LuongAttention(Attention):
         self.score_layer.build(query_shape, value_shape)
 
     def project_key(self, value: Tensor) -> Tensor:
+        """`(B, S, value_dim)` to `(B, S, key_dim)`: as it is, W k, or concat's half."""
         return self.score_layer.project_key(value)
 
     def compare(self, query: Tensor, key: Tensor) -> Tensor:
+        """Scores, `(B, T, S)`, of queries `(B, T, query_dim)` and projected keys."""
         return self.score_layer.compare(query, key)
 
     def get_config(self) -> dict[str, Any]:

@@ -107,6 +107,9 @@ def causal_mask(
 
     >>> np.asarray(causal_mask(2, 3, offset=1)).astype(int).tolist()
     [[1, 1, 0], [1, 1, 1]]
+
+    References:
+        [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762), section 3.2.3.
     """
     source_length = target_length if source_length is None else source_length
     target = ops.arange(target_length, dtype="int32") + ops.cast(offset, "int32")

@@ -52,6 +52,9 @@ class MultiHeadSelfAttention(MultiHeadAttention):
         `(B, H, T, T)`. A position that may attend to nothing gets zeros from all
         heads, and so the output projection's bias.
 
+    Raises:
+        ValueError: `num_heads` or `key_dim` is less than 1.
+
     Example:
 
     >>> attention = MultiHeadSelfAttention(num_heads=2, key_dim=4)
@@ -95,8 +98,10 @@ class MultiHeadSelfAttention(MultiHeadAttention):
     ) -> tuple[Tensor, Tensor]:
         """Room for the keys and values of `num_steps` steps.
 
-        Both are `(B · H, num_steps, beams, dim)`: matrix products read it as it lies,
-        the beams of a row share it, and a step writes its part of it in place.
+        Returns:
+            `(keys, values)`, both zeros `(B · H, num_steps, beams, dim)`: matrix
+            products read it as it lies, the beams of a row share it, and a step writes
+            its part of it in place.
         """
         shape = (batch_size * self.num_heads, num_steps, beams)
         value_dim = self.value_dim or self.key_dim
@@ -173,7 +178,7 @@ class MultiHeadCrossAttention(MultiHeadAttention):
 
     Shapes: `B` batch, `T` target steps, `S` source positions, `H` heads.
 
-    Args: as for `MultiHeadSelfAttention`.
+    Args: as for `MultiHeadSelfAttention`; `output_dim` is the query's width where None.
 
     Call arguments:
         query: float `(B, T, query_dim)`.
@@ -187,6 +192,9 @@ class MultiHeadCrossAttention(MultiHeadAttention):
     Returns:
         context `(B, T, output_dim)`, or `(context, attention_scores)` with scores
         `(B, H, T, S)`.
+
+    Raises:
+        ValueError: `num_heads` or `key_dim` is less than 1.
 
     Example:
 
@@ -230,6 +238,10 @@ class MultiHeadCrossAttention(MultiHeadAttention):
         self, value: Tensor, key: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """The source's keys and values, ready for `step`, computed once.
+
+        Args:
+            value: float `(B, S, any)`.
+            key: float `(B, S, any)`, optional; `value` where None.
 
         Returns:
             `(keys, values)`, `(B, H, key_dim, S)` and `(B, H, S, value_dim)`: the

@@ -27,7 +27,7 @@ class SinePositionEncoding(keras.layers.Layer):
         start_index: int or int scalar tensor. Position of the first column.
 
     Returns:
-        `(B, T, dim)`: the encoding, the same in every row.
+        float `(B, T, dim)`: the encoding, the same in every row.
 
     Example:
 
@@ -51,7 +51,7 @@ class SinePositionEncoding(keras.layers.Layer):
         return ops.broadcast_to(encoding, ops.shape(inputs))
 
     def encode_positions(self, positions: Tensor, dim: int) -> Tensor:
-        """Encodes int positions of any shape `(…)`; returns `(…, dim)`."""
+        """Encodes int positions of any shape `(…)`; returns float `(…, dim)`."""
         # float32 whatever the policy: float16 cannot tell position 2049 from 2048.
         positions = ops.cast(positions, "float32")[..., None]
         even = ops.arange(0, dim, 2, dtype="float32")

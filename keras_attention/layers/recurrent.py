@@ -25,14 +25,25 @@ def num_states(cell):
 class Orthogonal(keras.initializers.Orthogonal):
     """Keras's, in any precision: backends decompose no bfloat16.
 
+    Args:
+        gain: float. What the orthogonal matrix is multiplied by.
+        seed: int, or a `keras.random.SeedGenerator`, optional.
+
+    Raises:
+        ValueError: of Keras, for a shape of less than two axes.
+
     Example:
 
     >>> weights = np.asarray(Orthogonal(seed=0)((3, 3)))
     >>> np.allclose(weights @ weights.T, np.eye(3), atol=1e-5)
     True
+
+    References:
+        [Saxe et al., 2014](https://arxiv.org/abs/1312.6120).
     """
 
     def __call__(self, shape: Shape, dtype: Any = None) -> Tensor:
+        """Weights of that shape, float32 unless `dtype` says otherwise."""
         return ops.cast(super().__call__(shape, "float32"), dtype or "float32")
 
 
@@ -60,19 +71,7 @@ def is_empty(features):
 class RecurrentStack(keras.layers.Layer):
     """What both stacks are made of: layers, norms, residual connections.
 
-    Args:
-        units: int. Width of each layer's output, and of each state.
-        num_layers: int.
-        cell: "gru", "lstm", or "rnn", the plain one: h = tanh(W x + U h).
-        residual: bool. From the second layer on, adds a layer's input to its output
-            ([Wu et al., 2016](https://arxiv.org/abs/1609.08144), section 3.1).
-        layer_norm: bool. Normalises each layer's output; states stay as they are,
-            which keeps the fused kernels.
-        bidirectional: bool. Half of the units read forwards, half backwards.
-        **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
-
-    Raises:
-        ValueError: odd units for two directions, an unknown cell, no layer.
+    Args: as for `RecurrentEncoder`, which has dropout besides.
     """
 
     def __init__(
@@ -141,9 +140,15 @@ class RecurrentEncoder(RecurrentStack):
     """Recurrent layers that read a source, in one direction or in both.
 
     Args:
-        units: int. Width of the output; even with two directions, which share it.
-        num_layers, cell, residual, layer_norm: as in `RecurrentStack`.
+        units: int. Width of each layer's output, and of each state; even with two
+            directions, which share it.
+        num_layers: int.
+        cell: "gru", "lstm", or "rnn", the plain one: h = tanh(W x + U h).
         bidirectional: bool. Forward and backward at once, concatenated.
+        residual: bool. From the second layer on, adds a layer's input to its output
+            ([Wu et al., 2016](https://arxiv.org/abs/1609.08144), section 3.1).
+        layer_norm: bool. Normalises each layer's output; states stay as they are,
+            which keeps the fused kernels.
         dropout: float. Between layers; one mask for a whole sentence
             ([Gal & Ghahramani, 2016](https://arxiv.org/abs/1512.05287)).
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
@@ -250,22 +255,31 @@ class RecurrentEncoder(RecurrentStack):
 class RecurrentDecoder(RecurrentStack):
     """Recurrent layers that write a target, all of it at once or step by step.
 
-    Args: as in `RecurrentStack`.
+    Args: `units`, `num_layers`, `cell`, `residual`, `layer_norm` and `**kwargs` of
+        `RecurrentEncoder`.
 
     Call arguments:
         features: float `(B, T, dim)`, known in advance.
-        initial_states: of each layer, a tuple of tensors `(B, units)`.
+        initial_states: of each layer, a tuple of one tensor `(B, units)`, for LSTMs of
+            two.
         dropout_masks: of each layer's output, `(B, units)`, or None. They are drawn
             by the caller, once a sentence, so that stepping can be trained as well.
 
     Returns:
-        `(B, T, units)`.
+        float `(B, T, units)`.
+
+    Raises:
+        ValueError: an unknown cell, no layer.
 
     Example:
 
     >>> decoder = RecurrentDecoder(units=8)
     >>> tuple(decoder(np.ones((2, 3, 4)), [(np.zeros((2, 8)),)]).shape)
     (2, 3, 8)
+
+    References:
+        [Cho et al., 2014](https://arxiv.org/abs/1406.1078), sections 2.2 and 2.3 (GRU);
+        [Sutskever et al., 2014](https://arxiv.org/abs/1409.3215), section 2.
     """
 
     def call(
@@ -283,7 +297,10 @@ class RecurrentDecoder(RecurrentStack):
     def step(
         self, features: Tensor, states: Any, dropout_masks: Any = None
     ) -> tuple[Tensor, tuple[tuple[Tensor, ...], ...]]:
-        """Moves by one token: `(N, dim)` in, `((N, units), new states)` out."""
+        """Moves by one token: `(N, dim)` in, `((N, units), new states)` out.
+
+        States and masks are those of `call`, of `N` rows.
+        """
         if is_empty(features):
             return self._nothing(0), states
         new_states = []

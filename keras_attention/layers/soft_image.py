@@ -44,7 +44,7 @@ class SoftImageAttention(BahdanauAttention):
         `(context, attention_scores)`, the latter `(B, T, L)`; see `as_grid`.
 
     Raises:
-        ValueError: query or value lacks an axis.
+        ValueError: a query without three axes, or a value without three or four.
 
     Example:
 
@@ -76,6 +76,7 @@ class SoftImageAttention(BahdanauAttention):
             self.gate_dense.build(query_shape)
 
     def project_key(self, value: Tensor) -> Tensor:
+        """U a of regions or of a feature map, always `(B, L, units)`."""
         return super().project_key(flatten_regions(value))
 
     def call(
@@ -101,6 +102,7 @@ class SoftImageAttention(BahdanauAttention):
         return context
 
     def source_length(self, value_shape: Shape) -> int | None:
+        """`L`, of the shape of regions or of a feature map; None if unknown."""
         regions = value_shape[1:-1]
         known = [length for length in regions if length is not None]
         return math.prod(known) if len(known) == len(regions) else None

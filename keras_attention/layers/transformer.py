@@ -32,7 +32,7 @@ class TransformerBlock(KeepsQuantization, keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if model_dim % num_heads:
+        if num_heads < 1 or model_dim % num_heads:
             raise ValueError(
                 "model_dim must be a multiple of num_heads, which share it; received "
                 f"model_dim={model_dim}, num_heads={num_heads}"
@@ -133,7 +133,10 @@ class TransformerEncoderBlock(TransformerBlock):
         return_attention_scores: bool.
 
     Returns:
-        `(B, S, model_dim)`, or that and scores `(B, H, S, S)`.
+        float `(B, S, model_dim)`, or that and scores `(B, H, S, S)` of `H` heads.
+
+    Raises:
+        ValueError: `num_heads` is less than 1, or does not divide `model_dim`.
 
     Example:
 
@@ -142,7 +145,7 @@ class TransformerEncoderBlock(TransformerBlock):
     (2, 5, 8)
 
     References:
-        [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762), section 3.1;
+        [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762), sections 3.1 and 3.3;
         pre-norm: [Xiong et al., 2020](https://arxiv.org/abs/2002.04745).
     """
 
@@ -202,7 +205,10 @@ class TransformerDecoderBlock(TransformerBlock):
         return_attention_scores: bool.
 
     Returns:
-        `(B, T, model_dim)`, or that and cross-attention scores `(B, H, T, S)`.
+        float `(B, T, model_dim)`, or that and cross-attention scores `(B, H, T, S)`.
+
+    Raises:
+        ValueError: `num_heads` is less than 1, or does not divide `model_dim`.
 
     Example:
 
@@ -260,7 +266,10 @@ class TransformerDecoderBlock(TransformerBlock):
         return (features, scores) if return_attention_scores else features
 
     def project_source(self, value: Tensor) -> tuple[Tensor, Tensor]:
-        """What `step` needs of the encoded source `(B, S, any)`, computed once."""
+        """Keys and values of the encoded source `(B, S, any)`, computed once.
+
+        See `MultiHeadCrossAttention.project_source`.
+        """
         return self.cross_attention.project_source(value)
 
     def make_cache(

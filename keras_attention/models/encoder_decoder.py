@@ -17,11 +17,18 @@ from keras_attention.special_tokens import PAD_ID
 
 
 class Memory(NamedTuple):
-    """The encoded source, as attention reads it."""
+    """The encoded source, as attention reads it.
 
-    value: Any  # (B, S, value_dim)
-    key: Any  # projected once, in whatever layout the family's steps read best
-    mask: Any  # (B, S), False at padding
+    Attributes:
+        value: float `(B, S, value_dim)`.
+        key: of `value`, projected once, in whatever layout the family's steps read
+            best.
+        mask: bool `(B, S)`, False at padding.
+    """
+
+    value: Any
+    key: Any
+    mask: Any
 
 
 def ids_spec(name):
@@ -42,9 +49,21 @@ def padded(inputs):
 class EncoderDecoder(KeepsQuantization, TokenWeighted):
     """An encoder that remembers and a decoder that steps.
 
-    Calling the model runs teacher forcing and returns logits, `(B, T, vocabulary)`,
-    and with `return_attention_scores=True` also scores `(B, T, S)`. Decoding, plots
-    and export use what stands below and nothing else.
+    Calling the model runs teacher forcing. Decoding, plots and export use what stands
+    below and nothing else.
+
+    Args:
+        **kwargs: `name`, `dtype` and the like, for `keras.Model`.
+
+    Call arguments:
+        inputs: dict of tensors: those of the source that the family reads, and
+            `target_ids`, int `(B, T)`, which begin with the start token.
+        return_attention_scores: bool.
+        training: bool.
+
+    Returns:
+        Logits, float32 `(B, T, target_vocabulary_size)`, and if asked scores
+        `(B, T, S)`, in the model's `compute_dtype`.
 
     Attributes:
         guided_alignment: float. Weight of the loss that draws attention to the
@@ -56,6 +75,11 @@ class EncoderDecoder(KeepsQuantization, TokenWeighted):
         attends: bool. Whether there is attention; scores are all zero where not.
         presets: dict. Arguments of usual sizes by name, as `**presets["tiny"]`.
 
+    Raises:
+        ValueError: in training, sample weights that are neither `(B,)` nor `(B, T)`, or
+            `class_weight`.
+        NotImplementedError: by what a family has to define, and does not.
+
     Example:
 
     >>> model = Transformer(9, 9, **Transformer.presets["tiny"])
@@ -64,6 +88,10 @@ class EncoderDecoder(KeepsQuantization, TokenWeighted):
     >>> logits, state = model.step(np.array([2]), state, memory)
     >>> tuple(logits.shape), tuple(state.attention_scores.shape)
     ((1, 9), (1, 3))
+
+    References:
+        [Cho et al., 2014](https://arxiv.org/abs/1406.1078), section 2.2;
+        [Bahdanau et al., 2015](https://arxiv.org/abs/1409.0473), sections 2.1 and 3.1.
     """
 
     built: bool
@@ -91,7 +119,7 @@ class EncoderDecoder(KeepsQuantization, TokenWeighted):
             super().quantize(mode, config, **kwargs)
 
     def source_signature(self) -> dict[str, Any]:
-        """What a source is, a dict of `keras.InputSpec`."""
+        """Shapes and dtypes of a source, a dict of `keras.InputSpec` by input."""
         raise NotImplementedError
 
     def export(
@@ -139,6 +167,7 @@ class EncoderDecoder(KeepsQuantization, TokenWeighted):
 
     @property
     def adds_losses(self) -> bool:
+        """Whether `guide` may add losses: a weight of one of them is not zero."""
         return bool(self.guided_alignment or self.doubly_stochastic)
 
     def is_guided(self, inputs: dict[str, Tensor]) -> bool:
@@ -234,6 +263,8 @@ class EncoderDecoder(KeepsQuantization, TokenWeighted):
     def repeat_state(self, state: Any, count: int) -> Any:
         """The state of `count` hypotheses, int, in place of each one.
 
+        What is `(N, …)` becomes `(N · count, …)`, the copies of a row adjacent.
+
         A search begins with it, since `encode` returns one hypothesis for each row.
         Families whose state is not batch-major throughout override it.
         """
@@ -247,6 +278,9 @@ class EncoderDecoder(KeepsQuantization, TokenWeighted):
         Args:
             state: what `step` returned.
             indices: int `(N,)`, each pointing to a hypothesis of the same source row.
+
+        Returns:
+            The state, of the same shapes.
 
         Families whose state is not batch-major throughout override it.
         """

@@ -26,9 +26,11 @@ class ImageEncoder(KeepsQuantization, keras.layers.Layer):
     those of ImageNet where there are some.
 
     Args:
-        encoder_name: str. See `image_encoder`.
-        image_size: int, S.
-        grid_size: int, N.
+        encoder_name: str. "small-cnn", trained with the rest; "efficientnet-lite0", 3
+            million parameters up to 1/32; or a model of `keras.applications`, as
+            "ResNet50".
+        image_size: int, S. Pixels along each side.
+        grid_size: int, N. Regions along each side.
         trainable: bool. False also keeps batch normalisation at its running means.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
@@ -219,8 +221,8 @@ class Application(ImageEncoder):
     Args and call: as for `ImageEncoder`; `encoder_name` is the model's, as "ResNet50".
 
     Raises:
-        ValueError: images too small for the model, or a grid that it does not have; in
-            `load_pretrained`, its weights cannot be downloaded.
+        ValueError: an unknown model, images too small for it, or a grid that it does
+            not have; in `load_pretrained`, its weights cannot be downloaded.
 
     Example:
 
@@ -236,6 +238,7 @@ class Application(ImageEncoder):
     has_pretrained = True
 
     def _network(self):
+        _check_application(self.encoder_name)
         network, self._preprocess = application_network(
             self.encoder_name, self.image_size, self.grid_size, self.dtype_policy
         )
@@ -271,9 +274,7 @@ def image_encoder(name, image_size, grid_size, dtype=None, trainable=True):
     """Makes an image encoder.
 
     Args:
-        name: "small-cnn", trained with the rest; "efficientnet-lite0" (Tan & Le, 2019;
-            3 million parameters up to 1/32, ImageNet); or the name of a model of
-            `keras.applications`, as "ResNet50".
+        name: str. See `ImageEncoder`.
         image_size: int. Pixels along each side of an image.
         grid_size: int. Regions along each side; which there are depends on the network
             and on `image_size`.
@@ -292,18 +293,18 @@ def image_encoder(name, image_size, grid_size, dtype=None, trainable=True):
     >>> tuple(encoder(np.zeros((1, 64, 64, 3), "uint8")).shape)
     (1, 4, 4, 160)
     """
-    kind = ENCODERS.get(name)
-    if kind is None:
-        names = application_names()
-        if name not in names:
-            close = difflib.get_close_matches(name, [*ENCODERS, *names], n=1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
-            raise ValueError(
-                f"unknown image encoder {name!r}; {hint}known are "
-                f"{', '.join(ENCODERS)}, and the models of keras.applications: "
-                f"{', '.join(names)}"
-            )
-        kind = Application
+    kind = ENCODERS.get(name, Application)
     return kind(
         name, image_size, grid_size, trainable=trainable, dtype=dtype, name="encoder"
     )
+
+
+def _check_application(name):
+    names = application_names()
+    if name not in names:
+        close = difflib.get_close_matches(name, [*ENCODERS, *names], n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise ValueError(
+            f"unknown image encoder {name!r}; {hint}known are {', '.join(ENCODERS)}, "
+            f"and the models of keras.applications: {', '.join(names)}"
+        )

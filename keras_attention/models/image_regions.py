@@ -24,7 +24,7 @@ class ImageRegions(KeepsQuantization, keras.layers.Layer):
     attention and, since they enter before the relu, by a pooled vector too.
 
     Args:
-        encoder: str. See `image_encoder`.
+        encoder: str. See `ImageEncoder`.
         image_size: int. Pixels along each side.
         grid_size: int, N. Regions along each side; `L` = N².
         region_dim: int. Width of a region.

@@ -98,11 +98,15 @@ class RecurrentSeq2Seq(RecurrentEncoderDecoder):
         return_attention_scores: bool.
 
     Returns:
-        Logits `(B, T, target_vocabulary_size)`, and if asked scores `(B, T, S)`, all
-        zero without attention.
+        Logits, float32 `(B, T, target_vocabulary_size)`, and if asked scores
+        `(B, T, S)`, all zero without attention.
 
     Raises:
-        ValueError: arguments that contradict each other.
+        ValueError: an unknown attention, score, cell or readout; no layer; odd units
+            for two directions; dropout not in [0, 1); `score`, `input_feeding` or
+            "maxout" with an attention that has none; embeddings shared between
+            vocabularies of different sizes; with Luong's attention, embeddings tied
+            that are not as wide as `units`.
 
     Example:
 
@@ -113,9 +117,9 @@ class RecurrentSeq2Seq(RecurrentEncoderDecoder):
     (1, 3, 9)
 
     References:
-        [Sutskever et al., 2014](https://arxiv.org/abs/1409.3215);
-        [Bahdanau et al., 2015](https://arxiv.org/abs/1409.0473);
-        [Luong et al., 2015](https://arxiv.org/abs/1508.04025);
+        [Sutskever et al., 2014](https://arxiv.org/abs/1409.3215), sections 2 and 3.3;
+        [Bahdanau et al., 2015](https://arxiv.org/abs/1409.0473), section 3;
+        [Luong et al., 2015](https://arxiv.org/abs/1508.04025), sections 3.1 and 3.3;
         tied embeddings: [Press & Wolf, 2017](https://arxiv.org/abs/1608.05859).
     """
 

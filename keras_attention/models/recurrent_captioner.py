@@ -62,7 +62,7 @@ class RecurrentCaptioner(RecurrentEncoderDecoder):
 
     Args:
         target_vocabulary_size: int. Id 0 is padding.
-        encoder: str. See `image_encoder`.
+        encoder: str. See `ImageEncoder`.
         image_size: int. Pixels along each side of an image.
         grid_size: int, N. Regions along each side; `L` = N².
         train_encoder: bool. False keeps the encoder as it is.
@@ -85,18 +85,21 @@ class RecurrentCaptioner(RecurrentEncoderDecoder):
         **kwargs: `name`, `dtype` and the like, for `keras.Model`.
 
     Call arguments:
-        inputs: dict of `images`, `(B, image_size, image_size, 3)` from 0 to 255, or
-            `features`, `(B, N, N, D)`, what the encoder made of them; `target_ids`, int
-            `(B, T)`; and where images do not fill their squares `windows`, `(B, 4)`,
-            see `region_mask`: cells without image are not known to the decoder.
+        inputs: dict of `images`, uint8 or float `(B, image_size, image_size, 3)` from 0
+            to 255, or `features`, float `(B, N, N, D)`, what the encoder made of them;
+            `target_ids`, int `(B, T)`; and where images do not fill their squares
+            `windows`, int `(B, 4)`, `(x0, y0, x1, y1)` in pixels: cells without image
+            are not known to the decoder.
         return_attention_scores: bool.
 
     Returns:
-        Logits `(B, T, target_vocabulary_size)`, and if asked scores `(B, T, L)`, all
-        zero without attention, and zero at cells without image.
+        Logits, float32 `(B, T, target_vocabulary_size)`, and if asked scores
+        `(B, T, L)`, all zero without attention, and zero at cells without image.
 
     Raises:
-        ValueError: arguments that contradict each other.
+        ValueError: an unknown encoder, cell, attention, readout or inject; a grid that
+            the encoder does not have; no layer; dropout not in [0, 1); `inject` beside
+            attention.
 
     Example:
 
@@ -107,8 +110,9 @@ class RecurrentCaptioner(RecurrentEncoderDecoder):
     (1, 3, 9)
 
     References:
-        [Vinyals et al., 2015](https://arxiv.org/abs/1411.4555);
-        [Xu et al., 2015](https://arxiv.org/abs/1502.03044).
+        [Vinyals et al., 2015](https://arxiv.org/abs/1411.4555), section 3;
+        [Xu et al., 2015](https://arxiv.org/abs/1502.03044), sections 3.1 and 4.2;
+        pre- and par-inject: [Tanti et al., 2018](https://arxiv.org/abs/1703.09137).
     """
 
     presets = PRESETS
@@ -202,7 +206,7 @@ class RecurrentCaptioner(RecurrentEncoderDecoder):
 
     @property
     def image_encoder(self) -> ImageEncoder:
-        """What makes features of pixels."""
+        """What makes features `(B, N, N, D)` of pixels."""
         return self.regions.encoder
 
     def _decoder(self):

@@ -51,6 +51,7 @@ class RecurrentEncoderDecoder(EncoderDecoder):
         self.scheduled_sampling: Any = None
 
     def build_decoder(self) -> None:
+        """Builds what stands between target tokens `(B, T)` and logits."""
         self.target_embedding.build((None, None))
         self.dropout_layer.build((None, self.decoder.embedding_dim))
         self.decoder.build()
@@ -64,6 +65,7 @@ class RecurrentEncoderDecoder(EncoderDecoder):
 
     @property
     def attends(self) -> bool:  # type: ignore[override]  # read only here
+        """Whether the decoder has attention; scores are all zero where not."""
         return self.decoder.attention is not None
 
     def _draw_masks(self, batch_size, training):

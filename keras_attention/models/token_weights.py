@@ -178,6 +178,7 @@ class TokenWeighted(keras.Model):
         return result
 
     def fit(self, *args: Any, class_weight: None = None, **kwargs: Any) -> Any:
+        """As `keras.Model.fit`, without `class_weight`, which raises a ValueError."""
         _refuse(class_weight)
         return super().fit(*args, **kwargs)
 
@@ -189,6 +190,7 @@ class TokenWeighted(keras.Model):
         class_weight: None = None,
         **kwargs: Any,
     ) -> Any:
+        """As `keras.Model.train_on_batch`, without `class_weight`; see `fit`."""
         _refuse(class_weight)
         return super().train_on_batch(x, y, sample_weight, **kwargs)
 

@@ -91,7 +91,12 @@ class Transformer(TransformerEncoderDecoder):
         return_attention_scores: bool.
 
     Returns:
-        Logits `(B, T, target_vocabulary_size)`, and if asked scores `(B, T, S)`.
+        Logits, float32 `(B, T, target_vocabulary_size)`, and if asked scores
+        `(B, T, S)`.
+
+    Raises:
+        ValueError: no layer, `num_heads` that does not divide `model_dim`, or
+            `share_embeddings` with two vocabularies of different sizes.
 
     Example:
 
@@ -101,9 +106,9 @@ class Transformer(TransformerEncoderDecoder):
     (1, 3, 9)
 
     References:
-        [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762);
+        [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762), section 3;
         tied embeddings: [Press & Wolf, 2017](https://arxiv.org/abs/1608.05859);
-        [Garg et al., 2019](https://arxiv.org/abs/1909.02074).
+        [Garg et al., 2019](https://arxiv.org/abs/1909.02074), section 4.1.
     """
 
     presets = PRESETS

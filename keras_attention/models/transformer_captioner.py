@@ -55,7 +55,7 @@ class TransformerCaptioner(TransformerEncoderDecoder):
 
     Args:
         target_vocabulary_size: int. Id 0 is padding.
-        encoder: str. See `image_encoder`.
+        encoder: str. See `ImageEncoder`.
         image_size: int. Pixels along each side of an image.
         grid_size: int, N. Regions along each side; `L` = N².
         train_encoder: bool. False keeps the encoder as it is.
@@ -65,14 +65,20 @@ class TransformerCaptioner(TransformerEncoderDecoder):
         **kwargs: `name`, `dtype` and the like, for `keras.Model`.
 
     Call arguments:
-        inputs: dict of `images`, `(B, image_size, image_size, 3)` from 0 to 255, or
-            `features`, `(B, N, N, D)`; `target_ids`, int `(B, T)`; and where images
-            do not fill their squares `windows`, `(B, 4)`, see `region_mask`: nobody
-            attends to cells without image.
+        inputs: dict of `images`, uint8 or float `(B, image_size, image_size, 3)` from 0
+            to 255, or `features`, float `(B, N, N, D)`, what the encoder made of them;
+            `target_ids`, int `(B, T)`; and where images do not fill their squares
+            `windows`, int `(B, 4)`, `(x0, y0, x1, y1)` in pixels: nobody attends to
+            cells without image.
         return_attention_scores: bool.
 
     Returns:
-        Logits `(B, T, target_vocabulary_size)`, and if asked scores `(B, T, L)`.
+        Logits, float32 `(B, T, target_vocabulary_size)`, and if asked scores
+        `(B, T, L)`.
+
+    Raises:
+        ValueError: an unknown encoder, a grid that it does not have, no layer, or
+            `num_heads` that does not divide `model_dim`.
 
     Example:
 
@@ -83,8 +89,9 @@ class TransformerCaptioner(TransformerEncoderDecoder):
     (1, 3, 9)
 
     References:
-        [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762); over regions:
-        [Cornia et al., 2020](https://arxiv.org/abs/1912.08226), without its memories.
+        [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762), section 3;
+        over regions: [Cornia et al., 2020](https://arxiv.org/abs/1912.08226), section
+        3, without its memories.
     """
 
     presets = PRESETS
@@ -137,7 +144,7 @@ class TransformerCaptioner(TransformerEncoderDecoder):
 
     @property
     def image_encoder(self) -> ImageEncoder:
-        """What makes features of pixels."""
+        """What makes features `(B, N, N, D)` of pixels."""
         return self.regions.encoder
 
     def build(self, input_shape: Shape | None = None) -> None:

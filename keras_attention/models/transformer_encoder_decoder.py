@@ -50,7 +50,12 @@ class TransformerEncoderDecoder(EncoderDecoder):
     position_offset = 0
 
     def make_stacks(self) -> None:
-        """Makes target embeddings, blocks and norms."""
+        """Makes target embeddings, blocks and norms.
+
+        Raises:
+            ValueError: a stack without layers, or `num_heads` that does not divide
+                `model_dim`.
+        """
         num_decoder_layers = self.num_decoder_layers
         if num_decoder_layers is None:
             num_decoder_layers = self.num_layers
@@ -98,6 +103,7 @@ class TransformerEncoderDecoder(EncoderDecoder):
         return keras.layers.Identity(dtype=self.dtype_policy)
 
     def build_stacks(self) -> None:
+        """Builds what `make_stacks` made, for features `(B, length, model_dim)`."""
         features = (None, None, self.model_dim)
         self.target_embedding.build((None, None))
         self.position_encoding.build(features)

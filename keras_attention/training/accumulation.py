@@ -43,8 +43,17 @@ class TokenAccumulation(keras.optimizers.Optimizer):
 
     Example:
 
-    >>> adam = keras.optimizers.Adam(1e-3, global_clipnorm=1.0)
-    >>> optimizer = TokenAccumulation(adam, steps=4)
+    >>> optimizer = TokenAccumulation(keras.optimizers.SGD(1.0), steps=2)
+    >>> weight = keras.Variable([0.0])
+    >>> optimizer.apply([np.array([1.0], "float32")], [weight])
+    >>> optimizer.batch_weight.assign(3.0)  # As a batch of three times as many tokens.
+    <...>
+    >>> optimizer.apply([np.array([5.0], "float32")], [weight])
+    >>> np.asarray(weight).tolist()  # −(1 · 1 + 3 · 5) / (1 + 3)
+    [-4.0]
+
+    References:
+        [Ott et al., 2018](https://arxiv.org/abs/1806.00187).
     """
 
     def __init__(
@@ -66,6 +75,7 @@ class TokenAccumulation(keras.optimizers.Optimizer):
         self.steps = steps
 
     def build(self, variables: list[Any]) -> None:
+        """Makes the sums of a window, one like each of `variables`."""
         if self.built:
             return
         scalar = {"shape": (), "dtype": "float32"}
@@ -83,11 +93,19 @@ class TokenAccumulation(keras.optimizers.Optimizer):
 
     @property
     def variables(self) -> list[Any]:
+        """The window's, then those of the optimizer within."""
         return super().variables + self.inner_optimizer.variables
 
     def apply(
         self, grads: list[Any], trainable_variables: list[Any] | None = None
     ) -> None:
+        """Takes a batch into the window; the last of it makes the update.
+
+        Args:
+            grads: list of tensors, of the shapes of the variables; None where a
+                variable has no gradient.
+            trainable_variables: list of as many variables.
+        """
         if not self.built:
             self.build(list(trainable_variables))  # type: ignore[arg-type]  # given at first
         sums = self._add(grads)
@@ -104,6 +122,7 @@ class TokenAccumulation(keras.optimizers.Optimizer):
         grads: list[Any],
         trainable_variables: list[Any],
     ) -> Any:
+        """As `apply`, of values; returns the new ones, of variables and optimizer."""
         ours = super().variables
         # A loss scale gives variables, whose values are those of its own scope.
         values = [ops.convert_to_tensor(value) for value in optimizer_variables]
@@ -164,10 +183,12 @@ class TokenAccumulation(keras.optimizers.Optimizer):
 
     @property
     def iterations(self) -> Any:
+        """Updates made, not batches: an int variable."""
         return self.inner_optimizer.iterations
 
     @property
     def learning_rate(self) -> Any:
+        """Of the next update, a float scalar."""
         return self.inner_optimizer.learning_rate
 
     @learning_rate.setter

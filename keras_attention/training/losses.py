@@ -20,12 +20,28 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
 
     Args:
         label_smoothing: float, ε. The paper's 0.1.
+        reduction: str or None, of `keras.losses.Loss`.
         **kwargs: `name`, `dtype` and the like, for `keras.losses.Loss`.
 
     Call arguments:
         y_true: int `(B, T)`.
         y_pred: float logits `(B, T, V)`.
         sample_weight: float `(B, T)`, or `(B,)`, of rows.
+
+    Returns:
+        A float32 scalar, in nats per token; `(B, T)` with `reduction=None`.
+
+    Raises:
+        ValueError: `label_smoothing` not in [0, 1), or a sample weight that is neither
+            `(B,)` nor `(B, T)`.
+
+    Example:
+
+    >>> logits = np.array([[[0.0, 0.0], [0.0, 9.0]]])
+    >>> loss = LabelSmoothedCrossEntropy(label_smoothing=0.1)
+    >>> padded = np.array([[1.0, 0.0]])
+    >>> round(float(loss(np.array([[1, 0]]), logits, sample_weight=padded)), 4)  # ln 2
+    0.6931
 
     References:
         [Szegedy et al., 2016](https://arxiv.org/abs/1512.00567), section 7;
@@ -49,6 +65,7 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
     def __call__(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> Tensor:
+        """The loss of a batch, as `Call arguments` and `Returns` of the class say."""
         if sample_weight is not None:
             # Keras would divide by the sum of B weights, not of B·T.
             sample_weight = per_token(sample_weight, y_true)

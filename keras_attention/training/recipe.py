@@ -41,7 +41,22 @@ RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """One experiment: data, tokenizer, model, training, decoding."""
+    """One experiment: data, tokenizer, model, training, decoding.
+
+    Checked when it is made. `load_recipe` reads one from TOML; docs/recipes.md lists
+    all keys, with their units and defaults.
+
+    Raises:
+        ValueError: with the key, what it may hold, and what was received.
+
+    Example:
+
+    >>> recipe = Recipe.from_tables({"name": "mine", "data": {"corpus": "reverse"}})
+    >>> recipe.model.family, recipe.decoding.beam
+    ('transformer', 4)
+    >>> Recipe.from_tables(recipe.to_tables()) == recipe
+    True
+    """
 
     name: str = "run"
     """Names the run's folder and the exported model."""
@@ -78,7 +93,7 @@ class Recipe:
 
     @property
     def validation_metric(self) -> str:
-        """What decides the best checkpoint."""
+        """Name of the score that decides the best checkpoint, as "bleu"."""
         return self.training.validation_metric or METRICS[self.task][0]
 
     def _check_numbers(self):
@@ -154,7 +169,11 @@ class Recipe:
 
     @classmethod
     def from_tables(cls, tables: dict[str, Any]) -> "Recipe":
-        """Builds a recipe from nested dicts, as TOML gives them."""
+        """Builds a recipe from nested dicts, as TOML gives them.
+
+        Raises:
+            ValueError: an unknown table or key, or as `Recipe`.
+        """
         task = str(tables.get("task", cls.task))
         sections = {
             "data": DATA_TABLES.get(task, DataConfig),
@@ -190,7 +209,7 @@ class Recipe:
         return to_toml(self.to_tables())
 
     def fingerprint(self) -> dict[str, Any]:
-        """Everything that a resumed run may not change."""
+        """Everything that a resumed run may not change, as nested dicts."""
         tables = self.to_tables()
         for key in ("max_steps", "max_minutes", "patience", "jit_compile"):
             tables["training"].pop(key)
@@ -207,7 +226,16 @@ def check_numbers(table, config, least):
 
 
 def shipped_recipes() -> list[str]:
-    """Names of the recipes that come with the package."""
+    """Names of the recipes that come with the package.
+
+    Returns:
+        list of str, sorted.
+
+    Example:
+
+    >>> "reverse" in shipped_recipes()
+    True
+    """
     return sorted(path.stem for path in RECIPES.glob("*.toml"))
 
 
@@ -222,7 +250,14 @@ def load_recipe(name: str | Path, overrides: Iterable[str] = ()) -> Recipe:
         `Recipe`.
 
     Raises:
-        ValueError: with what is wrong, where, and what would be right.
+        ValueError: no such recipe or file, no TOML, an override without `=`, or as
+            `Recipe`.
+
+    Example:
+
+    >>> recipe = load_recipe("reverse", ["training.max_steps=100"])
+    >>> recipe.training.max_steps
+    100
     """
     path = Path(name)
     if path.suffix != ".toml":

@@ -19,13 +19,34 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         constant:      learning_rate
 
     With `learning_rate = (model_dim · warmup_steps)^-½`, "inverse_sqrt" is the
-    schedule of [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762), section 5.3.
+    schedule of Vaswani et al.
 
     Args:
         learning_rate: float. The highest rate.
         warmup_steps: int. Updates from zero to there.
         decay: str. One of the four above.
-        total_steps: int. Where cosine and linear end.
+        total_steps: int, in updates. Where cosine and linear end; they need it.
+
+    Call arguments:
+        step: int scalar. Updates made before this one.
+
+    Returns:
+        float32 scalar: the rate of this update, above zero from the first on.
+
+    Raises:
+        ValueError: an unknown decay, or "cosine" or "linear" without `total_steps`.
+
+    Example:
+
+    >>> schedule = WarmupSchedule(1.0, warmup_steps=4, decay="inverse_sqrt")
+    >>> [round(float(schedule(step)), 2) for step in (0, 3, 15)]
+    [0.25, 1.0, 0.5]
+
+    References:
+        inverse_sqrt: [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762), section
+        5.3; warm-up: [Goyal et al., 2017](https://arxiv.org/abs/1706.02677), section
+        2.2; cosine: [Loshchilov & Hutter, 2017](https://arxiv.org/abs/1608.03983),
+        section 3.
     """
 
     def __init__(
@@ -47,6 +68,7 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self.total_steps = total_steps
 
     def __call__(self, step: Tensor) -> Tensor:
+        """The rate of the update after `step` others, both scalars."""
         # The first update is step 0; it should already move.
         step = ops.cast(step, "float32") + 1.0
         warmup = float(max(self.warmup_steps, 1))

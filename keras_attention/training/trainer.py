@@ -45,12 +45,18 @@ class Trainer:
 
     Args:
         recipe: `Recipe`, or a name or path for `load_recipe`.
-        folder: path of the run.
+        folder: path of the run, made by `run`.
         console: `rich.console.Console` for progress; standard error by default.
+
+    Raises:
+        ValueError: as `load_recipe`.
 
     Example:
 
-        translator = Trainer("reverse", "runs/reverse").run()
+    >>> trainer = Trainer("reverse", "runs/reverse")
+    >>> trainer.recipe.training.max_steps > 0
+    True
+    >>> translator = trainer.run()  # doctest: +SKIP
     """
 
     def __init__(

@@ -165,6 +165,7 @@ def test_dropout_acts_in_training_only():
     assert to_numpy(difference).max() > 0.01
 
 
-def test_heads_that_do_not_share_the_width_evenly_are_an_error():
-    with pytest.raises(ValueError, match="model_dim=6, num_heads=4"):
-        TransformerEncoderBlock(6, 4, 8)
+@pytest.mark.parametrize("num_heads", [4, 0])
+def test_heads_that_do_not_share_the_width_evenly_are_an_error(num_heads):
+    with pytest.raises(ValueError, match=f"model_dim=6, num_heads={num_heads}"):
+        TransformerEncoderBlock(6, num_heads, 8)
