@@ -142,6 +142,11 @@ class Ensemble(EncoderDecoder):
         )
 
     def get_config(self) -> dict[str, Any]:
+        """An ensemble has none, and cannot be saved as one model.
+
+        Raises:
+            ValueError: always.
+        """
         raise ValueError(
             "an ensemble has no configuration of its own and is not saved as one "
             "model: keep the bundles that it was loaded from, or export it"
