@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from keras_attention.data.batches.caption_batches import (
         CaptionBatches as CaptionBatches,
     )
+    from keras_attention.data.batches.subword_sampling import (
+        SubwordSampling as SubwordSampling,
+    )
     from keras_attention.data.batches.text_batches import TokenBatches as TokenBatches
     from keras_attention.data.captions.features import FeatureStore as FeatureStore
     from keras_attention.data.captions.features import (
@@ -43,6 +46,7 @@ HOMES = {
     "Pair": "text.readers",
     "SkipReport": "report",
     "SplitByCaption": "captions.shared_captions",
+    "SubwordSampling": "batches.subword_sampling",
     "TokenBatches": "batches.text_batches",
     "Tokenizer": "tokenizer",
     "compute_caption_features": "captions.features",

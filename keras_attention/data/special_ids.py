@@ -63,6 +63,25 @@ def _place(proto, name):
     return pieces.index(wanted) if wanted in pieces else None
 
 
+def check_symbols(symbols: list[str]) -> None:
+    """Refuses what cannot be a symbol of the user's.
+
+    Raises:
+        ValueError: an empty one, one with spaces, a special piece, or one twice.
+    """
+    special = [SPECIAL_PIECES[f"{name}_piece"] for name in NAMES]
+    for i, symbol in enumerate(symbols):
+        if not symbol or symbol.split() != [symbol] or symbol in special:
+            raise ValueError(
+                'a user-defined symbol must be a text without spaces, as "<2de>", and '
+                f"none of {', '.join(special)}; received {symbol!r}"
+            )
+        if symbol in symbols[:i]:
+            raise ValueError(
+                f"user-defined symbols must differ; received {symbol!r} twice"
+            )
+
+
 def parsed(model: bytes) -> Any:
     """The `ModelProto` of a serialised SentencePiece model.
 

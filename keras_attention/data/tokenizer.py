@@ -12,7 +12,12 @@ from typing import Any
 import numpy as np
 import sentencepiece
 
-from keras_attention.data.special_ids import SPECIAL_PIECES, renumbered
+from keras_attention.data.special_ids import (
+    SPECIAL_PIECES,
+    check_symbols,
+    parsed,
+    renumbered,
+)
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 
 MODEL_TYPES = ("unigram", "bpe", "char", "word")
@@ -62,6 +67,7 @@ class Tokenizer:
         byte_fallback: bool | None = None,
         seed: int = 0,
         max_sentences: int = 500_000,
+        user_defined_symbols: Iterable[str] = (),
     ) -> "Tokenizer":
         """Learns subwords from `sentences`; the same arguments give the same bytes.
 
@@ -79,6 +85,8 @@ class Tokenizer:
                 bpe, and false for char and word.
             seed: int. Of the sample.
             max_sentences: int. Size of the sample.
+            user_defined_symbols: iterable of str, such as `"<2de>"`. Each is one piece,
+                wherever it stands in a text; part of `vocabulary_size`.
 
         Raises:
             ValueError: no text, an unknown type, or a vocabulary too small; the
@@ -91,7 +99,9 @@ class Tokenizer:
             )
         if byte_fallback is None:
             byte_fallback = model_type in ("unigram", "bpe")
-        least = NUM_SPECIAL + 1 + (NUM_BYTES if byte_fallback else 0)
+        symbols = list(user_defined_symbols)
+        check_symbols(symbols)
+        least = NUM_SPECIAL + 1 + (NUM_BYTES if byte_fallback else 0) + len(symbols)
         if vocabulary_size < least:
             raise _too_small(vocabulary_size, least, byte_fallback)
 
@@ -106,6 +116,7 @@ class Tokenizer:
                 character_coverage=character_coverage,
                 byte_fallback=byte_fallback,
                 hard_vocab_limit=False,
+                user_defined_symbols=symbols,
                 # More threads add floats in another order, which changes the bytes.
                 num_threads=1,
                 minloglevel=3,
@@ -178,6 +189,12 @@ class Tokenizer:
             ValueError: one str instead of a list, or something that is no str.
         """
         return self._encode(texts, num_threads=num_threads)
+
+    @functools.cached_property
+    def model_type(self) -> str:
+        """Which kind of model, of "unigram", "bpe", "char" and "word"."""
+        spec = parsed(self.model).trainer_spec
+        return spec.ModelType.Name(spec.model_type).lower()
 
     def offsets(
         self, texts: list[str], num_threads: int = 1

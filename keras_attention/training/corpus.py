@@ -19,6 +19,7 @@ from keras_attention.training.corpus_files import (
     check_file,
     corpus_parts,
 )
+from keras_attention.training.data_checks import check_sampling
 
 
 @dataclasses.dataclass(frozen=True)
@@ -195,7 +196,9 @@ def given_tokenizers(config):
     names = {"model": config.model, "target_model": config.target_model or config.model}
     for key, name in names.items():
         check_file(f"tokenizer.{key}", name)
-    return [Tokenizer.load(name, renumber=True) for name in names.values()]
+    tokenizers = [Tokenizer.load(name, renumber=True) for name in names.values()]
+    check_sampling(config, sorted({tokenizer.model_type for tokenizer in tokenizers}))
+    return tokenizers
 
 
 def _save(tokenizer, path):

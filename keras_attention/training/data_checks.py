@@ -77,11 +77,12 @@ def _check_weights(weights):
         )
 
 
-def check_tokenizer(config):
+def check_tokenizer(config, guided_alignment=0.0):
     """Refuses keys of `[tokenizer]` that contradict each other.
 
     Args:
         config: `TokenizerConfig`.
+        guided_alignment: float. That of the recipe.
 
     Raises:
         ValueError: with what is wrong, and what would be right.
@@ -97,3 +98,32 @@ def check_tokenizer(config):
             "tokenizer.model with shared=false needs tokenizer.target_model too, which "
             f"may be the same file; received model={config.model!r} alone"
         )
+    real_number("tokenizer.sampling_alpha", config.sampling_alpha, 0)
+    if not 0 <= config.bpe_dropout < 1:
+        raise ValueError(
+            "tokenizer.bpe_dropout must be at least 0 and below 1; received "
+            f"{config.bpe_dropout}"
+        )
+    if not config.model:
+        check_sampling(config, [config.type])
+    if guided_alignment and (config.sampling_alpha or config.bpe_dropout):
+        raise ValueError(
+            "training.guided_alignment links the pieces of best segmentations, and "
+            "tokenizer.sampling_alpha and bpe_dropout draw others; leave out one"
+        )
+
+
+def check_sampling(config, types):
+    """Refuses to draw segmentations of tokenizers that cannot.
+
+    Args:
+        config: `TokenizerConfig`.
+        types: list of str. The kinds of its models.
+    """
+    for key, kind in (("sampling_alpha", "unigram"), ("bpe_dropout", "bpe")):
+        if getattr(config, key) and kind not in types:
+            raise ValueError(
+                f"tokenizer.{key} draws from a model of the type {kind!r}; received "
+                f"{getattr(config, key)} and the type {' and '.join(types)}: set it to "
+                "0, or take another type"
+            )

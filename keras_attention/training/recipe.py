@@ -128,7 +128,7 @@ class Recipe:
 
     def _check_translation(self, data):
         check_data(data)
-        check_tokenizer(self.tokenizer)
+        check_tokenizer(self.tokenizer, self.training.guided_alignment)
         aligned = all(
             table.alignments or table.corpus in TASKS for _, table in data.tables()
         )

@@ -36,6 +36,18 @@ class TokenizerConfig:
     then say nothing, but for `shared`. Special tokens are renumbered as needed."""
     target_model: str = ""
     """One for the target side, where not `shared`."""
+    sampling_alpha: float = 0.0
+    """Subword regularisation (Kudo, 2018) of a unigram model: in training, sentences
+    are cut anew each time that they come, into a segmentation drawn by its probability
+    to the power of this; 0.1 to 0.5 are usual, 0 is off."""
+    bpe_dropout: float = 0.0
+    """BPE-dropout (Provilkov et al., 2020): the share of merges that are left out in
+    training, anew each time; 0.1 is usual, 0 is off."""
+
+    @property
+    def samples(self):
+        """Whether segmentations are drawn in training."""
+        return self.sampling_alpha > 0 or self.bpe_dropout > 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +151,7 @@ METRICS = {
 }
 
 # Keys of [tokenizer] that captions do not have.
-OF_TRANSLATION = ("model", "target_model")
+OF_TRANSLATION = ("model", "target_model", "sampling_alpha", "bpe_dropout")
 
 # The least that numbers may be, by table; those of [data] may be of one task only.
 LEAST_OF_DATA = {

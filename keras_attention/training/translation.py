@@ -1,5 +1,6 @@
 """What training has of its own where texts are translated."""
 
+from keras_attention.data.batches.subword_sampling import SubwordSampling
 from keras_attention.data.batches.text_batches import TokenBatches
 from keras_attention.data.splits import sample, say_sample
 from keras_attention.evaluation.translation import exact_match, score, tokenize_for
@@ -102,9 +103,23 @@ class TranslationTraining:
             steps_per_epoch=training.validate_every,
             alignments=training.guided_alignment > 0,
             weights=self._weights(corpus),
+            sampling=self._sampling(corpus),
             **common,
         )
         return train, TokenBatches(corpus.valid, shuffle=False, **common)
+
+    def _sampling(self, corpus):
+        """What draws segmentations, in training alone; None where nothing does."""
+        config = self.recipe.tokenizer
+        if not config.samples:
+            return None
+        return SubwordSampling(
+            corpus.source_tokenizer,
+            corpus.target_tokenizer,
+            config.sampling_alpha,
+            config.bpe_dropout,
+            self.recipe.training.seed,
+        )
 
     def _weights(self, corpus):
         """How many pairs each corpus has, and its weight; None without weights."""

@@ -2,7 +2,7 @@
 step number alone decides."""
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -19,6 +19,11 @@ from keras_attention.data.batches.buckets import (
 )
 from keras_attention.data.batches.mixing import Mixture
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
+
+if TYPE_CHECKING:
+    from keras_attention.data.batches.subword_sampling import SubwordSampling
+
+MOST_REMEMBERED = 1000
 
 
 class TokenBatches(keras.utils.PyDataset):
@@ -59,6 +64,8 @@ class TokenBatches(keras.utils.PyDataset):
             consists of, one after another. Of the pairs that are fed, each gives the
             share `weight / sum of weights`, whatever its size, and in a data epoch its
             pairs come as often as that takes; see `Mixture`.
+        sampling: `SubwordSampling`, optional: draws the segmentation of each text anew
+            whenever it comes. Buckets are then chosen for longer sentences.
         **kwargs: `workers`, `use_multiprocessing`, `max_queue_size`, for Keras.
 
     Attributes:
@@ -94,6 +101,7 @@ class TokenBatches(keras.utils.PyDataset):
         first_step: int = 0,
         alignments: Any = False,
         weights: list[tuple[int, float]] | None = None,
+        sampling: "SubwordSampling | None" = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -114,7 +122,13 @@ class TokenBatches(keras.utils.PyDataset):
                 f"weights must be of corpora that have {len(corpus):,} pairs together, "
                 f"each `(num_pairs, weight)`; received {weights}"
             )
+        if alignments and sampling is not None:
+            raise ValueError(
+                "alignments link the pieces of best segmentations; received sampling "
+                "too: leave out one of them"
+            )
         self.corpus = corpus
+        self.sampling = sampling
         self.alignments = alignments
         self.tokens_per_batch = tokens_per_batch
         self.seed = seed
@@ -125,6 +139,7 @@ class TokenBatches(keras.utils.PyDataset):
         self._within_epoch = False
         self._reached_end = False
         self._plans = {}
+        self._num_labels: dict[int, int] = {}  # of batches that were made, by step
         self._lock = threading.Lock()
         if steps_per_epoch == 1:
             max_shapes = 1
@@ -172,13 +187,18 @@ class TokenBatches(keras.utils.PyDataset):
             alignments, the dict has those too, float32 `(B, T, S)`.
         """
         rows, shape = self._rows_at(step)
-        target_ids, labels, sample_weight = self._target(rows, shape)
+        target_ids, labels, sample_weight = self._target(rows, shape, step)
         inputs = {**self._source(rows, shape, step), "target_ids": target_ids}
         return inputs, labels, sample_weight
 
     def target_tokens_at(self, step: int) -> int:
         """Labels that count in the batch of a global step: real tokens and END."""
-        rows, _ = self._rows_at(step)
+        rows, shape = self._rows_at(step)
+        if self.sampling is not None:
+            known = self._num_labels.pop(step, None)
+            if known is None:
+                known = int(self._target(rows, shape, step)[2].sum())
+            return known
         offsets = self.corpus.target.offsets
         return int((offsets[rows + 1] - offsets[rows]).sum()) + len(rows)
 
@@ -207,6 +227,8 @@ class TokenBatches(keras.utils.PyDataset):
     def _make_groups(self, bucket_lengths, max_shapes):
         """The shapes, each with the pairs that are padded to it."""
         source, target = self._lengths()
+        if self.sampling is not None:
+            source, target = self.sampling.room(self.corpus)
         if bucket_lengths is not None:
             lengths = checked_lengths(bucket_lengths)
             lengths = lengths[-1:] if max_shapes == 1 else lengths
@@ -256,7 +278,8 @@ class TokenBatches(keras.utils.PyDataset):
 
     def _source(self, rows, shape, step):
         """What the model reads of the pairs `rows`, in a dict; `step` seeds chance."""
-        source_ids = self.corpus.source.padded(rows, shape[:2])
+        size = (shape.batch_size, shape.source_length)
+        source_ids = self._padded("source", rows, size, step)
         if not self.alignments:
             return {"source_ids": source_ids}
         sides = self.corpus.source.offsets, self.corpus.target.offsets
@@ -266,16 +289,25 @@ class TokenBatches(keras.utils.PyDataset):
         )
         return {"source_ids": source_ids, "alignments": links}
 
-    def _target(self, rows, shape):
+    def _target(self, rows, shape, step):
         """`(target_ids, labels, sample_weight)` of the pairs `rows`, each `(B, T)`."""
-        labels = self.corpus.target.padded(
-            rows, (shape.batch_size, shape.target_length)
-        )
+        size = (shape.batch_size, shape.target_length)
+        labels = self._padded("target", rows, size, step)
         sample_weight = (labels != PAD_ID).astype("float32")
+        if self.sampling is not None:
+            if len(self._num_labels) > MOST_REMEMBERED:  # Nobody asks.
+                self._num_labels = {}
+            self._num_labels[step] = int(sample_weight.sum())
         target_ids = np.zeros_like(labels)
         target_ids[: len(rows), 0] = START_ID
         target_ids[:, 1:] = np.where(labels == END_ID, PAD_ID, labels)[:, :-1]
         return target_ids, labels, sample_weight
+
+    def _padded(self, side, rows, size, step):
+        """Ids of one side of the pairs `rows`, each with END, int32 of shape `size`."""
+        if self.sampling is not None:
+            return self.sampling.padded(self.corpus, side, rows, size, step)
+        return getattr(self.corpus, side).padded(rows, size)
 
     def __getstate__(self) -> Any:
         return {**self.__dict__, "_lock": None, "_plans": {}}
