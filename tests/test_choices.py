@@ -20,7 +20,7 @@ from keras_attention.data.scenes.things import ARTIST_CHOICES
 from keras_attention.data.splits import SPLITS
 from keras_attention.data.text.readers import FORMATS as PAIR_FORMATS
 from keras_attention.data.text.readers import read_pairs
-from keras_attention.decoding.options import UNKNOWN_WORDS
+from keras_attention.decoding.options import WORDS
 from keras_attention.export import WRITERS
 from keras_attention.layers.luong import SCORES, LuongAttention
 from keras_attention.layers.recurrent import CELLS
@@ -59,7 +59,7 @@ def literals():
 
 
 def test_a_list_of_words_is_written_once():
-    known = [SPLITS, UNKNOWN_WORDS, SUFFIXES, PAIR_FORMATS]
+    known = [SPLITS, *map(tuple, WORDS.values()), SUFFIXES, PAIR_FORMATS]
     for task in DATA_TABLES:
         known += choices(task, of_scenes=task == "captioning").values()
     places = literals()
@@ -102,7 +102,7 @@ COMMANDS = typer.main.get_command(app).commands
         ("features", "fit", FITS),
         ("evaluate", "artist", ARTIST_CHOICES),
         ("evaluate", "split", SPLITS),
-        ("translate", "unknown", UNKNOWN_WORDS),
+        *(("translate", *each) for each in WORDS.items() if each[0] != "score_forced"),
     ],
 )
 def test_the_command_line_names_the_words_that_are_taken(command, option, known):

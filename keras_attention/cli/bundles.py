@@ -6,7 +6,7 @@ import warnings
 import typer
 
 from keras_attention.cli.backend_loading import load_backend
-from keras_attention.decoding.options import UNKNOWN_WORDS
+from keras_attention.decoding.options import WORDS
 
 Bundle = typer.Argument(..., help="A bundle's folder, as train leaves it.")
 Ensemble = typer.Option(
@@ -15,6 +15,16 @@ Ensemble = typer.Option(
     help="Another bundle, whose model decodes together with the first; repeatable.",
 )
 Beam = typer.Option(None, "--beam", min=1, help="Hypotheses kept; 1 is greedy.")
+BeamRule = typer.Option(
+    None,
+    "--beam-rule",
+    help=f"Finished hypotheses: {', '.join(WORDS['beam_rule'])}, as Hugging Face.",
+)
+EarlyStopping = typer.Option(
+    None,
+    "--early-stopping",
+    help=f"Of a full pool: {', '.join(WORDS['early_stopping'])}.",
+)
 LengthPenalty = typer.Option(None, "--length-penalty", help="GNMT's alpha.")
 MinLength = typer.Option(None, "--min-length", min=0, help="Least tokens.")
 MaxLength = typer.Option(None, "--max-length", min=1, help="Most tokens.")
@@ -27,7 +37,7 @@ TopP = typer.Option(None, "--top-p", help="Sample from this much probability.")
 Unknown = typer.Option(
     None,
     "--unknown",
-    help=f"Unknown words: {', '.join(UNKNOWN_WORDS)}; copy takes the source word.",
+    help=f"Unknown words: {', '.join(WORDS['unknown'])}; copy takes the source word.",
 )
 Seed = typer.Option(0, "--seed", help="Of sampling.")
 

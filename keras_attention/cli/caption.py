@@ -23,6 +23,8 @@ def caption(
     as_json: bool = typer.Option(
         False, "--json", help="JSON lines with n-best, scores and grids of attention."
     ),
+    beam_rule: str = bundles.BeamRule,
+    early_stopping: str = bundles.EarlyStopping,
     length_penalty: float = bundles.LengthPenalty,
     min_length: int = bundles.MinLength,
     max_length: int = bundles.MaxLength,
@@ -45,6 +47,8 @@ def caption(
     options = bundles.decoding(
         beam=beam,
         n_best=n_best,
+        beam_rule=beam_rule,
+        early_stopping=early_stopping,
         length_penalty=length_penalty,
         min_length=min_length,
         max_length=max_length,

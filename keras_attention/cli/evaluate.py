@@ -25,6 +25,8 @@ def evaluate(
     target: Path = typer.Argument(None, help="The target side, for paired files."),
     ensemble: list[Path] = bundles.Ensemble,
     beam: int = bundles.Beam,
+    beam_rule: str = bundles.BeamRule,
+    early_stopping: str = bundles.EarlyStopping,
     length_penalty: float = bundles.LengthPenalty,
     unknown: str = bundles.Unknown,
     alignments: str = typer.Option(
@@ -77,7 +79,11 @@ def evaluate(
     for path in (output, results):
         lines.check_output(path)
     options = bundles.decoding(
-        beam=beam, length_penalty=length_penalty, unknown=unknown
+        beam=beam,
+        beam_rule=beam_rule,
+        early_stopping=early_stopping,
+        length_penalty=length_penalty,
+        unknown=unknown,
     )
     of_images = bundles.given(
         images=images, split=split, artist=artist, count=count, results=results

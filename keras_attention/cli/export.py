@@ -19,6 +19,8 @@ def export(
     ensemble: list[Path] = bundles.Ensemble,
     beam: int = bundles.Beam,
     n_best: int = typer.Option(None, "--n-best", min=1, help="Hypotheses returned."),
+    beam_rule: str = bundles.BeamRule,
+    early_stopping: str = bundles.EarlyStopping,
     length_penalty: float = bundles.LengthPenalty,
     unknown: str = bundles.Unknown,
 ):
@@ -30,7 +32,12 @@ def export(
     if name is not None:
         version_folder(saved_models, name, version)  # a mistake need not wait
     changes = bundles.decoding(
-        beam=beam, n_best=n_best, length_penalty=length_penalty, unknown=unknown
+        beam=beam,
+        n_best=n_best,
+        beam_rule=beam_rule,
+        early_stopping=early_stopping,
+        length_penalty=length_penalty,
+        unknown=unknown,
     )
     task = bundles.load(bundle, ensemble=ensemble)
     options = task.options.replace(**changes)

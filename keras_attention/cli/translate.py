@@ -27,6 +27,8 @@ def translate(
     as_json: bool = typer.Option(
         False, "--json", help="JSON lines with n-best, scores and alignments."
     ),
+    beam_rule: str = bundles.BeamRule,
+    early_stopping: str = bundles.EarlyStopping,
     length_penalty: float = bundles.LengthPenalty,
     min_length: int = bundles.MinLength,
     max_length: int = bundles.MaxLength,
@@ -49,6 +51,8 @@ def translate(
     options = bundles.decoding(
         beam=beam,
         n_best=n_best,
+        beam_rule=beam_rule,
+        early_stopping=early_stopping,
         length_penalty=length_penalty,
         min_length=min_length,
         max_length=max_length,

@@ -4,8 +4,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_attention.decoding.constraints import FORBIDDEN, Constraints, is_possible
-from keras_attention.decoding.greedy import write_column
+from keras_attention.decoding.constraints import FORBIDDEN, is_possible
 from keras_attention.decoding.hypotheses import (
     Hypotheses,
     StepHistory,
@@ -13,7 +12,8 @@ from keras_attention.decoding.hypotheses import (
     pick,
 )
 from keras_attention.decoding.ranking import Ranking
-from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
+from keras_attention.decoding.stepping import Stepper
+from keras_attention.special_tokens import END_ID, PAD_ID
 
 
 class Beams(NamedTuple):
@@ -53,22 +53,11 @@ def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores
         penalties: [Wu et al., 2016](https://arxiv.org/abs/1609.08144), section 7.
     """
     beam = options.beam
-    num_steps = options.num_steps(inputs)
-    limits = options.length_limits(inputs)  # (B,)
-    memory, state = model.encode(inputs, num_steps)
-    state = model.repeat_state(state, beam)
-    batch_size = ops.shape(limits)[0]
-    rows = ops.repeat(ops.arange(batch_size, dtype="int32"), beam)  # (N,)
-    ranking = Ranking(options, memory.mask)
-    vocabulary_size = model.target_vocabulary_size
-    constrain = Constraints(
-        options,
-        ops.take(limits, rows, axis=0),
-        vocabulary_size,
-        None if prefix_ids is None else ops.take(prefix_ids, rows, axis=0),
-    )
+    step = Stepper(model, inputs, options, beam, prefix_ids)
+    batch_size, limits = step.batch_size, step.limits
+    ranking = Ranking(options, step.memory.mask)
     # No more than `beam` continuations of one hypothesis can be among the best.
-    branches = min(beam, vocabulary_size)
+    branches = min(beam, model.target_vocabulary_size)
     first_branch = ops.equal(ops.arange(branches), 0)[None]
     first_rows = ops.arange(batch_size, dtype="int32")[:, None] * beam
 
@@ -113,9 +102,7 @@ def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores
         )
 
     def advance(beams):
-        logits, state = model.step(beams.token_ids, beams.state, memory)
-        log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
-        log_probs = constrain(log_probs, beams.index, beams.tokens)
+        log_probs, state = step(beams.token_ids, beams.state, beams.index, beams.tokens)
         totals, parents, token_ids = extend(beams, log_probs)
 
         indices = ops.reshape(parents + first_rows, (-1,))  # (N,)
@@ -129,12 +116,7 @@ def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores
                 ops.cast(state.attention_scores, "float32"), ops.shape(coverage)
             )
             coverage = coverage + ops.where(was_finished[..., None], 0.0, attended)
-        tokens = beams.tokens
         flat_ids = ops.reshape(token_ids, (-1,))
-        if options.forbids_repeats:
-            tokens = write_column(
-                ops.take(tokens, indices, axis=0), beams.index, flat_ids
-            )
         return Beams(
             beams.index + 1,
             flat_ids,
@@ -146,36 +128,30 @@ def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores
                 is_possible(totals),
             ),
             coverage,
-            tokens,
+            step.add_tokens(beams.tokens, beams.index, flat_ids, indices),
             state,
             beams.history.write(
                 beams.index, token_ids, parents, state.attention_scores
             ),
         )
 
-    zeros = ops.zeros_like(ops.reshape(rows, (-1, beam)))  # (B, K)
-    first_slot = ops.equal(ops.arange(beam), 0)[None]
+    zeros = ops.zeros_like(ops.reshape(step.start_ids, (-1, beam)))  # (B, K)
     beams = Beams(
         index=ops.zeros((), dtype="int32"),
-        token_ids=ops.full_like(rows, START_ID),
-        # All slots start alike: only the first one counts, or they stay alike.
-        log_probs=ops.where(
-            ops.broadcast_to(first_slot, ops.shape(zeros)), 0.0, 2 * FORBIDDEN
-        ),
+        token_ids=step.start_ids,
+        log_probs=first_slot_only(ops.cast(zeros, "float32")),
         lengths=zeros,
         finished=ops.cast(zeros, "bool"),
-        coverage=ops.zeros((batch_size, beam, ops.shape(memory.mask)[1]))
+        coverage=ops.zeros((batch_size, beam, ops.shape(step.memory.mask)[1]))
         if options.coverage_penalty
         else (),
-        tokens=ops.zeros((ops.shape(rows)[0], num_steps), dtype="int32")
-        if options.forbids_repeats
-        else (),
-        state=state,
+        tokens=step.no_tokens(),
+        state=step.state,
         history=StepHistory.empty(
-            num_steps,
+            step.num_steps,
             batch_size,
             beam,
-            state.attention_scores if return_attention_scores else None,
+            step.state.attention_scores if return_attention_scores else None,
         ),
     )
     (beams,) = ops.while_loop(condition, lambda beams: (advance(beams),), (beams,))
@@ -191,3 +167,12 @@ def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores
         pick(beams.log_probs, slots),
         attention_scores,
     )
+
+
+def first_slot_only(zeros):
+    """Log-probabilities `(B, K)` before the first step, from as many zeros.
+
+    All slots start alike: only the first one counts, or they stay alike.
+    """
+    first = ops.equal(ops.arange(zeros.shape[1]), 0)[None]
+    return ops.where(first, zeros, 2 * FORBIDDEN)

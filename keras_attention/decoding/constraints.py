@@ -65,7 +65,8 @@ class Constraints:
         forced = self._forced(index)[:, None]  # (N, 1)
 
         def force():
-            only = ops.where(ops.equal(self.ids, forced), log_probs, FORBIDDEN)
+            cost = log_probs if self.options.score_forced else 0.0
+            only = ops.where(ops.equal(self.ids, forced), cost, FORBIDDEN)
             return ops.where(forced < 0, allowed, only)
 
         # Few steps force anything, and vocabularies are large.

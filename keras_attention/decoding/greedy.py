@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from keras_attention.decoding.constraints import FORBIDDEN, Constraints
+from keras_attention.decoding.constraints import FORBIDDEN
 from keras_attention.decoding.hypotheses import (
     Hypotheses,
     StepHistory,
@@ -12,7 +12,8 @@ from keras_attention.decoding.hypotheses import (
     pick,
 )
 from keras_attention.decoding.ranking import Ranking
-from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
+from keras_attention.decoding.stepping import Stepper
+from keras_attention.special_tokens import END_ID, PAD_ID
 
 
 class Paths(NamedTuple):
@@ -47,27 +48,13 @@ def follow_paths(
     Returns:
         `Hypotheses`, sorted by score.
     """
-    num_steps = options.num_steps(inputs)
-    limits = options.length_limits(inputs)
-    memory, state = model.encode(inputs, num_steps)
-    batch_size = ops.shape(limits)[0]
-    rows = ops.repeat(ops.arange(batch_size, dtype="int32"), num_paths)
-    limits = ops.take(limits, rows, axis=0)
-    if num_paths > 1:
-        state = model.repeat_state(state, num_paths)
-    constrain = Constraints(
-        options,
-        limits,
-        model.target_vocabulary_size,
-        None if prefix_ids is None else ops.take(prefix_ids, rows, axis=0),
-    )
+    step = Stepper(model, inputs, options, num_paths, prefix_ids)
+    batch_size, memory = step.batch_size, step.memory
     slots = ops.arange(num_paths, dtype="int32")
     slots = ops.broadcast_to(slots[None], (batch_size, num_paths))
 
     def advance(paths):
-        logits, state = model.step(paths.token_ids, paths.state, memory)
-        log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
-        log_probs = constrain(log_probs, paths.index, paths.tokens)
+        log_probs, state = step(paths.token_ids, paths.state, paths.index, paths.tokens)
         chosen = ops.cast(choose(log_probs, paths.index), "int32")
         gained = pick(log_probs, chosen[:, None])[:, 0]
         chosen = ops.where(paths.finished, PAD_ID, chosen)
@@ -75,9 +62,6 @@ def follow_paths(
         if options.coverage_penalty:
             attended = ops.cast(state.attention_scores, "float32")
             coverage = coverage + ops.where(paths.finished[:, None], 0.0, attended)
-        tokens = paths.tokens
-        if options.forbids_repeats:
-            tokens = write_column(tokens, paths.index, chosen)
         return Paths(
             paths.index + 1,
             chosen,
@@ -85,7 +69,7 @@ def follow_paths(
             ops.where(paths.finished, paths.lengths, paths.index + 1),
             ops.logical_or(paths.finished, ops.equal(chosen, END_ID)),
             coverage,
-            tokens,
+            step.add_tokens(paths.tokens, paths.index, chosen),
             state,
             paths.history.write(
                 paths.index,
@@ -95,32 +79,30 @@ def follow_paths(
             ),
         )
 
-    zeros = ops.zeros_like(rows)
+    zeros = ops.zeros_like(step.start_ids)
     paths = Paths(
         index=ops.zeros((), dtype="int32"),
-        token_ids=ops.full_like(rows, START_ID),
+        token_ids=step.start_ids,
         log_probs=ops.cast(zeros, "float32"),
         lengths=zeros,
         finished=ops.cast(zeros, "bool"),
         coverage=ops.zeros((batch_size * num_paths, ops.shape(memory.mask)[1]))
         if options.coverage_penalty
         else (),
-        tokens=ops.zeros((batch_size * num_paths, num_steps), dtype="int32")
-        if options.forbids_repeats
-        else (),
-        state=state,
+        tokens=step.no_tokens(),
+        state=step.state,
         history=StepHistory.empty(
-            num_steps,
+            step.num_steps,
             batch_size,
             num_paths,
-            state.attention_scores if keep_attention else None,
+            step.state.attention_scores if keep_attention else None,
         ),
     )
     (paths,) = ops.while_loop(
         lambda paths: ops.logical_not(ops.all(paths.finished)),
         lambda paths: (advance(paths),),
         (paths,),
-        maximum_iterations=num_steps,
+        maximum_iterations=step.num_steps,
     )
 
     coverage = paths.coverage
@@ -162,9 +144,3 @@ def greedy_search(
         prefix_ids,
         return_attention_scores,
     )
-
-
-def write_column(array, index, column):
-    """`array[:, index] = column`, for an index known at run time only."""
-    here = ops.equal(ops.arange(ops.shape(array)[1]), index)[None]
-    return ops.where(here, column[:, None], array)

@@ -10,9 +10,14 @@ from keras_attention.special_tokens import PAD_ID
 # What is kept of each step is reserved before the first: limits end somewhere.
 MOST_STEPS = 4096
 MOST_HYPOTHESES = 10_000
-# What becomes of words that the vocabulary lacks; the first, unless something else is
-# said.
-UNKNOWN_WORDS = ("forbid", "allow", "copy")
+# Of each option that is no number, its values by the words that a recipe or a command
+# line may say; the first, unless something else is said.
+WORDS: dict[str, dict[str, Any]] = {
+    "beam_rule": {word: word for word in ("shrink", "pool")},
+    "early_stopping": {"false": False, "true": True, "never": "never"},
+    "score_forced": {"true": True, "false": False},
+    "unknown": {word: word for word in ("forbid", "allow", "copy")},
+}
 # As cold as greedy search in float32, and hot enough to draw evenly.
 COLDEST, HOTTEST = 1e-6, 1e9
 
@@ -21,7 +26,7 @@ COLDEST, HOTTEST = 1e-6, 1e9
 NUMBERS = {
     "beam": (whole_number, 1, MOST_HYPOTHESES, False),
     "n_best": (whole_number, 1, MOST_HYPOTHESES, False),
-    "length_penalty": (real_number, 0, 10, False),
+    "length_penalty": (real_number, -2, 10, False),
     "coverage_penalty": (real_number, 0, 1000, False),
     "max_length": (whole_number, 1, MOST_STEPS, True),
     "max_length_ratio": (real_number, 0, MOST_STEPS, True),
@@ -40,13 +45,14 @@ def checked(name, value):
     Raises:
         ValueError: for an unknown name, or a value of another type or out of range.
     """
-    if name == "unknown":
-        if value not in UNKNOWN_WORDS:
+    if name in WORDS:
+        words = WORDS[name]
+        word = str(value).lower() if isinstance(value, bool) else value
+        if not isinstance(word, str) or word not in words:
             raise ValueError(
-                f"unknown must be one of {', '.join(UNKNOWN_WORDS)}; "
-                f"received {value!r:.60}"
+                f"{name} must be one of {', '.join(words)}; received {value!r:.60}"
             )
-        return value
+        return words[word]
     if name not in NUMBERS:
         raise unknown_option(name)
     check, *bounds = NUMBERS[name]
@@ -98,10 +104,23 @@ class DecodingOptions:
     """Hypotheses kept per source; 1 is greedy search."""
     n_best: int = 1
     """Hypotheses returned per source, best first; at most `beam`."""
+    beam_rule: str = "shrink"
+    """What becomes of the finished: "shrink" leaves each its slot of the beam, which
+    goes on with the rest; "pool" moves them into a pool of `beam`, as Hugging Face's
+    transformers do, and the beam stays full."""
+    early_stopping: bool | str = False
+    """Of a full pool, as Hugging Face has it: `true` stops, `false` as soon as the best
+    live hypothesis scores no better by its present length, "never" as soon as it cannot
+    get better. "shrink" stops when nothing can get better."""
     length_penalty: float = 0.6
-    """α of GNMT: log-probabilities are divided by ((5 + length) / 6)^α."""
+    """α of GNMT: log-probabilities are divided by ((5 + length) / 6)^α, and with
+    `beam_rule="pool"` by length^α, where α may be negative."""
     coverage_penalty: float = 0.0
-    """β of GNMT: adds β Σ_s log(min(Σ_t attention_ts, 1)) to the score."""
+    """β of GNMT: adds β Σ_s log(min(Σ_t attention_ts, 1)) to the score; not with
+    `beam_rule="pool"`."""
+    score_forced: bool = True
+    """Whether tokens that are forced, by a prefix or by the limit, cost their
+    log-probability; `false` takes them for certain, as Hugging Face does."""
     max_length: int = 256
     """No hypothesis gets longer, whatever its source. 4096 is no limit, here and in the
     other limits: what is more, `inf` too, counts as that."""
@@ -126,7 +145,7 @@ class DecodingOptions:
     ` ⁇ `, "copy" writes the source word that the model attends to most."""
 
     def __post_init__(self) -> None:
-        for name in (*NUMBERS, "unknown"):
+        for name in (*NUMBERS, *WORDS):
             object.__setattr__(self, name, checked(name, getattr(self, name)))
         if 0 < self.temperature < COLDEST:
             object.__setattr__(self, "temperature", COLDEST)
@@ -139,10 +158,32 @@ class DecodingOptions:
                 f"n_best={self.n_best} hypotheses cannot come out of beam={self.beam}; "
                 f"ask for beam={self.n_best} or more, or sample with temperature > 0"
             )
+        self._check_beam_rule()
         if not self.samples and (self.top_k or self.top_p < 1):
             raise ValueError(
                 "top_k and top_p shape sampling, which needs temperature > 0; received "
                 f"temperature={self.temperature}"
+            )
+
+    def _check_beam_rule(self):
+        if self.beam_rule == "pool":
+            if self.coverage_penalty:
+                raise ValueError(
+                    'coverage_penalty is of beam_rule="shrink", and a pool does not '
+                    f"know it; received coverage_penalty={self.coverage_penalty}: "
+                    "leave it at 0, or the rule at shrink"
+                )
+        elif self.early_stopping:
+            raise ValueError(
+                'early_stopping is of beam_rule="pool", and "shrink" stops when '
+                "nothing can get better; received "
+                f"early_stopping={self.early_stopping!r}: leave it at False, or set "
+                'beam_rule="pool"'
+            )
+        elif self.length_penalty < 0:
+            raise ValueError(
+                'length_penalty must be at least 0 with beam_rule="shrink"; received '
+                f"{self.length_penalty}"
             )
 
     @property

@@ -8,8 +8,10 @@ class Ranking:
 
         score(Y) = log P(Y | X) / lp(Y) + cp(X; Y)
 
-    Searches sort by the score, and stop when the bound of what is unfinished has been
-    reached: who changes one must change the other.
+    With `beam_rule="pool"` it is Hugging Face's, `lp(Y) = |Y|^α` and no `cp`.
+
+    `beam_search` sorts by the score, and stops when the bound of what is unfinished has
+    been reached: who changes one must change the other.
 
     Args:
         options: `DecodingOptions`, for the penalties α and β.
@@ -23,20 +25,22 @@ class Ranking:
         self.alpha = options.length_penalty
         self.beta = options.coverage_penalty
         self.source_mask = source_mask
+        pooled = options.beam_rule == "pool"
+        self._normaliser = power_normaliser if pooled else length_normaliser
 
     def score(self, log_probs, lengths, coverage):
         """How good hypotheses are that have ended.
 
         Args:
             log_probs: float32 `(B, K)`.
-            lengths: int `(B, K)`, the end token included.
+            lengths: int `(B, K)` or `()`, the end token included.
             coverage: float32 `(B, K, S)`, the attention that each source position has
                 received; not used without a coverage penalty.
 
         Returns:
             float32 `(B, K)`.
         """
-        scores = log_probs / length_normaliser(lengths, self.alpha)
+        scores = log_probs / self._normaliser(lengths, self.alpha)
         if self.beta:
             scores = scores + coverage_score(coverage, self.source_mask, self.beta)
         return scores
@@ -55,12 +59,17 @@ class Ranking:
         Returns:
             float32 `(B, K)`.
         """
-        return log_probs / length_normaliser(limits, self.alpha)[:, None]
+        return log_probs / self._normaliser(limits, self.alpha)[:, None]
 
 
 def length_normaliser(lengths, alpha):
     """GNMT's lp(Y) = ((5 + |Y|) / 6)^α; Wu et al., 2016, equation 14."""
     return ((5.0 + ops.cast(lengths, "float32")) / 6.0) ** alpha
+
+
+def power_normaliser(lengths, alpha):
+    """|Y|^α, the mean for α = 1; what has no token is divided by one."""
+    return ops.maximum(ops.cast(lengths, "float32"), 1.0) ** alpha
 
 
 def coverage_score(coverage, source_mask, beta):

@@ -10,6 +10,7 @@ from keras_attention.decoding.beam import beam_search
 from keras_attention.decoding.greedy import greedy_search
 from keras_attention.decoding.hypotheses import Hypotheses
 from keras_attention.decoding.options import DecodingOptions
+from keras_attention.decoding.pool_beam import pool_beam_search
 from keras_attention.decoding.sampling import draw_uniforms, sample
 
 if TYPE_CHECKING:
@@ -17,11 +18,14 @@ if TYPE_CHECKING:
 
 
 def search(model, inputs, options, prefix_ids=None, return_attention_scores=False):
-    """Greedy search where the beam is one and unpenalised, else beam search.
+    """Greedy search where the beam is one, else the beam search of `beam_rule`.
 
     Runs inside whatever graph or trace it is called from; `Decoder` compiles it.
     """
-    find = greedy_search if options.beam == 1 else beam_search
+    if options.beam == 1:
+        find = greedy_search
+    else:
+        find = pool_beam_search if options.beam_rule == "pool" else beam_search
     return find(model, inputs, options, prefix_ids, return_attention_scores)
 
 

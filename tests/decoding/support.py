@@ -30,7 +30,15 @@ class Chain(EncoderDecoder):
     Nothing in it is learned or attended to: what decodes it knows no family.
     """
 
-    def __init__(self, vocabulary_size=7, seed=0, sharpness=1.5, ending=0.0):
+    def __init__(
+        self,
+        vocabulary_size=7,
+        seed=0,
+        sharpness=1.5,
+        ending=0.0,
+        kinds=KINDS,
+        places=PLACES,
+    ):
         super().__init__()
         self.target_vocabulary_size = vocabulary_size
         rng = np.random.default_rng(seed)
@@ -38,22 +46,22 @@ class Chain(EncoderDecoder):
         def table(*shape):
             return sharpness * rng.normal(size=shape).astype("float32")
 
-        self.logits = table(PLACES, vocabulary_size)
+        self.logits = table(places, vocabulary_size)
         self.logits[:, END_ID] += ending  # how much it likes to end
-        self.kind_logits = table(KINDS, vocabulary_size)
-        self.looks = table(PLACES, 16)
+        self.kind_logits = table(kinds, vocabulary_size)
+        self.looks = table(places, 16)
         self.built = True
 
     def encode(self, inputs, num_steps=None):
         source_ids = ops.cast(inputs["source_ids"], "int32")
-        kinds = ops.sum(source_ids, axis=1) % KINDS
+        kinds = ops.sum(source_ids, axis=1) % len(self.kind_logits)
         zeros = ops.zeros_like(ops.cast(source_ids, "float32"))
         memory = Memory(kinds, (), ops.not_equal(source_ids, PAD_ID))
         return memory, ChainState(kinds, zeros)
 
     def step(self, token_ids, state, memory):
         num_rows, length = ops.shape(memory.mask)
-        place = (5 * state.place + 7 * token_ids + 1) % PLACES
+        place = (5 * state.place + 7 * token_ids + 1) % len(self.logits)
         logits = ops.take(self.logits, place, axis=0)
         kind_logits = ops.take(self.kind_logits, memory.value, axis=0)[:, None]
         logits = ops.reshape(logits, (num_rows, -1, self.target_vocabulary_size))
@@ -156,6 +164,8 @@ def brute_force(model, source_ids, options, prefix=()):
     sequences = all_sequences(model.target_vocabulary_size, limit, options, prefix)
     token_ids = padded(sequences, limit)
     log_probs, scores = teacher_forced(model, source_ids, token_ids)
+    if not options.score_forced:
+        log_probs[:, [*np.flatnonzero(prefix), limit - 1]] = 0
     totals = log_probs.sum(axis=1)
     lengths = (token_ids != PAD_ID).sum(axis=1)
     ranked = totals / ((5 + lengths) / 6) ** options.length_penalty

@@ -56,8 +56,8 @@ def decode(model, options, source_ids=SOURCE_IDS, prefix_ids=None):
     return Decoder(model)({"source_ids": source_ids}, options, prefix_ids, True)
 
 
-def run_eagerly(find, model, options, source_ids=SOURCE_IDS):
-    result = find(model, {"source_ids": source_ids}, options)
+def run_eagerly(find, model, options, source_ids=SOURCE_IDS, prefix_ids=None):
+    result = find(model, {"source_ids": source_ids}, options, prefix_ids)
     return keras.tree.map_structure(keras.ops.convert_to_numpy, result)
 
 
@@ -89,6 +89,7 @@ def assert_exact(model, options, prefix_ids=None):
         {"no_repeat_ngram": 2},
         {"max_length_ratio": 1.0, "max_length_offset": 0},
         {"max_length": 1},
+        {"score_forced": False},
         {"unknown": "forbid"},
         {"unknown": "forbid", "no_repeat_ngram": 1, "min_length": 5},
     ],
@@ -101,7 +102,11 @@ def test_a_wide_beam_finds_what_trying_everything_finds(changes):
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"min_length": 4}, {"no_repeat_ngram": 1, "coverage_penalty": 0.4}],
+    [
+        {},
+        {"min_length": 4, "score_forced": False},
+        {"no_repeat_ngram": 1, "coverage_penalty": 0.4},
+    ],
     ids=str,
 )
 def test_a_forced_prefix_leaves_the_best_of_what_begins_so(changes):

@@ -87,6 +87,22 @@ def test_a_prefix_is_said_where_it_is_given_and_the_limit_allows():
     assert allowed(options, 1, (2, 2), prefix_ids=prefix_ids) == [[3], [3]]
 
 
+def test_what_is_forced_costs_nothing_where_options_say_so():
+    prefix_ids = np.array([[5, 4], [0, 0]], "int32")
+    limits = ops.convert_to_tensor(np.array([9, 1], "int32"))
+    constrain = Constraints(free(score_forced=False), limits, V, prefix_ids)
+    log_probs = np.log(np.full((2, V), 1 / V, "float32"))
+    for index, (first, second) in enumerate([(5, 3), (4, 3)]):
+        result = constrain(
+            ops.convert_to_tensor(log_probs), ops.convert_to_tensor(index)
+        )
+        result = ops.convert_to_numpy(result)
+        assert result[0, first] == result[1, second] == 0
+        assert (np.sort(result)[:, :-1] == FORBIDDEN).all()
+    # What is chosen costs what it did.
+    assert allowed(free(score_forced=False), 2) == [[1, 3, 4, 5]] * 2
+
+
 def test_who_can_only_repeat_may_end_early():
     history = ops.convert_to_tensor(np.array([[1, 4, 5, 0], [1, 4, 1, 0]], "int32"))
     options = free(no_repeat_ngram=1, min_length=9)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from keras import ops
 
 from keras_attention.checks import real_number
-from keras_attention.decoding.options import MOST_STEPS, NUMBERS, DecodingOptions
+from keras_attention.decoding.options import MOST_STEPS, NUMBERS, WORDS, DecodingOptions
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,39 @@ def test_what_becomes_of_unknown_words_is_one_of_three(value):
     with pytest.raises(ValueError, match="unknown must be one of forbid, allow, copy"):
         DecodingOptions(unknown=value)
     assert DecodingOptions().unknown == "forbid"
+
+
+@pytest.mark.parametrize("name", WORDS)
+@pytest.mark.parametrize("value", ["nowhere", None, 1, 0, ["pool"], np.True_])
+def test_words_are_among_those_known(name, value):
+    message = f"{name} must be one of {', '.join(WORDS[name])}; received"
+    with pytest.raises(ValueError, match=message):
+        DecodingOptions(**{name: value})
+
+
+def test_words_for_truth_values_are_truth_values_inside():
+    said = {"early_stopping": "true", "score_forced": "false", "beam_rule": "pool"}
+    options = DecodingOptions(**said)
+    assert options.early_stopping is True and options.score_forced is False
+    assert options == options.replace(early_stopping=True, score_forced=False)
+    assert options.replace(early_stopping="never").early_stopping == "never"
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"beam_rule": "pool", "coverage_penalty": 0.2}, 'is of beam_rule="shrink"'),
+        ({"early_stopping": True}, 'early_stopping is of beam_rule="pool"'),
+        ({"early_stopping": "never"}, "received early_stopping='never'"),
+        ({"beam_rule": "pool", "length_penalty": -3}, "must be at least -2"),
+        ({"length_penalty": -1}, 'at least 0 with beam_rule="shrink"; received -1'),
+    ],
+    ids=str,
+)
+def test_what_one_rule_of_the_beam_knows_the_other_refuses(options, message):
+    with pytest.raises(ValueError, match=message):
+        DecodingOptions(**options)
+    assert DecodingOptions(beam_rule="pool", length_penalty=-1.0)
 
 
 def test_numbers_of_numpy_and_whole_floats_are_plain_numbers_inside():

@@ -9,6 +9,7 @@ from keras_attention.decoding.ranking import (
     Ranking,
     coverage_score,
     length_normaliser,
+    power_normaliser,
 )
 from tests.decoding.support import (
     SOURCE_IDS,
@@ -37,6 +38,11 @@ def test_penalties_agree_with_their_formulas():
         length_normaliser(lengths, 0.6), [[1, 2**0.6]], rtol=1e-6
     )
     np.testing.assert_allclose(length_normaliser(lengths, 0.0), [[1, 1]])
+
+    np.testing.assert_allclose(
+        power_normaliser(np.array([[0, 1, 8]]), 2.0), [[1, 1, 64]]
+    )
+    np.testing.assert_allclose(power_normaliser(np.array([4]), -0.5), [0.5])
 
     coverage = np.array([[[0.5, 2.0, 0.0, 0.0]]], "float32")
     mask = np.array([[True, True, True, False]])

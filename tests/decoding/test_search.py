@@ -78,8 +78,11 @@ def test_images_are_described_too(beam):
         DecodingOptions(
             beam=3, n_best=2, no_repeat_ngram=2, coverage_penalty=0.1, min_length=2
         ),
+        DecodingOptions(
+            beam=3, n_best=2, no_repeat_ngram=2, beam_rule="pool", score_forced=False
+        ),
     ],
-    ids=["greedy", "beam"],
+    ids=["greedy", "beam", "pool"],
 )
 def test_the_graph_needs_no_compiler_and_copies_no_cache(options):
     """TensorFlow Serving switches XLA off; updates that copy would be Tensor…Update."""

@@ -11,6 +11,7 @@ import pytest
 from keras_attention.cli import main
 from keras_attention.decoding.options import DecodingOptions
 from keras_attention.export import export, next_version
+from keras_attention.export.translator import served_translator
 from keras_attention.serving.client.client import Client
 from keras_attention.serving.models.warmup import read_warmup, run_warmup
 from keras_attention.serving.server import Server
@@ -243,6 +244,21 @@ def test_an_interrupted_export_leaves_nothing(tmp_path, translator, monkeypatch)
     assert len(seen) == 1
     assert not seen[0].isdecimal()  # a server that looked then saw no version
     assert list((tmp_path / "tiny").iterdir()) == []
+
+
+def test_the_pool_of_a_graph_is_that_of_translate(translator):
+    options = {"beam_rule": "pool", "early_stopping": True, "score_forced": False}
+    graph, _ = served_translator(translator, translator.options.replace(**options))
+    answers = graph.serving_default(tf.constant(TEXTS))
+    translations = translator.translate(TEXTS, n_best=2, **options)
+    said = [text.decode() for text in answers["text"].numpy()]
+    assert said == [translation.text for translation in translations]
+    for scores, translation in zip(
+        answers["n_best_score"].numpy(), translations, strict=True
+    ):
+        if translation.text:
+            expected = [hypothesis.score for hypothesis in translation.hypotheses]
+            np.testing.assert_allclose(scores, expected, rtol=1e-4)
 
 
 def test_what_samples_is_not_exported(tmp_path, translator):

@@ -1,0 +1,80 @@
+"""What all searches have in common: how they begin, and what a step brings."""
+
+from keras import ops
+
+from keras_attention.decoding.constraints import Constraints
+from keras_attention.special_tokens import START_ID
+
+
+class Stepper:
+    """One model, the sources it has encoded, and the rules of one search.
+
+    Args:
+        model: `EncoderDecoder`.
+        inputs: dict of tensors for `model.encode`.
+        options: `DecodingOptions`.
+        width: int, the `K` of below. Hypotheses of each of the `B` sources; `N = B · K`
+            rows go through the model.
+        prefix_ids: int `(B, P)`, optional. Forced first tokens, padded with zeros.
+
+    Attributes:
+        limits: int `(B,)`. The length at which each source's hypotheses end.
+        num_steps: int, or int scalar tensor. Steps that suffice for all of them.
+        memory: `Memory`, of the sources.
+        state: the model's, of `N` rows, before the first step.
+        start_ids: int `(N,)`. What the first step is fed.
+    """
+
+    def __init__(self, model, inputs, options, width, prefix_ids=None):
+        self.model = model
+        self.num_steps = options.num_steps(inputs)
+        self.limits = options.length_limits(inputs)
+        self.memory, state = model.encode(inputs, self.num_steps)
+        self.state = model.repeat_state(state, width) if width > 1 else state
+        self.batch_size = ops.shape(self.limits)[0]
+        rows = ops.repeat(ops.arange(self.batch_size, dtype="int32"), width)  # (N,)
+        self.start_ids = ops.full_like(rows, START_ID)
+        self.forbids_repeats = options.forbids_repeats
+        self._constrain = Constraints(
+            options,
+            ops.take(self.limits, rows, axis=0),
+            model.target_vocabulary_size,
+            None if prefix_ids is None else ops.take(prefix_ids, rows, axis=0),
+        )
+
+    def __call__(self, token_ids, state, index, tokens):
+        """Feeds the last token of each row.
+
+        Args:
+            token_ids: int `(N,)`.
+            state: the model's.
+            index: int scalar tensor. Tokens generated so far.
+            tokens: what they are, as `no_tokens` and `add_tokens` give it.
+
+        Returns:
+            `(log_probs, state)`, float32 `(N, V)` under the rules, and the model's.
+        """
+        logits, state = self.model.step(token_ids, state, self.memory)
+        log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+        return self._constrain(log_probs, index, tokens), state
+
+    def no_tokens(self):
+        """Room for all tokens, int `(N, num_steps)`; `()` where n-grams may repeat."""
+        if not self.forbids_repeats:
+            return ()
+        shape = (ops.shape(self.start_ids)[0], self.num_steps)
+        return ops.zeros(shape, dtype="int32")
+
+    def add_tokens(self, tokens, index, token_ids, parents=None):
+        """`tokens` with `token_ids` `(N,)` at `index`, after rows `parents` `(N,)`."""
+        if not self.forbids_repeats:
+            return ()
+        if parents is not None:
+            tokens = ops.take(tokens, parents, axis=0)
+        return write_column(tokens, index, token_ids)
+
+
+def write_column(array, index, column):
+    """`array[:, index] = column`, for an index known at run time only."""
+    here = ops.equal(ops.arange(ops.shape(array)[1]), index)[None]
+    return ops.where(here, column[:, None], array)
