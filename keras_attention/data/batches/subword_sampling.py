@@ -1,5 +1,6 @@
 """Texts cut otherwise each time that they come: subword regularisation."""
 
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -38,10 +39,10 @@ class SubwordSampling:
     >>> sampling = SubwordSampling(*tokenizers, dropout=0.5)
     >>> for step in range(3):
     ...     ids = sampling.padded(corpus, "source", [0], (1, 9), step)
-    ...     print(tokenizer.pieces(ids[0][ids[0] > 3]))
-    ['▁ban', 'ana']
-    ['▁b', 'an', 'ana']
-    ['▁ban', 'ana']
+    ...     print(tokenizer.ids_to_tokens(ids[0][ids[0] > 3]))
+    ['▁ban', 'an', 'a']
+    ['▁', 'b', 'ana', 'n', 'a']
+    ['▁', 'b', 'an', 'an', 'a']
 
     References:
         [Kudo, 2018](https://arxiv.org/abs/1804.10959), section 3;
@@ -116,5 +117,6 @@ class SubwordSampling:
 
     def _drawn(self, corpus, side, rows, step):
         sentences = getattr(corpus, side)
-        rng = np.random.default_rng([self.seed, step, SIDES.index(side), 2])
+        sequence = np.random.SeedSequence([self.seed, step, SIDES.index(side)])
+        rng = Random(int(sequence.generate_state(1, "uint64")[0]))
         return self.drawn[side]([sentences[i] for i in rows], rng)
