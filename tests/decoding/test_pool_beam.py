@@ -35,11 +35,12 @@ def pooled(**options):
 
 
 def assert_found(hypotheses, row, expected):
-    for slot, (score, log_prob, ids) in enumerate(expected):
-        assert said(hypotheses, row, slot) == tuple(ids)
-        found = hypotheses.scores[row, slot], hypotheses.log_probs[row, slot]
-        np.testing.assert_allclose(found, (score, log_prob), rtol=1e-4, atol=1e-5)
-    assert not hypotheses.lengths[row, len(expected) :].any()
+    scores, log_probs, outputs = zip(*expected, strict=True)
+    count = len(expected)
+    assert tuple(said(hypotheses, row, slot) for slot in range(count)) == outputs
+    found = hypotheses.scores[row, :count], hypotheses.log_probs[row, :count]
+    np.testing.assert_allclose(found, (scores, log_probs), rtol=1e-4, atol=1e-5)
+    assert not hypotheses.lengths[row, count:].any()
 
 
 @pytest.mark.parametrize("early_stopping", STOPS)
@@ -167,7 +168,7 @@ def test_rules_and_prefixes_hold():
         no_repeat_ngram=1,
         unknown="forbid",
     )
-    hypotheses = Decoder(Chain(9))({"source_ids": SOURCE_IDS}, options, PREFIXES)
+    hypotheses = run_eagerly(pool_beam_search, Chain(9), options, prefix_ids=PREFIXES)
     for row, slot in itertools.product(range(3), range(4)):
         ids = said(hypotheses, row, slot)
         assert 5 <= len(ids) <= 7 and len(set(ids)) == len(ids)
@@ -179,7 +180,7 @@ def test_rules_and_prefixes_hold():
 def test_a_prefix_that_ends_leaves_one_hypothesis():
     prefixes = np.array([[3, 0], [5, 3], [4, 0]], "int32")
     options = pooled(beam=3, n_best=3, max_length=6)
-    hypotheses = Decoder(Chain())({"source_ids": SOURCE_IDS}, options, prefixes)
+    hypotheses = run_eagerly(pool_beam_search, Chain(), options, prefix_ids=prefixes)
     assert [said(hypotheses, row) for row in (0, 1)] == [(3,), (5, 3)]
     found = [[True, False, False]] * 2 + [[True] * 3]
     np.testing.assert_array_equal(hypotheses.lengths > 0, found)
