@@ -38,6 +38,9 @@ def translate(
     top_p: float = bundles.TopP,
     unknown: str = bundles.Unknown,
     seed: int = bundles.Seed,
+    tag: str = typer.Option(
+        None, help='Put before every text, as "<2de>": the language that is wanted.'
+    ),
     prefix: str = typer.Option(None, help="What every translation begins with."),
     batch_size: int = typer.Option(
         32, min=1, help="Lines per batch; 1 translates each as it comes."
@@ -64,6 +67,10 @@ def translate(
     )
     lines.check_files(files or ())
     translator = bundles.load(bundle, "translation", ensemble)
+    if tag:
+        from keras_attention.training.corpus import check_tag
+
+        check_tag(translator.source_tokenizer, tag)
     # Lines are sorted by length within a chunk: large enough to fill batches, small
     # enough that a stream is translated while it flows, and what is typed immediately.
     at_once = batch_size == 1 or (not files and sys.stdin.isatty())
@@ -74,7 +81,7 @@ def translate(
             # file's.
             warnings.filterwarnings("ignore", ".*were cut", UserWarning)
             translations = translator.translate(
-                [line.text for line in chunk],
+                [_tagged(line.text, tag) for line in chunk],
                 return_attention=as_json,
                 prefixes=[prefix] * len(chunk) if prefix else None,
                 batch_size=batch_size,
@@ -96,6 +103,13 @@ def translate(
         sys.stdout.flush()
     if num_bad:
         raise typer.Exit(1)
+
+
+def _tagged(text, tag):
+    """Nothing stays nothing, of which there is no translation."""
+    from keras_attention.data.text.blank import is_blank
+
+    return f"{tag} {text}" if tag and not is_blank(text) else text
 
 
 def _report(line, translation, most):

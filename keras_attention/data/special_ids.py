@@ -63,6 +63,25 @@ def _place(proto, name):
     return pieces.index(wanted) if wanted in pieces else None
 
 
+def with_symbols(model: bytes, symbols: list[str]) -> bytes:
+    """A SentencePiece model that keeps some more texts whole; `model` if it does.
+
+    Args:
+        model: bytes.
+        symbols: list of str. Those that are missing get ids of their own, at the end.
+    """
+    proto = parsed(model)
+    places = {piece.piece: piece for piece in proto.pieces}
+    for symbol in symbols:
+        if symbol not in places:
+            places[symbol] = proto.pieces.add(piece=symbol, score=0.0)
+        if places[symbol].type != places[symbol].USER_DEFINED:
+            places[symbol].type = places[symbol].USER_DEFINED
+            proto.trainer_spec.user_defined_symbols.append(symbol)
+    proto.trainer_spec.vocab_size = len(proto.pieces)
+    return proto.SerializeToString() if symbols else model
+
+
 def check_symbols(symbols: list[str]) -> None:
     """Refuses what cannot be a symbol of the user's.
 

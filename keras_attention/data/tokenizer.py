@@ -17,6 +17,7 @@ from keras_attention.data.special_ids import (
     check_symbols,
     parsed,
     renumbered,
+    with_symbols,
 )
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 
@@ -144,6 +145,20 @@ class Tokenizer:
             return cls(renumbered(model) if renumber else model)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
+
+    def with_symbols(self, symbols: Iterable[str]) -> "Tokenizer":
+        """One that keeps some more texts whole, and is otherwise the same.
+
+        Args:
+            symbols: iterable of str, such as `"<2de>"`. Those that it does not have get
+                new ids, after all others.
+
+        Raises:
+            ValueError: what cannot be a symbol, as one with spaces.
+        """
+        symbols = list(symbols)
+        check_symbols(symbols)
+        return Tokenizer(with_symbols(self.model, symbols)) if symbols else self
 
     def save(self, path: str | Path) -> None:
         """Writes the bytes of the model; a file that is there is replaced."""

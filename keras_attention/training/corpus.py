@@ -153,7 +153,9 @@ def _tokenizers(recipe, parts, folder, console):
     if config.shared:
         paths[1] = paths[0]
     if config.model:
-        for tokenizer, path in zip(given_tokenizers(config), paths, strict=True):
+        for tokenizer, path in zip(
+            given_tokenizers(config, recipe.symbols()), paths, strict=True
+        ):
             if not path.exists():
                 _save(tokenizer, path)
             elif Tokenizer.load(path) != tokenizer:
@@ -174,18 +176,22 @@ def _tokenizers(recipe, parts, folder, console):
                 model_type=config.type,
                 character_coverage=config.character_coverage,
                 byte_fallback=config.byte_fallback,
+                user_defined_symbols=recipe.symbols(),
             )
         for tokenizer, path in zip(tokenizers, paths, strict=True):
             _save(tokenizer, path)
     source = Tokenizer.load(paths[0])
+    for tag in recipe.data.tags():
+        check_tag(source, tag)
     return source, source if paths[1] == paths[0] else Tokenizer.load(paths[1])
 
 
-def given_tokenizers(config):
+def given_tokenizers(config, symbols=()):
     """The models that a recipe names, with the ids of this package.
 
     Args:
         config: `TokenizerConfig` whose `model` is given.
+        symbols: list of str. They get ids of their own, where they have none.
 
     Returns:
         `(source, target)`, both `Tokenizer`.
@@ -196,9 +202,31 @@ def given_tokenizers(config):
     names = {"model": config.model, "target_model": config.target_model or config.model}
     for key, name in names.items():
         check_file(f"tokenizer.{key}", name)
-    tokenizers = [Tokenizer.load(name, renumber=True) for name in names.values()]
+    tokenizers = [
+        Tokenizer.load(name, renumber=True).with_symbols(symbols)
+        for name in names.values()
+    ]
     check_sampling(config, sorted({tokenizer.model_type for tokenizer in tokenizers}))
     return tokenizers
+
+
+def check_tag(tokenizer, tag):
+    """Refuses a tag that a tokenizer would cut.
+
+    Args:
+        tokenizer: `Tokenizer`, of sources.
+        tag: str, such as "<2de>".
+
+    Raises:
+        ValueError: it is no token of its own.
+    """
+    tokens = tokenizer.ids_to_tokens(tokenizer.encode([tag])[0])
+    if "".join(tokens[-1:]).lstrip("▁") != tag:
+        raise ValueError(
+            f"expected a tag that is one token of the source; received {tag!r}, which "
+            f"is cut into {' '.join(tokens) or 'nothing'}: name one that the tokenizer "
+            "was made with, in data.corpora or tokenizer.user_defined_symbols"
+        )
 
 
 def _save(tokenizer, path):

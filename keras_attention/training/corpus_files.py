@@ -107,12 +107,13 @@ def corpus_parts(recipe, folder):
         Part(
             _pairs(data, table, folder, recipe.training.seed),
             name=table.corpus,
+            tag=table.tag,
             alignments=_alignments(recipe, table),
         )
         for _, table in data.tables()
     ]
     held_out = [
-        Part(_pairs(data, table, folder), name=table.corpus, split=split)
+        Part(_pairs(data, table, folder), table.corpus, split, table.tag)
         for split, _, table in data.held_out()
     ]
     return corpora + held_out

@@ -1,6 +1,7 @@
 """What the `[data]` of a recipe may not say, found out before anything is read."""
 
 from keras_attention.checks import real_number
+from keras_attention.data.special_ids import check_symbols
 from keras_attention.data.text.direction import check_direction
 from keras_attention.data.text.toy import TASKS
 from keras_attention.training.data_keys import HELD_OUT
@@ -28,9 +29,11 @@ def check_data(data):
                 )
     for where, table in data.tables():
         _check_table(where, table)
-        check_direction(
-            table.corpus, data.source_language, data.target_language, table.swap
-        )
+        if table.tag:
+            _check_tag(where, table)
+        else:
+            languages = data.source_language, data.target_language
+            check_direction(table.corpus, *languages, table.swap)
     _check_held_out("data", data)
     _check_weights([table.weight for table in data.corpora])
     linked = [bool(table.alignments) for _, table in data.tables()]
@@ -52,6 +55,18 @@ def _check_table(where, table):
         )
     real_number(f"{where}.weight", table.weight, 0)
     _check_held_out(where, table)
+
+
+def _check_tag(where, table):
+    try:
+        check_symbols([table.tag])
+    except ValueError as error:
+        raise ValueError(f"{where}.tag: {error}") from None
+    if table.alignments:
+        raise ValueError(
+            f"{where}.tag is one more word of each source, and alignments do not count "
+            "it; leave out one of them"
+        )
 
 
 def _check_held_out(where, table):
@@ -98,6 +113,10 @@ def check_tokenizer(config, guided_alignment=0.0):
             "tokenizer.model with shared=false needs tokenizer.target_model too, which "
             f"may be the same file; received model={config.model!r} alone"
         )
+    try:
+        check_symbols(list(config.user_defined_symbols))
+    except ValueError as error:
+        raise ValueError(f"tokenizer.user_defined_symbols: {error}") from None
     real_number("tokenizer.sampling_alpha", config.sampling_alpha, 0)
     if not 0 <= config.bpe_dropout < 1:
         raise ValueError(

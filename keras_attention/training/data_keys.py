@@ -30,6 +30,9 @@ class CorpusConfig:
     """A file of its own to test on, likewise."""
     test_target: str = ""
     """Its target side, where source and target are paired files."""
+    tag: str = ""
+    """A symbol such as "<2de>" that is put before every source, and says which language
+    is wanted (Johnson et al., 2017)."""
     weight: float = 0.0
     """Of the pairs that are trained on, this corpus gives the share weight / sum of
     weights, whatever its size (as in OpenNMT-py): it is gone through as often as that
@@ -129,13 +132,14 @@ class DataConfig:
             if getattr(table, key)
         ]
 
-    def shares(self):
-        """`(valid_share, test_share)`, what a hash holds out of the corpora."""
-        own = {split for split, _, _ in self.held_out()}
-        return (
-            0.0 if "valid" in own else self.valid_share,
-            0.0 if "test" in own else self.test_share,
-        )
+    def tags(self):
+        """The tags of the corpora, each once, as keys of a dict: to the language that
+        the corpus's name says is its target, or "" ."""
+        return {
+            table.tag: fill_languages(table.corpus, "", "", table.swap)[1]
+            for table in self.corpora
+            if table.tag
+        }
 
     def languages(self):
         """Source and target language; where not given, what the corpora's names say."""

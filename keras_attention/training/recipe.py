@@ -96,6 +96,11 @@ class Recipe:
         """Name of the score that decides the best checkpoint, as "bleu"."""
         return self.training.validation_metric or METRICS[self.task][0]
 
+    def symbols(self) -> list[str]:
+        """What tokenizers keep whole: tags of corpora, and symbols of the user."""
+        tags = self.data.tags() if isinstance(self.data, DataConfig) else {}
+        return list(dict.fromkeys([*tags, *self.tokenizer.user_defined_symbols]))
+
     def _check_numbers(self):
         check_numbers("training", self.training, LEAST)
         known = vars(self.data)
@@ -130,7 +135,8 @@ class Recipe:
         check_data(data)
         check_tokenizer(self.tokenizer, self.training.guided_alignment)
         aligned = all(
-            table.alignments or table.corpus in TASKS for _, table in data.tables()
+            table.alignments or (table.corpus in TASKS and not table.tag)
+            for _, table in data.tables()
         )
         if self.training.guided_alignment and not aligned:
             raise ValueError(

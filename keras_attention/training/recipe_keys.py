@@ -36,6 +36,9 @@ class TokenizerConfig:
     then say nothing, but for `shared`. Special tokens are renumbered as needed."""
     target_model: str = ""
     """One for the target side, where not `shared`."""
+    user_defined_symbols: tuple[str, ...] = ()
+    """Texts that stay whole, as ["<name>", "<url>"]; tags of corpora are among them by
+    themselves."""
     sampling_alpha: float = 0.0
     """Subword regularisation (Kudo, 2018) of a unigram model: in training, sentences
     are cut anew each time that they come, into a segmentation drawn by its probability
@@ -43,6 +46,10 @@ class TokenizerConfig:
     bpe_dropout: float = 0.0
     """BPE-dropout (Provilkov et al., 2020): the share of merges that are left out in
     training, anew each time; 0.1 is usual, 0 is off."""
+
+    def __post_init__(self):
+        symbols = tuple(self.user_defined_symbols)
+        object.__setattr__(self, "user_defined_symbols", symbols)
 
     @property
     def samples(self):
@@ -151,7 +158,13 @@ METRICS = {
 }
 
 # Keys of [tokenizer] that captions do not have.
-OF_TRANSLATION = ("model", "target_model", "sampling_alpha", "bpe_dropout")
+OF_TRANSLATION = (
+    "model",
+    "target_model",
+    "user_defined_symbols",
+    "sampling_alpha",
+    "bpe_dropout",
+)
 
 # The least that numbers may be, by table; those of [data] may be of one task only.
 LEAST_OF_DATA = {

@@ -11,6 +11,7 @@ from keras_attention.training.corpus import (
     prepare_corpus,
 )
 from keras_attention.training.corpus_files import check_corpus
+from keras_attention.training.data_checks import check_sampling
 from keras_attention.training.data_keys import HELD_OUT
 from keras_attention.training.final_scores import final_scores
 from keras_attention.training.recipe_keys import METRICS
@@ -34,7 +35,7 @@ class TranslationTraining:
         """Raises ValueError for what can be found wrong before anything is written."""
         check_corpus(self.recipe.data)
         if self.recipe.tokenizer.model:
-            given_tokenizers(self.recipe.tokenizer)
+            given_tokenizers(self.recipe.tokenizer, self.recipe.symbols())
 
     def default_options(self):
         """What [model] says where the recipe does not."""
@@ -113,6 +114,9 @@ class TranslationTraining:
         config = self.recipe.tokenizer
         if not config.samples:
             return None
+        tokenizers = corpus.source_tokenizer, corpus.target_tokenizer
+        # Those that are given may be of another kind than the recipe says.
+        check_sampling(config, sorted({each.model_type for each in tokenizers}))
         return SubwordSampling(
             corpus.source_tokenizer,
             corpus.target_tokenizer,
@@ -158,6 +162,7 @@ class TranslationTraining:
             self.recipe.training.test_sentences,
             self.console,
             gold_alignments(self.recipe, corpus),
+            self.recipe.data.tags(),
         )
 
     @staticmethod
@@ -170,6 +175,12 @@ class TranslationTraining:
                 f"{key.replace('_', ' '):18} BLEU {scores['bleu']:5.1f}  "
                 f"chrF {scores['chrf']:5.1f}  "
                 f"exact {scores['exact_match_percent']:5.1f} %"
+            )
+        for tag, scores in metrics.get("by_tag", {}).items():
+            lines.append(
+                f"{tag:18} BLEU {scores['bleu']:5.1f}  chrF {scores['chrf']:5.1f}  "
+                f"exact {scores['exact_match_percent']:5.1f} %  "
+                f"of {scores['sentences']:,} sentences"
             )
         if "attention" in metrics:
             attention = metrics["attention"]
@@ -194,7 +205,7 @@ class TranslationTraining:
 def _in_words(table):
     """A corpus in the model card."""
     remarks = [f"weight {table.weight:g}"] * bool(table.weight)
-    remarks += ["swapped"] * table.swap
+    remarks += ["swapped"] * table.swap + [f"tag {table.tag}"] * bool(table.tag)
     return f"{table.corpus} ({', '.join(remarks)})" if remarks else table.corpus
 
 

@@ -54,6 +54,17 @@ def test_another_model_needs_another_folder(tmp_path, models):
         prepare_corpus(recipe_with(model=models[1]), tmp_path, quiet())
 
 
+def test_a_model_gets_the_symbols_that_it_lacks(tmp_path, models):
+    recipe = recipe_with(model=models[0], user_defined_symbols=["<2de>"])
+    tokenizer = prepare_corpus(recipe, tmp_path, quiet()).source_tokenizer
+    before = Tokenizer.load(models[0], renumber=True)
+    assert tokenizer.vocabulary_size == before.vocabulary_size + 1
+    assert "<2de>" in tokenizer.ids_to_tokens(tokenizer.encode(["<2de> the dog"])[0])
+    texts = ["the lazy dog", "<2d e>", "Größe 漢"]
+    assert tokenizer.encode(texts) == before.encode(texts)
+    assert tokenizer.with_symbols(["<2de>"]) == tokenizer
+
+
 @pytest.mark.parametrize(
     ("tokenizer", "message"),
     [

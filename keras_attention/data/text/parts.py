@@ -21,6 +21,8 @@ class Part:
         name: str. Names it in reports.
         split: str. The split that all of it is in; "" where a hash of the source
             decides, pair by pair.
+        tag: str. Put before every source, with a space; "" is none. The splits of
+            sources do not depend on it.
         alignments: `AlignmentFile`, or a function; see `prepare`. None of a part that
             is a split.
     """
@@ -28,6 +30,7 @@ class Part:
     pairs: Iterable[Any] | Callable[..., Iterable[Any]]
     name: str = ""
     split: str = ""
+    tag: str = ""
     alignments: Any = None
 
     def read(self, report: SkipReport | None = None) -> Iterable[Pair]:
@@ -45,10 +48,14 @@ class Part:
             )
         return self.read()
 
+    def tagged(self, source: str) -> str:
+        """A source with the tag before it."""
+        return f"{self.tag} {source}" if self.tag else source
+
     def fingerprint(self) -> str | None:
         """A short name of what is read and how, None if it has none."""
         names = [input_fingerprint(each) for each in (self.pairs, self.alignments)]
-        return None if None in names else repr((self.split, names))
+        return None if None in names else repr((self.split, self.tag, names))
 
 
 def as_parts(pairs: Any, alignments: Any = None) -> list[Part]:

@@ -86,7 +86,7 @@ def train_tokenizers(
                 sources.add(pair.source)
                 if splitter(part, pair) == "train":
                     num_pairs += 1
-                    yield pair.source, pair.target
+                    yield part.tagged(pair.source), pair.target
         if not num_pairs:
             raise ValueError(
                 f"expected pairs to train on; received {sources.num_pairs:,}, of which "
@@ -258,7 +258,7 @@ def prepare(
 
 def _inputs(parts):
     """What is read, among the options that a folder is compared by."""
-    if len(parts) == 1:
+    if len(parts) == 1 and not parts[0].tag:
         inputs = [
             input_fingerprint(each) for each in (parts[0].pairs, parts[0].alignments)
         ]
@@ -294,7 +294,10 @@ def _append(chunk, part, splitter, writers, tokenizers, options, report, sources
     if isinstance(part.alignments, AlignmentFile):
         chunk, lines = zip(*chunk, strict=True)
     threads = os.cpu_count() or 1
-    texts = [[pair[side] for pair in chunk] for side in (1, 2)]
+    texts = [
+        [part.tagged(pair.source) for pair in chunk],
+        [pair.target for pair in chunk],
+    ]
     source_ids, target_ids = (
         tokenizer.encode(side_texts, num_threads=threads)
         for tokenizer, side_texts in zip(tokenizers, texts, strict=True)
