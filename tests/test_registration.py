@@ -54,6 +54,7 @@ def examples():
         "TransformerCaptioner": models.TransformerCaptioner(
             9, **image, num_layers=1, model_dim=8, num_heads=2, feed_forward_dim=8
         ),
+        "LayerwiseAdam": training.LayerwiseAdam([1.0, 0.1]),
         "TokenAccumulation": training.TokenAccumulation(keras.optimizers.Adam(), 2),
         "TokenAccuracy": training.TokenAccuracy(),
         "TransformerDecoderBlock": layers.TransformerDecoderBlock(8, 2, 8),

@@ -223,12 +223,14 @@ def _table(name, config):
     lines += ["", "| key | | default |", "|---|---|---|"]
     sentences, table = _sentences(config), re.search("[a-z]+", name)[0]
     for field in dataclasses.fields(config):
-        if field.default is dataclasses.MISSING:  # `options`: keys of the model itself
+        if field.name == "options":  # keys of the model itself
             continue
         default = field.default
+        if default is dataclasses.MISSING:
+            default = field.default_factory()
         if isinstance(default, bool):
             default = str(default).lower()
-        default = f"`{default}`" if default not in ("", ()) else ""
+        default = f"`{default}`" if default not in ("", (), {}) else ""
         text = sentences.get(field.name, "")
         for of_task, words in _known_words(f"{table}.{field.name}"):
             text += f" One of {', '.join(f'`{word}`' for word in words)}{of_task}."

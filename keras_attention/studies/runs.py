@@ -45,11 +45,19 @@ class StudyRun:
         units: int. Found so that models have as many parameters; None leaves those of
             the recipe.
         source: `StudyRun`, optional, whose prepared data this one takes.
+
+    Raises:
+        ValueError: the recipe starts from a bundle.
     """
 
     test_of = "pair"
 
     def __init__(self, folder, variant, base):
+        if base.training.start:
+            raise ValueError(
+                "the models of a study differ and begin alike, untrained; received "
+                f'training.start="{base.training.start}". Leave it out'
+            )
         self.folder, self.variant, self.base = Path(folder), variant, base
         self.units = None
         self.source = None

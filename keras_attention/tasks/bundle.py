@@ -13,7 +13,6 @@ of each. What people may edit, the other three files, is checked for what it say
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import math
 from pathlib import Path
@@ -29,6 +28,7 @@ from keras_attention.tasks.bundle_config import (
     naming,
     read_config,
 )
+from keras_attention.tasks.bundle_files import check_files, check_sums, sha256_of
 from keras_attention.tasks.model_card import model_card
 
 METRICS = "metrics.json"
@@ -84,7 +84,7 @@ def write_bundle(path, task, overwrite=False):
         for name, tokenizer in task.tokenizers().items():
             tokenizer.save(folder / name)
         summed = [WEIGHTS, *config["tokenizers"]]
-        config["sha256"] = {name: _sha256(folder / name) for name in summed}
+        config["sha256"] = {name: sha256_of(folder / name) for name in summed}
         (folder / CONFIG).write_text(_json(config), encoding="utf-8")
         (folder / "README.md").write_text(model_card(task, config), "utf-8")
 
@@ -123,6 +123,36 @@ def read_bundle(path, task_class, dtype=None):
         UserWarning: if a newer version of this package wrote it.
     """
     path = Path(path)
+    config, tokenizers = open_bundle(path, task_class)
+    metrics = read_json(path / METRICS)
+    with naming(path):
+        options = DecodingOptions.from_table(config["decoding"])
+    changes = {} if dtype is None else {"dtype": dtype}
+    return {
+        **tokenizers,
+        "model": _read_model(path, config["model"], changes),
+        **{name: config[name] for name in task_class.fields},
+        "options": options,
+        "training": config["training"],
+        "metrics": metrics,
+    }
+
+
+def open_bundle(path, task_class):
+    """Reads all of a bundle but its weights, whose checksum is compared.
+
+    Args:
+        path: the folder.
+        task_class: `Translator` or `Captioner`.
+
+    Returns:
+        `(config, tokenizers)`: what config.json says, and a dict of arguments of
+        `task_class`.
+
+    Raises:
+        ValueError: as `read_bundle`.
+    """
+    path = Path(path)
     config = _read_config(path)
     if config["task"] != task_class.task:
         raise ValueError(
@@ -131,25 +161,28 @@ def read_bundle(path, task_class, dtype=None):
             "keras_attention.tasks.load"
         )
     check_config(path, config, task_class)
-    _check_files(path, config["tokenizers"])
-    metrics = read_json(path / METRICS)
-    _check_sums(path, config.get("sha256", {}))
-    arguments = {}
+    check_files(path, config["tokenizers"])
+    check_sums(path, config.get("sha256", {}))
+    tokenizers = {}
     for name, wanted in task_class.tokenizer_files(config).items():
         tokenizer = Tokenizer.load(path / name)
-        arguments.update({argument: tokenizer for argument in wanted})
+        tokenizers.update({argument: tokenizer for argument in wanted})
     with naming(path):
-        options = DecodingOptions.from_table(config["decoding"])
-        _check_vocabularies(config["model"]["config"], arguments)
-    changes = {} if dtype is None else {"dtype": dtype}
-    return {
-        **arguments,
-        "model": _read_model(path, config["model"], changes),
-        **{name: config[name] for name in task_class.fields},
-        "options": options,
-        "training": config["training"],
-        "metrics": metrics,
-    }
+        _check_vocabularies(config["model"]["config"], tokenizers)
+    return config, tokenizers
+
+
+def load_bundle_weights(path, model):
+    """Puts the weights of a bundle into a model that is built.
+
+    Raises:
+        ValueError: they are damaged, or of another model.
+    """
+    weights = Path(path) / WEIGHTS
+    try:
+        model.load_weights(weights)
+    except Exception as error:
+        raise _wrong_weights(weights, error) from error
 
 
 def _read_model(path, described, changes):
@@ -167,10 +200,7 @@ def _read_model(path, described, changes):
     with naming(path):
         model = _made(_built, model_class, config)
     model.built = True
-    try:
-        model.load_weights(weights)
-    except Exception as error:
-        raise _wrong_weights(weights, error) from error
+    load_bundle_weights(path, model)
     return model
 
 
@@ -237,36 +267,8 @@ def _check_vocabularies(sizes, tokenizers):
 def _read_config(path):
     if not path.is_dir():
         raise ValueError(f"there is no bundle at {path}: a bundle is a folder")
-    _check_files(path, [CONFIG, WEIGHTS, METRICS])
+    check_files(path, [CONFIG, WEIGHTS, METRICS])
     return read_config(path)
-
-
-def _check_files(path, needed):
-    missing = [name for name in needed if not (path / name).is_file()]
-    if missing:
-        inside = path / "bundle"
-        hint = f"; did you mean {inside}?" if (inside / CONFIG).exists() else ""
-        raise ValueError(f"{path} is not a bundle: it lacks {', '.join(missing)}{hint}")
-
-
-def _check_sums(path, sums):
-    for name, expected in sums.items():
-        found = _sha256(path / name)
-        if found != expected:
-            raise ValueError(
-                f"{path / name} is damaged: {CONFIG} gives it the SHA-256 "
-                f"{expected:.64}, and it has {found}. Copy the bundle again; or, where "
-                f'you changed the file yourself, take its line under "sha256" out of '
-                f"{CONFIG}"
-            )
-
-
-def _sha256(path):
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _json(value):

@@ -73,7 +73,7 @@ def check_config(path, config, task_class):
                 f"{path} was written by keras-attention-models "
                 f"{config['package_version']}, which is newer than this version and "
                 f"may mean something else by it. {UPDATE}",
-                stacklevel=4,
+                stacklevel=5,
             )
         _check_kinds(config, task_class.fields, "")
         known = {"format", *NEEDED, *OPTIONAL, *task_class.fields}

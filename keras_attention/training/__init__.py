@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from keras_attention.training.accumulation import (
         TokenAccumulation as TokenAccumulation,
     )
+    from keras_attention.training.layerwise import LayerwiseAdam as LayerwiseAdam
     from keras_attention.training.losses import (
         LabelSmoothedCrossEntropy as LabelSmoothedCrossEntropy,
     )
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 # What a saved model that was compiled may hold; it is imported with Keras.
 REGISTERED = {
     "LabelSmoothedCrossEntropy": "losses",
+    "LayerwiseAdam": "layerwise",
     "TokenAccumulation": "accumulation",
     "TokenAccuracy": "metrics",
     "WarmupSchedule": "schedules",

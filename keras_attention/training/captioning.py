@@ -22,8 +22,9 @@ from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.decoding.search import compiled
 from keras_attention.evaluation.captioning import captions_line, evaluate_captions
 from keras_attention.files import whole_file
+from keras_attention.tasks.bundle_config import WEIGHTS
 from keras_attention.tasks.captioner import Captioner
-from keras_attention.training.corpus import counter, warn_without_test
+from keras_attention.training.corpus import counter, keep_tokenizers, warn_without_test
 from keras_attention.training.recipe_keys import AUGMENTATIONS, METRICS
 
 
@@ -54,13 +55,16 @@ class CaptioningTraining:
     Args:
         recipe: `Recipe`.
         console: `rich.console.Console`, for progress.
+        start: `Start`, optional. The bundle whose tokenizer and encoder are kept.
     """
 
+    task_class = Captioner
     batch_shape = "rows×image×target"
 
-    def __init__(self, recipe, console):
+    def __init__(self, recipe, console, start=None):
         self.recipe = recipe
         self.console = console
+        self.start = start
 
     @property
     def is_of_scenes(self):
@@ -169,7 +173,9 @@ class CaptioningTraining:
         return CaptionedCorpus(corpus, tokenizer)
 
     def _tokenizer(self, path, examples):
-        if not path.exists():
+        if self.start:
+            keep_tokenizers(self.start.tokenizers.values(), [path])
+        elif not path.exists():
             config, data = self.recipe.tokenizer, self.recipe.data
             with counter(self.console) as progress:
                 progress.add_task("training the tokenizer", done="")
@@ -190,7 +196,8 @@ class CaptioningTraining:
         """The `Captioner` around a model in training, whose encoder is ready."""
         training, data = self.recipe.training, self.recipe.data
         encoder = model.image_encoder
-        if training.encoder_weights == "pretrained" and encoder.has_pretrained:
+        pretrained = training.encoder_weights == "pretrained" and not self.start
+        if pretrained and encoder.has_pretrained:
             encoder.load_pretrained()
         if self.keeps_features(model):
             self._compute_features(encoder, corpus, folder)
@@ -217,6 +224,8 @@ class CaptioningTraining:
         run = compiled(encoder, encoder)
         weights = self.recipe.training.encoder_weights
         seed = f" {self.recipe.training.seed}" if weights == "random" else ""
+        if self.start:
+            weights = f"start {self.start.sums[WEIGHTS]}"
         with counter(self.console) as progress:
             task = progress.add_task("computing features", done="")
             compute_caption_features(

@@ -37,13 +37,14 @@ class TrainingCorpus:
     parts: list[dict[str, Any]] = dataclasses.field(default_factory=list)
 
 
-def prepare_corpus(recipe, folder, console):
+def prepare_corpus(recipe, folder, console, tokenizers=None):
     """Trains tokenizers and tokenises, or opens what was prepared before.
 
     Args:
         recipe: `Recipe`.
         folder: path. Tokenizers and arrays are kept here.
         console: `rich.console.Console`, for progress and the report of skipped lines.
+        tokenizers: `[source, target]`, optional: these, and none are trained.
 
     Returns:
         `TrainingCorpus`.
@@ -51,7 +52,9 @@ def prepare_corpus(recipe, folder, console):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     parts = corpus_parts(recipe, folder)
-    source_tokenizer, target_tokenizer = _tokenizers(recipe, parts, folder, console)
+    source_tokenizer, target_tokenizer = _tokenizers(
+        recipe, parts, folder, console, tokenizers
+    )
     reports = [SkipReport() for _ in parts]
     with counter(console) as progress:
         task = progress.add_task("tokenising", done=0)
@@ -147,23 +150,15 @@ def gold_alignments(recipe, corpus):
     return list(map(word_links, corpus.test.alignments, *words))
 
 
-def _tokenizers(recipe, parts, folder, console):
+def _tokenizers(recipe, parts, folder, console, given=None):
     config = recipe.tokenizer
     paths = [folder / "source.model", folder / "target.model"]
     if config.shared:
         paths[1] = paths[0]
-    if config.model:
-        for tokenizer, path in zip(
-            given_tokenizers(config, recipe.symbols()), paths, strict=True
-        ):
-            if not path.exists():
-                _save(tokenizer, path)
-            elif Tokenizer.load(path) != tokenizer:
-                raise ValueError(
-                    f"{path} is another model than tokenizer.model and target_model "
-                    f"of the recipe; received {config.model!r} and "
-                    f"{config.target_model!r}: choose another folder"
-                )
+    if not given and config.model:
+        given = given_tokenizers(config, recipe.symbols())
+    if given:
+        keep_tokenizers(given, paths)
     elif not all(path.exists() for path in paths):
         with counter(console) as progress:
             progress.add_task("training the tokenizer", done="")
@@ -227,6 +222,27 @@ def check_tag(tokenizer, tag):
             f"is cut into {' '.join(tokens) or 'nothing'}: name one that the tokenizer "
             "was made with, in data.corpora or tokenizer.user_defined_symbols"
         )
+
+
+def keep_tokenizers(tokenizers, paths):
+    """Writes tokenizers that are given to where new ones would be.
+
+    Args:
+        tokenizers: iterable of `Tokenizer`.
+        paths: list of Path.
+
+    Raises:
+        ValueError: others are there, with which a corpus may have been prepared.
+    """
+    for tokenizer, path in zip(tokenizers, paths, strict=True):
+        if not path.exists():
+            _save(tokenizer, path)
+        elif Tokenizer.load(path) != tokenizer:
+            raise ValueError(
+                f"{path} is another model than tokenizer.model and target_model, or "
+                "training.start, of the recipe give: choose another folder than "
+                f"{path.parent}"
+            )
 
 
 def _save(tokenizer, path):

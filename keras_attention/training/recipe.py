@@ -65,8 +65,13 @@ class Recipe:
     data: DataConfig | CaptionDataConfig = DataConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
     model: ModelConfig = dataclasses.field(default_factory=ModelConfig)
-    training: TrainingConfig = TrainingConfig()
+    training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
     decoding: DecodingOptions = DecodingOptions()
+    said: frozenset[str] | None = dataclasses.field(
+        default=None, compare=False, repr=False
+    )
+    """Which keys of [tokenizer] and [model] a file gives, as "model.preset"; None where
+    the recipe is of no file. What is not said, `training.start` may say."""
 
     def __post_init__(self) -> None:
         if self.task not in DATA_TABLES:
@@ -89,6 +94,7 @@ class Recipe:
         else:
             self._check_captioning(self.data)
         self._check_numbers()
+        self._check_parts()
         check_model_name(self.name)
 
     @property
@@ -129,6 +135,20 @@ class Recipe:
                 "training.scheduled_sampling needs a decoder that is trained step by "
                 f'step; received model.family="{self.model.family}". Set '
                 'model.family="recurrent", or leave scheduled_sampling out'
+            )
+
+    def _check_parts(self):
+        training = self.training
+        for name, rate in training.rates.items():
+            if not real_number(f"training.rates[{name!r}]", rate, 0):
+                raise ValueError(
+                    f"training.rates[{name!r}] must be above 0; received {rate}. Name "
+                    "in training.freeze what is not to be trained"
+                )
+        if training.start and training.encoder_weights == "random":
+            raise ValueError(
+                'training.encoder_weights="random" contradicts training.start, whose '
+                "bundle brings the encoder's weights: leave out one of them"
             )
 
     def _check_translation(self, data):
@@ -186,7 +206,7 @@ class Recipe:
             "tokenizer": TokenizerConfig,
             "training": TrainingConfig,
         }
-        values = {}
+        values: dict[str, Any] = {}
         for key, table in tables.items():
             if key in sections:
                 values[key] = from_table(sections[key], table, key)
@@ -202,11 +222,15 @@ class Recipe:
             else:
                 known = ["name", "task", "model", *sections, "decoding"]
                 raise ValueError(unknown(f"table or key {key!r}", key, known))
-        return cls(**values)
+        said = (
+            f"{t}.{key}" for t in ("tokenizer", "model") for key in tables.get(t, ())
+        )
+        return cls(**values, said=frozenset(said))
 
     def to_tables(self) -> dict[str, Any]:
         """Nested dicts from which `from_tables` makes the same recipe."""
         tables = dataclasses.asdict(self)
+        del tables["said"]
         tables["model"].update(tables["model"].pop("options"))
         return tables
 
@@ -219,6 +243,8 @@ class Recipe:
         tables = self.to_tables()
         for key in ("max_steps", "max_minutes", "patience", "jit_compile"):
             tables["training"].pop(key)
+        # The run keeps the bundle; where it was found says nothing.
+        tables["training"]["start"] = bool(self.training.start)
         tables.pop("name")
         return tables
 

@@ -73,6 +73,15 @@ class ModelConfig:
 class TrainingConfig:
     """How `compile` and `fit` are called."""
 
+    start: str = ""
+    """The folder of a bundle to start from (fine-tuning): its weights and tokenizers
+    are kept, and [model] and [tokenizer] may be left out."""
+    freeze: tuple[str, ...] = ()
+    """Parts that are not trained, ["encoder_*"]: names of layers as `summary()` shows
+    them, or patterns of such names."""
+    rates: dict = dataclasses.field(default_factory=dict)
+    """What multiplies the learning rate of parts, {"decoder_*" = 0.1}; others have 1
+    (discriminative fine-tuning: Howard & Ruder, 2018)."""
     max_steps: int = 10000
     """Batches to train on; updates, times accumulation_steps."""
     max_minutes: float = 0.0
@@ -130,7 +139,8 @@ class TrainingConfig:
     """λ of the loss that wants all regions of an image attended to (Xu et al., 2015);
     0 is off."""
     encoder_weights: str = "pretrained"
-    """How an image encoder begins; one that has no pretrained weights is "random"."""
+    """How an image encoder begins; one that has no pretrained weights is "random".
+    With `start`, as the bundle's does."""
     scheduled_sampling: str = "none"
     """How fast a recurrent model is made to go on from its own words in training
     (Bengio et al., 2015); "none" is never."""

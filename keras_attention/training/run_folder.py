@@ -1,6 +1,7 @@
 """A run's folder: whose it is, whether it may be used, what of it may be deleted.
 
 <folder>/recipe.toml      the recipe
+         start/           the bundle that it started from, if any
          data/            tokenizers and tokenised corpus
          state/           where to go on after a kill
          weights/         best and last weights
@@ -17,7 +18,17 @@ from keras_attention.training.recipe import load_recipe
 
 # Tells the copy that a run keeps from a recipe that somebody wrote into a folder.
 FIRST_LINE = "# A run of keras-attention: its recipe, with all defaults."
-CONTENT = ("data", "state", "weights", "logs", "history.csv", "bundle", "recipe.toml")
+START = "start"
+CONTENT = (
+    START,
+    "data",
+    "state",
+    "weights",
+    "logs",
+    "history.csv",
+    "bundle",
+    "recipe.toml",
+)
 
 
 def claim_folder(folder, recipe, resume=False, force=False):

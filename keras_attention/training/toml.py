@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import json
+import re
 import typing
 
 
@@ -74,7 +75,7 @@ def _items(values, kind, where):
 
 def to_toml(tables):
     """TOML text of a dict of tables whose values are str, bool, int, float, or lists
-    of such or of tables."""
+    or tables of such."""
     lines = []
     for key, value in tables.items():
         if not isinstance(value, dict):
@@ -92,7 +93,7 @@ def _toml_value(value):
     if isinstance(value, (int, float)):
         return repr(value)
     if isinstance(value, dict):
-        pairs = (f"{key} = {_toml_value(item)}" for key, item in value.items())
+        pairs = (f"{_key(key)} = {_toml_value(item)}" for key, item in value.items())
         return "{ " + ", ".join(pairs) + " }"
     if isinstance(value, (list, tuple)) and any(isinstance(v, dict) for v in value):
         return "[\n" + "".join(f"  {_toml_value(item)},\n" for item in value) + "]"
@@ -100,3 +101,7 @@ def _toml_value(value):
         return "[" + ", ".join(_toml_value(item) for item in value) + "]"
     # JSON's escapes are TOML's, but for one character that only TOML escapes.
     return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _key(key):
+    return key if re.fullmatch(r"[\w-]+", key, re.ASCII) else _toml_value(key)

@@ -13,16 +13,21 @@ from keras_attention.locks import locked
 from keras_attention.models.families import FAMILIES
 from keras_attention.models.options import check_options
 from keras_attention.os_errors import writing
+from keras_attention.tasks.bundle import load_bundle_weights
 from keras_attention.training.accumulation import TokenAccumulation
+from keras_attention.training.agreement import with_start
 from keras_attention.training.callbacks import Bar, HistoryFile, Pace, Saver
 from keras_attention.training.captioning import CaptioningTraining
 from keras_attention.training.console import plain_console
+from keras_attention.training.layerwise import LayerwiseAdam
 from keras_attention.training.losses import LabelSmoothedCrossEntropy
 from keras_attention.training.metrics import TokenAccuracy
+from keras_attention.training.parts import freeze_parts, rate_factors
 from keras_attention.training.recipe import Recipe, load_recipe
 from keras_attention.training.recipe_keys import METRICS
-from keras_attention.training.run_folder import claim_folder
+from keras_attention.training.run_folder import START, claim_folder
 from keras_attention.training.schedules import WarmupSchedule
+from keras_attention.training.start import Start
 from keras_attention.training.state import load_state
 from keras_attention.training.toml import unknown
 from keras_attention.training.translation import TranslationTraining
@@ -68,6 +73,7 @@ class Trainer:
         self.folder = Path(folder)
         self.console = console or plain_console()
         self.work = WORK[self.recipe.task](self.recipe, self.console)
+        self.start: Start | None = None
 
     def run(
         self, resume: bool = False, force: bool = False
@@ -84,12 +90,14 @@ class Trainer:
 
         Raises:
             ValueError: if the folder is in use, or of another recipe; or the recipe
-                names a model or a corpus that cannot be.
+                names a model, a corpus or a bundle to start from that cannot be.
         """
+        self._open_start(resume, force)
         options = self._model_options()
         self.work.check()
         with writing(self.folder), locked(self.folder, "training"):
             claim_folder(self.folder, self.recipe, resume, force)
+            self._keep_start()
             return self._trained(options)
 
     def _trained(self, options):
@@ -127,10 +135,43 @@ class Trainer:
         Raises:
             ValueError: as `run`.
         """
+        self._open_start()
         options = self._model_options()
         self.work.check()
         with writing(self.folder), locked(self.folder, "preparing a corpus"):
             return self.work.describe(self.work.prepare(self.folder, options))
+
+    def _open_start(self, resume=False, force=False):
+        """Finds the bundle to start from, and lets it say what the recipe does not."""
+        given = self.recipe.training.start
+        if not given:
+            return
+        kept, kind = self.folder / START, self.work.task_class
+        if resume and kept.is_dir():
+            start = Start(kept, kind)
+            began = load_recipe(self.folder / "recipe.toml").training.start
+            # The same path may hold another bundle by now; the run has its own.
+            if given != began and not start.is_same(Start(given, kind)):
+                raise ValueError(
+                    f"{self.folder} was begun from another bundle, {began}, than "
+                    f"training.start={given}; resume with that, or choose another "
+                    "folder"
+                )
+        else:
+            start = Start(given, kind)
+            if force and start.path.resolve().is_relative_to(self.folder.resolve()):
+                raise ValueError(
+                    f"training.start={given} lies in {self.folder}, which --force "
+                    "deletes; choose another folder"
+                )
+        self.start = start
+        self.recipe = with_start(self.recipe, start)
+        self.work = WORK[self.recipe.task](self.recipe, self.console, start)
+
+    def _keep_start(self):
+        kept = self.folder / START
+        if self.start and self.start.path != kept:
+            self.start = self.work.start = self.start.keep(kept)
 
     def _model_options(self):
         """What the recipe says of the model, checked before anything slow begins."""
@@ -201,7 +242,10 @@ class Trainer:
             raise ValueError(f"[model] does not describe a model: {error}") from error
 
     def _built_model(self, corpus, options):
-        model = self._model(self.work.sizes(corpus), options)
+        sizes = self.work.sizes(corpus)
+        if self.start:
+            sizes = self.start.sizes(sizes)
+        model = self._model(sizes, options)
         training = self.recipe.training
         model.guided_alignment = training.guided_alignment
         model.doubly_stochastic = training.doubly_stochastic
@@ -213,6 +257,9 @@ class Trainer:
             )
         model.build()
         model.built = True
+        if self.start:
+            load_bundle_weights(self.start.path, model)
+        freeze_parts(model, training.freeze)
         return model
 
     def _describe(self, model, corpus, batches):
@@ -224,12 +271,17 @@ class Trainer:
             f"({parts}); {len(batches.shapes)} batch shapes "
             f"({self.work.batch_shape}): {shapes}",
         )
+        if self.start:
+            self.console.print(f"starting from {self.recipe.training.start}")
+        if self.recipe.training.freeze:
+            count = sum(math.prod(v.shape) for v in model.trainable_variables)
+            self.console.print(f"{count:,} parameters are trained, the rest is frozen")
 
     def _compile(self, model):
         training = self.recipe.training
         # Optimizers count updates, and so do their schedules and moving averages.
         accumulated = training.accumulation_steps
-        options = {
+        options: dict[str, Any] = {
             "learning_rate": WarmupSchedule(
                 training.learning_rate,
                 training.warmup_steps,
@@ -246,6 +298,10 @@ class Trainer:
             options["ema_momentum"] = training.ema_momentum
         if training.optimizer == "adamw":
             options["weight_decay"] = training.weight_decay
+        if training.rates:
+            factors = rate_factors(model, training.rates)
+            optimizer = LayerwiseAdam(factors, **options)
+        elif training.optimizer == "adamw":
             optimizer = keras.optimizers.AdamW(**options)
         else:
             optimizer = keras.optimizers.Adam(**options)
@@ -347,9 +403,11 @@ class Trainer:
 
     def _summary(self, pace, model, corpus):
         recipe = self.recipe
+        began = self.start and self.start.summary(recipe.training.start)
         return {
             "name": recipe.name,
             "corpus": recipe.data.corpus,
+            **({"start": began} if began else {}),
             **self.work.summary(corpus),
             "steps": pace.step,
             "minutes": round(pace.state["seconds"] / 60, 1),

@@ -6,6 +6,7 @@ from keras_attention.data.splits import sample, say_sample
 from keras_attention.evaluation.translation import exact_match, score, tokenize_for
 from keras_attention.tasks.translator import Translator
 from keras_attention.training.corpus import (
+    check_tag,
     given_tokenizers,
     gold_alignments,
     prepare_corpus,
@@ -23,19 +24,24 @@ class TranslationTraining:
     Args:
         recipe: `Recipe`.
         console: `rich.console.Console`, for progress.
+        start: `Start`, optional. The bundle whose tokenizers are kept.
     """
 
+    task_class = Translator
     batch_shape = "rows×source×target"
 
-    def __init__(self, recipe, console):
+    def __init__(self, recipe, console, start=None):
         self.recipe = recipe
         self.console = console
+        self.start = start
 
     def check(self):
         """Raises ValueError for what can be found wrong before anything is written."""
         check_corpus(self.recipe.data)
         if self.recipe.tokenizer.model:
             given_tokenizers(self.recipe.tokenizer, self.recipe.symbols())
+        for tag in self.recipe.data.tags() if self.start else ():
+            check_tag(self.start.tokenizers["source_tokenizer"], tag)
 
     def default_options(self):
         """What [model] says where the recipe does not."""
@@ -53,7 +59,8 @@ class TranslationTraining:
 
     def prepare(self, folder, options):
         """Tokenises; returns the corpus, with `train`, `valid` and `test`."""
-        return prepare_corpus(self.recipe, folder, self.console)
+        tokenizers = self.start and list(self.start.tokenizers.values())
+        return prepare_corpus(self.recipe, folder, self.console, tokenizers)
 
     def wrap(self, model, corpus, folder):
         """The `Translator` around a model in training."""

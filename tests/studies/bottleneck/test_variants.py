@@ -16,6 +16,7 @@ from keras_attention.studies.model_size import (
     match_units,
     model_options,
 )
+from keras_attention.studies.runs import StudyRun
 from keras_attention.training.recipe import ModelConfig, load_recipe
 from tests.studies.support import studied_recipe
 
@@ -129,3 +130,11 @@ def test_the_nearest_number_of_units_is_found(wanted):
 def test_models_that_are_too_small_to_be_matched_are_refused():
     with pytest.raises(ValueError, match="the nearest has 1,004, with units=2"):
         match_units(lambda units: 1000 + units**2, wanted=500)
+
+
+def test_a_study_starts_from_no_bundle(tmp_path):
+    recipe = studied_recipe()
+    training = dataclasses.replace(recipe.training, start="runs/a/bundle")
+    recipe = dataclasses.replace(recipe, training=training)
+    with pytest.raises(ValueError, match='received training.start="runs/a/bundle"'):
+        StudyRun(tmp_path, None, recipe)
