@@ -9,6 +9,7 @@ from keras_attention.cli import (
     evaluate,
     export,
     features,
+    importing,
     serving,
     study,
     training,
@@ -51,4 +52,5 @@ for command in (
     serving.serve,
 ):
     app.command()(command)
+app.add_typer(importing.app, name="import")
 app.add_typer(study.app, name="study")

@@ -1,4 +1,4 @@
-"""export: a bundle becomes a SavedModel."""
+"""export: a bundle becomes a SavedModel, or what other libraries read."""
 
 from pathlib import Path
 
@@ -6,11 +6,21 @@ import typer
 
 from keras_attention.cli import bundles
 
+FORMATS = ("savedmodel", "marian")
+
 
 def export(
     bundle: Path = bundles.Bundle,
-    saved_models: Path = typer.Option(
-        "saved_models", "--out", help="The folder of all exported models."
+    out: Path = typer.Option(
+        None,
+        "--out",
+        help="The folder of all exported models, saved_models by default; the model's "
+        "own with --format marian.",
+    ),
+    layout: str = typer.Option(
+        "savedmodel",
+        "--format",
+        help=f"{', '.join(FORMATS)}; marian is Hugging Face's, of a Transformer.",
     ),
     name: str = typer.Option(
         None, "--name", help="The model's name; that of its recipe by default."
@@ -26,11 +36,7 @@ def export(
 ):
     """Write a SavedModel that takes texts, or the bytes of images, as they are, with
     tokenizers and beam search inside."""
-    from keras_attention.export import export as write
-    from keras_attention.export import version_folder
-
-    if name is not None:
-        version_folder(saved_models, name, version)  # a mistake need not wait
+    check_format(layout)
     changes = bundles.decoding(
         beam=beam,
         n_best=n_best,
@@ -39,6 +45,20 @@ def export(
         length_penalty=length_penalty,
         unknown=unknown,
     )
+    if layout == "marian":
+        if out is None or name is not None or version is not None or ensemble:
+            raise ValueError(
+                "--format marian writes one model into one folder: give --out, and no "
+                "--name, --version or --ensemble"
+            )
+        write_marian(bundle, out, changes)
+        return
+    from keras_attention.export import export as write
+    from keras_attention.export import version_folder
+
+    saved_models = out or Path("saved_models")
+    if name is not None:
+        version_folder(saved_models, name, version)  # a mistake need not wait
     task = bundles.load(bundle, ensemble=ensemble)
     options = task.options.replace(**changes)
     if name is None:
@@ -47,3 +67,21 @@ def export(
     print(f"SavedModel: {path}")
     print(f"try: keras-attention serve {path.parent}")
     print("Other programs that load it must `import tensorflow_text` first.")
+
+
+def check_format(layout):
+    if layout not in FORMATS:
+        raise ValueError(
+            f"--format must be {' or '.join(FORMATS)}; received {layout!r}"
+        )
+
+
+def write_marian(bundle, out, changes):
+    if out.exists():  # a mistake need not wait
+        raise FileExistsError(
+            f"{out} exists already and is left as it is; choose another place"
+        )
+    task = bundles.load(bundle, "translation")
+    task.options = task.options.replace(**changes)
+    print(f"Marian model: {task.to_marian(out)}")
+    print(f'try: transformers.MarianMTModel.from_pretrained("{out}")')

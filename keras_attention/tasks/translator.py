@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,6 +83,50 @@ class Translator(Task):
         )
         self.source_language = source_language
         self.target_language = target_language
+
+    @classmethod
+    def from_marian(cls, path: str | Path, dtype: str | None = None) -> "Translator":
+        """Imports a Marian model as Hugging Face's transformers keep it, as OPUS-MT's.
+
+        Args:
+            path: its folder, or `hf://owner/name`.
+            dtype: str, optional. A dtype policy; float32 whatever the file has.
+
+        Returns:
+            `Translator`, which gives the same logits, and the same translations by
+            the options that come with the model.
+
+        Raises:
+            ValueError: if files are missing or damaged, or the model is one that
+                cannot be imported; with the reason. No code in them is run.
+
+        Example:
+
+            translator = Translator.from_marian("hf://Helsinki-NLP/opus-mt-en-de")
+            translator.save("opus-mt-en-de")
+        """
+        from keras_attention.conversion.marian_reading import read_marian
+
+        return cls(**read_marian(path, dtype))
+
+    def to_marian(self, path: str | Path, overwrite: bool = False) -> Path:
+        """Exports to the layout that `from_marian` reads, and transformers do.
+
+        Args:
+            path: of the folder.
+            overwrite: bool. Whether to replace a folder that is there.
+
+        Returns:
+            Path of the folder.
+
+        Raises:
+            ValueError: if Marian's configuration cannot say this model; with the
+                reason.
+            FileExistsError: if the folder exists and may not be overwritten.
+        """
+        from keras_attention.conversion.marian_writing import write_marian
+
+        return write_marian(self, path, overwrite)
 
     def tokenizers(self) -> dict[str, Tokenizer]:
         """`source.model`, and `target.model` where it is another one."""

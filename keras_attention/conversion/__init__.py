@@ -1,0 +1,1 @@
+"""Models of other libraries become bundles, and bundles become theirs."""

@@ -1,0 +1,107 @@
+"""How Marian's models decode: `generation_config.json` and `DecodingOptions`."""
+
+from pathlib import Path
+from typing import Any
+
+from keras_attention.conversion.marian_config import MarianConfig, one_id
+from keras_attention.decoding.options import MOST_STEPS, DecodingOptions
+from keras_attention.files import read_json
+from keras_attention.special_tokens import END_ID, PAD_ID, START_ID, UNKNOWN_ID
+
+GENERATION = "generation_config.json"
+# Ours by their names.
+SAME = {
+    "num_beams": "beam",
+    "num_return_sequences": "n_best",
+    "length_penalty": "length_penalty",
+    "early_stopping": "early_stopping",
+    "no_repeat_ngram_size": "no_repeat_ngram",
+}
+# What they do where nothing is said.
+DEFAULTS = {"beam": 1, "length_penalty": 1.0, "early_stopping": False}
+MAX_LENGTH = 20
+
+
+def generation_table(folder: str | Path, config: MarianConfig) -> dict[str, Any]:
+    """What is said of generation: by its own file, and by `config.json` before."""
+    path = Path(folder) / GENERATION
+    return read_json(path) if path.is_file() else config.raw
+
+
+def renormalizes(table: dict[str, Any]) -> bool:
+    """Whether words that are forbidden leave their probability to the others."""
+    return table.get("renormalize_logits") is True
+
+
+def options_of(
+    table: dict[str, Any], config: MarianConfig, unknown_id: int
+) -> DecodingOptions:
+    """Options that decode as transformers do.
+
+    Args:
+        table: what `generation_table` gave.
+        config: `MarianConfig`.
+        unknown_id: int. Theirs.
+
+    Raises:
+        ValueError: for a value that cannot be, or words forbidden beyond the special
+            ones.
+    """
+    given = {
+        ours: table[theirs]
+        for theirs, ours in SAME.items()
+        if table.get(theirs) is not None
+    }
+    length = table.get("max_length") or MAX_LENGTH
+    # Theirs counts the token that decoding starts with, and may end without an end.
+    if one_id(table, "forced_eos_token_id") is not None:
+        length = max(length - 1, 1)
+    bad = _bad_ids(table.get("bad_words_ids") or [])
+    others = bad - {config.pad_id, config.start_id, unknown_id}
+    if others:
+        raise ValueError(
+            f"bad_words_ids forbids more than special tokens: {sorted(others)[:5]}; "
+            "take them out, or forbid them by final_logits_bias"
+        )
+    return DecodingOptions.from_table(
+        {
+            **DEFAULTS,
+            **given,
+            "beam_rule": "pool",
+            "score_forced": False,
+            "max_length": length,
+            "max_length_ratio": MOST_STEPS,
+            "unknown": "forbid" if unknown_id in bad else "allow",
+        },
+        where=GENERATION,
+    )
+
+
+def _bad_ids(words):
+    single = isinstance(words, list) and all(
+        isinstance(word, list) and len(word) == 1 and isinstance(word[0], int)
+        for word in words
+    )
+    if not single:
+        raise ValueError(
+            f"bad_words_ids must be lists of one id each; received {words!r:.80}"
+        )
+    return {word[0] for word in words}
+
+
+def generation_config(options: DecodingOptions) -> dict[str, Any]:
+    """`generation_config.json` of options, with our ids."""
+    forbidden = [[PAD_ID], [START_ID]]
+    if options.unknown == "forbid":
+        forbidden.append([UNKNOWN_ID])
+    theirs = {name: getattr(options, ours) for name, ours in SAME.items()}
+    return {
+        **theirs,
+        "bad_words_ids": forbidden,
+        "decoder_start_token_id": START_ID,
+        "do_sample": False,
+        "eos_token_id": END_ID,
+        "forced_eos_token_id": END_ID,
+        "max_length": options.max_length + 1,
+        "pad_token_id": PAD_ID,
+    }

@@ -1,0 +1,158 @@
+"""A folder of Hugging Face's Marian model becomes the parts of a `Translator`."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_attention.conversion.checkpoint import Checkpoint
+from keras_attention.conversion.hub import local_folder
+from keras_attention.conversion.marian_config import read_config
+from keras_attention.conversion.marian_decoding import (
+    generation_table,
+    options_of,
+    renormalizes,
+)
+from keras_attention.conversion.marian_tensors import check_tensors, read_tables
+from keras_attention.conversion.marian_tokenizers import (
+    numbered,
+    read_proto,
+    unknown_pieces,
+)
+from keras_attention.conversion.marian_vocabulary import KEPT_OUT, read_vocabulary
+from keras_attention.conversion.marian_weights import (
+    BIAS,
+    alternating,
+    block_weights,
+    last_norm,
+)
+from keras_attention.files import read_json
+from keras_attention.special_tokens import PAD_ID, UNKNOWN_ID
+
+TOKENIZER = "tokenizer_config.json"
+
+
+def read_marian(path: str | Path, dtype: str | None = None) -> dict[str, Any]:
+    """Reads a model that transformers' `MarianMTModel` and `MarianTokenizer` read.
+
+    Args:
+        path: its folder, or `hf://owner/name`.
+        dtype: str, optional. A dtype policy of Keras; float32 by default, whatever the
+            file has.
+
+    Returns:
+        dict of the arguments of `Translator`.
+
+    Raises:
+        ValueError: if files are missing or damaged, or say what no `Transformer` of
+            this package can do; with the reason.
+    """
+    folder = local_folder(path)
+    config = read_config(folder)
+    checkpoint = Checkpoint(folder)
+    # Before anything large is made, sizes are compared with what the files hold.
+    check_tensors(config, checkpoint)
+    notes = _tokenizer_notes(folder)
+    source, target = _vocabularies(folder, config, notes)
+    unknown_id = int(target.rows[UNKNOWN_ID])
+    protos = {n: read_proto(folder / n) for n in ("source.spm", "target.spm")}
+    source = source.with_unknown(unknown_pieces(protos["source.spm"], source.pieces))
+    target = source if config.share_embeddings else target
+    table = generation_table(folder, config)
+    options = options_of(table, config, unknown_id)
+    model = _model(config, checkpoint, source, target, renormalizes(table), dtype)
+    source_path, target_path = folder / "source.spm", folder / "target.spm"
+    return {
+        "model": model,
+        "source_tokenizer": numbered(protos["source.spm"], source, True, source_path),
+        "target_tokenizer": numbered(protos["target.spm"], target, False, target_path),
+        "options": options,
+        "max_source_length": config.max_positions,
+        "source_language": notes["source_lang"],
+        "target_language": notes["target_lang"],
+        "training": {"imported": {"format": "marian", "path": str(path)}},
+    }
+
+
+def _vocabularies(folder, config, notes):
+    """Of source and target: two, or the same one twice."""
+    unknown, end = notes["unk_token"], config.end_id
+    target_file = "vocab.json" if config.share_embeddings else "target_vocab.json"
+    target = read_vocabulary(
+        folder / target_file,
+        config.target_vocabulary_size,
+        config.pad_id,
+        unknown,
+        end,
+        config.start_id,
+    )
+    if config.share_embeddings:
+        return target, target
+    source = read_vocabulary(
+        folder / "vocab.json",
+        config.vocabulary_size,
+        config.pad_id,
+        unknown,
+        notes["eos_token"],
+        config.pad_id,
+    )
+    return source, target
+
+
+def _tokenizer_notes(folder):
+    notes: dict[str, Any] = {"unk_token": "<unk>", "eos_token": "</s>"}
+    notes |= {"source_lang": "", "target_lang": ""}
+    path = folder / TOKENIZER
+    found = read_json(path) if path.is_file() else {}
+    for name in notes:
+        value = found.get(name, notes[name])
+        # A token may be described, by what it takes of the spaces around it.
+        value = value.get("content") if isinstance(value, dict) else value
+        if value is not None and not isinstance(value, str):
+            raise ValueError(f"{path}: {name} must be a string; received {value!r:.60}")
+        notes[name] = value or notes[name]
+    return notes
+
+
+def _model(config, checkpoint, source, target, renormalizes, dtype):
+    """The `Transformer`, with its weights."""
+    from keras_attention.models.transformer import Transformer
+
+    tables = read_tables(config, checkpoint)
+    model = Transformer(
+        len(source.pieces),
+        len(target.pieces),
+        **config.model_options(),
+        **({} if dtype is None else {"dtype": dtype}),
+    )
+    model.build()
+    model.built = True
+    order = alternating(config.model_dim)
+    embeddings = (model.target_embedding, model.source_embedding)
+    for embedding, side in zip(embeddings, (target, source), strict=False):
+        if not tables:  # one for both
+            break
+        table = tables.pop()
+        embedding.embeddings.assign(table[np.ix_(side.rows, order)])
+    for weight in block_weights(model):
+        weight.variable.assign(weight.to_ours(checkpoint.read(weight.name)))
+    if not config.scale_embedding:
+        # Ours are always multiplied by √d, so that the tables were divided by it; what
+        # is compared with them on the way out makes up for that.
+        for variable in last_norm(model):
+            variable.assign(variable * math.sqrt(config.model_dim))
+    logit_bias: Any = model.logit_bias
+    logit_bias.assign(_bias(config, checkpoint, target, renormalizes))
+    return model
+
+
+def _bias(config, checkpoint, target, renormalizes):
+    bias = np.zeros(config.target_vocabulary_size, "float32")
+    if BIAS in checkpoint.shapes:
+        bias = checkpoint.read(BIAS).ravel()
+    bias = bias[target.rows]
+    bias[target.is_kept_out] = KEPT_OUT
+    if renormalizes:
+        bias[PAD_ID] = KEPT_OUT
+    return bias

@@ -1,0 +1,132 @@
+"""Whether a checkpoint holds the tensors of a Marian model, all and no others."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from keras_attention.conversion.checkpoint import Checkpoint
+from keras_attention.conversion.marian_config import MarianConfig
+from keras_attention.conversion.marian_weights import (
+    BIAS,
+    OUTPUT,
+    PROJECTIONS,
+    SHARED,
+    SOURCE_TABLE,
+    TARGET_TABLE,
+)
+
+POSITIONS = (
+    "model.encoder.embed_positions.weight",
+    "model.decoder.embed_positions.weight",
+)
+# bfloat16 rounds positions by half of it; those that were learned are nowhere near.
+ROUNDED = 4e-3
+
+
+def check_tensors(config: MarianConfig, checkpoint: Checkpoint) -> None:
+    """Compares names and shapes with those that a configuration asks for.
+
+    Raises:
+        ValueError: for a tensor that is missing, left over or of another shape, for
+            positions that were learned, or for output weights of their own.
+    """
+    folder, found = checkpoint.folder, checkpoint.shapes
+    if not config.is_tied:
+        raise ValueError(
+            f"{folder}: the output weights are not the target embeddings "
+            "(tie_word_embeddings is false), and a Transformer here has no others"
+        )
+    wanted = dict(_layer_shapes(config))
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise ValueError(
+            f"{folder} lacks {len(missing)} of {len(wanted)} tensors that config.json "
+            f"asks for, as {', '.join(missing[:3])}"
+        )
+    optional = dict(_optional_shapes(config))
+    for name, shape in found.items():
+        if name in POSITIONS:
+            _check_positions(config, checkpoint, name)
+        elif name not in wanted and name not in optional:
+            raise ValueError(
+                f"{folder} has a tensor {name!r:.80} that no Marian model of this "
+                "configuration has: is it another kind, or are its layers more?"
+            )
+        else:
+            fits = wanted.get(name) or optional[name]
+            if shape != fits:
+                raise ValueError(
+                    f"{folder}: {name} must have the shape {fits}, by config.json; "
+                    f"received {shape}"
+                )
+
+
+def read_tables(config: MarianConfig, checkpoint: Checkpoint) -> list[np.ndarray]:
+    """Token embeddings as float32: the source's and the target's, or one for both."""
+    sides = [[SOURCE_TABLE], [TARGET_TABLE, OUTPUT]]
+    if config.share_embeddings:
+        sides = [[SHARED, SOURCE_TABLE, TARGET_TABLE, OUTPUT]]
+    scale = 1.0 if config.scale_embedding else math.sqrt(config.model_dim)
+    tables = []
+    for names in sides:
+        names = [name for name in names if name in checkpoint.shapes]
+        if not names:
+            raise ValueError(f"{checkpoint.folder} lacks its embeddings, {sides[0][0]}")
+        table = checkpoint.read(names[0])
+        for name in names[1:]:
+            if not np.array_equal(checkpoint.read(name), table):
+                raise ValueError(
+                    f"{checkpoint.folder}: {name} must be {names[0]}; received other "
+                    "numbers, and a Transformer here shares one table"
+                )
+        tables.append(table / np.float32(scale))
+    return tables
+
+
+def _layer_shapes(config: MarianConfig) -> Iterator[tuple[str, tuple[int, ...]]]:
+    dim, wide = config.model_dim, config.feed_forward_dim
+    layers = {"encoder": config.num_layers, "decoder": config.num_decoder_layers}
+    for side, count in layers.items():
+        attentions = ["self_attn"] + ["encoder_attn"] * (side == "decoder")
+        norms = [f"{name}_layer_norm" for name in attentions] + ["final_layer_norm"]
+        shapes = {f"{a}.{p}": (dim, dim) for a in attentions for p in PROJECTIONS}
+        shapes |= {"fc1": (wide, dim), "fc2": (dim, wide)}
+        for i in range(count):
+            prefix = f"model.{side}.layers.{i}"
+            for name, shape in shapes.items():
+                yield f"{prefix}.{name}.weight", shape
+                yield f"{prefix}.{name}.bias", shape[:1]
+            for name in norms:
+                yield f"{prefix}.{name}.weight", (dim,)
+                yield f"{prefix}.{name}.bias", (dim,)
+
+
+def _optional_shapes(config: MarianConfig) -> Iterator[tuple[str, tuple[int, ...]]]:
+    source = (config.vocabulary_size, config.model_dim)
+    target = (config.target_vocabulary_size, config.model_dim)
+    if config.share_embeddings:
+        yield SHARED, target
+    yield SOURCE_TABLE, source
+    yield TARGET_TABLE, target
+    yield OUTPUT, target
+    yield BIAS, (1, config.target_vocabulary_size)
+
+
+def _check_positions(config, checkpoint, name):
+    shape = checkpoint.shapes[name]
+    fits = len(shape) == 2 and shape[1] == config.model_dim
+    if not fits or not np.allclose(
+        checkpoint.read(name), sine_positions(*shape), rtol=0, atol=ROUNDED
+    ):
+        raise ValueError(
+            f"{checkpoint.folder}: {name} are no sine positions; those that were "
+            "learned cannot be imported"
+        )
+
+
+def sine_positions(length: int, dim: int) -> np.ndarray:
+    """Marian's positions, float64 `(length, dim)`: sines, then cosines."""
+    rates = 10000.0 ** (-2.0 * np.arange(dim // 2) / dim)
+    angles = np.arange(length)[:, None] * rates
+    return np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
