@@ -20,7 +20,11 @@ from keras_attention.conversion.marian_tokenizers import (
     read_proto,
     unknown_pieces,
 )
-from keras_attention.conversion.marian_vocabulary import KEPT_OUT, read_vocabulary
+from keras_attention.conversion.marian_vocabulary import (
+    KEPT_OUT,
+    SPECIAL_PIECES,
+    read_vocabulary,
+)
 from keras_attention.conversion.marian_weights import (
     BIAS,
     alternating,
@@ -28,7 +32,7 @@ from keras_attention.conversion.marian_weights import (
     last_norm,
 )
 from keras_attention.files import read_json
-from keras_attention.special_tokens import PAD_ID, UNKNOWN_ID
+from keras_attention.special_tokens import PAD_ID, START_ID, UNKNOWN_ID
 
 TOKENIZER = "tokenizer_config.json"
 
@@ -61,7 +65,10 @@ def read_marian(path: str | Path, dtype: str | None = None) -> dict[str, Any]:
     target = source if config.share_embeddings else target
     table = generation_table(folder, config)
     options = options_of(table, config, unknown_id)
-    model = _model(config, checkpoint, source, target, renormalizes(table), dtype)
+    if renormalizes(table):  # What may not be said leaves its share to the rest.
+        target.is_kept_out[PAD_ID] = True
+        target.is_kept_out[UNKNOWN_ID] |= options.unknown == "forbid"
+    model = _model(config, checkpoint, source, target, dtype)
     source_path, target_path = folder / "source.spm", folder / "target.spm"
     return {
         "model": model,
@@ -95,7 +102,7 @@ def _vocabularies(folder, config, notes):
         config.pad_id,
         unknown,
         notes["eos_token"],
-        config.pad_id,
+        SPECIAL_PIECES[START_ID],
     )
     return source, target
 
@@ -115,7 +122,7 @@ def _tokenizer_notes(folder):
     return notes
 
 
-def _model(config, checkpoint, source, target, renormalizes, dtype):
+def _model(config, checkpoint, source, target, dtype):
     """The `Transformer`, with its weights."""
     from keras_attention.models.transformer import Transformer
 
@@ -143,16 +150,14 @@ def _model(config, checkpoint, source, target, renormalizes, dtype):
         for variable in last_norm(model):
             variable.assign(variable * math.sqrt(config.model_dim))
     logit_bias: Any = model.logit_bias
-    logit_bias.assign(_bias(config, checkpoint, target, renormalizes))
+    logit_bias.assign(_bias(config, checkpoint, target))
     return model
 
 
-def _bias(config, checkpoint, target, renormalizes):
+def _bias(config, checkpoint, target):
     bias = np.zeros(config.target_vocabulary_size, "float32")
     if BIAS in checkpoint.shapes:
         bias = checkpoint.read(BIAS).ravel()
     bias = bias[target.rows]
     bias[target.is_kept_out] = KEPT_OUT
-    if renormalizes:
-        bias[PAD_ID] = KEPT_OUT
     return bias

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from keras_attention.conversion.marian_vocabulary import SPECIAL_PIECES, Vocabulary
-from keras_attention.data.tokenizer import SPECIAL_PIECES as TRAINER_IDS
+from keras_attention.data.special_ids import SPECIAL_PIECES as TRAINER_IDS
+from keras_attention.data.special_ids import parsed
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.special_tokens import UNKNOWN_ID
 
@@ -30,21 +31,13 @@ def read_proto(path: str | Path) -> Any:
     Raises:
         ValueError: if the file is missing or damaged.
     """
-    from google.protobuf.message import DecodeError
-    from sentencepiece import sentencepiece_model_pb2
-
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"{path.parent} lacks {path.name}, a SentencePiece model")
-    messages: Any = sentencepiece_model_pb2  # its classes are made as it is imported
-    proto = messages.ModelProto()
     try:
-        proto.ParseFromString(path.read_bytes())
-    except DecodeError:
-        proto.Clear()
-    if not proto.pieces:
-        raise ValueError(f"{path} is no SentencePiece model, or is damaged")
-    return proto
+        return parsed(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def unknown_pieces(proto: Any, pieces: list[str]) -> list[str]:
@@ -161,6 +154,6 @@ def _check_bytes(proto, path):
 
 def language_codes(tokenizer: Tokenizer) -> list[str]:
     """The language codes that a text may begin with, as `[">>deu<<", ">>fra<<"]`."""
-    names = tokenizer.pieces(range(UNKNOWN_ID + 1, tokenizer.vocabulary_size))
+    names = tokenizer.ids_to_tokens(range(UNKNOWN_ID + 1, tokenizer.vocabulary_size))
     names = [name.removeprefix(SPACE) for name in names]
     return [name for name in names if LANGUAGE_CODE.fullmatch(name)]

@@ -44,7 +44,12 @@ class Vocabulary(NamedTuple):
 
 
 def read_vocabulary(
-    path: str | Path, size: int, pad: int, unknown: str, end: int | str, start: int
+    path: str | Path,
+    size: int,
+    pad: int,
+    unknown: str,
+    end: int | str,
+    start: int | str,
 ) -> Vocabulary:
     """The pieces of a `vocab.json` in the order of our ids.
 
@@ -54,7 +59,8 @@ def read_vocabulary(
         pad: int. Theirs.
         unknown: str. The piece that stands for all others.
         end: int, or the piece.
-        start: int. Theirs; may be one of the others, as it is in OPUS-MT's models.
+        start: int. Theirs; may be one of the others, as it is in OPUS-MT's models. Or
+            the piece, which may be missing where nothing starts with it.
 
     Raises:
         ValueError: if the file is missing or says anything but a different id below
@@ -66,6 +72,7 @@ def read_vocabulary(
         if isinstance(piece, str) and piece not in ids:
             raise ValueError(f"{path} lacks {piece!r:.40}")
     unknown_id = ids[unknown]
+    start = ids.get(start, pad) if isinstance(start, str) else start
     end = ids[end] if isinstance(end, str) else end
     if len({pad, unknown_id, end}) < 3:
         raise ValueError(

@@ -102,7 +102,7 @@ def _vocabularies(translator):
     }
     ids = {}
     for name, (tokenizer, size) in sides.items():
-        pieces = tokenizer.pieces(range(min(size, tokenizer.vocabulary_size)))
+        pieces = tokenizer.ids_to_tokens(range(min(size, tokenizer.vocabulary_size)))
         codes = [piece.removeprefix(SPACE) for piece in pieces]
         pieces = [
             code if LANGUAGE_CODE.fullmatch(code) else piece

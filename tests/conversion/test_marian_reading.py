@@ -34,7 +34,7 @@ def test_logits_are_theirs(name):
     )
     wanted = expected_logits(name)
     columns = np.array(our_ids(name, range(wanted.shape[-1]), "target"))
-    said = columns > 0  # padding, which may be kept out, is not
+    said = columns > 1  # padding and the unknown word may be kept out
     found = np.asarray(found)[..., columns[said]]
     np.testing.assert_allclose(found, wanted[..., said], atol=1e-4)
     assert len(texts) > len(fed)
@@ -48,9 +48,16 @@ def test_texts_are_cut_into_their_ids(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_greedy_translations_are_theirs(name):
-    found = imported(name).translate(expected(name)["texts"], beam=1)
-    assert [translation.text for translation in found] == expected(name)["greedy"]
+def test_translations_are_theirs(name):
+    found = imported(name).translate(expected(name)["texts"])
+    assert [translation.text for translation in found] == expected(name)["beam"]
+    scores = [translation.score for translation in found]
+    np.testing.assert_allclose(scores, expected(name)["beam_scores"], atol=1e-4)
+
+
+def test_greedy_translations_are_theirs():
+    found = imported("opus").translate(expected("opus")["texts"], beam=1)
+    assert [translation.text for translation in found] == expected("opus")["greedy"]
 
 
 def test_what_comes_with_a_model():
@@ -58,6 +65,8 @@ def test_what_comes_with_a_model():
     assert (translator.source_language, translator.target_language) == ("en", "de")
     assert translator.max_source_length == 64
     options = translator.options
+    assert (options.beam_rule, options.early_stopping) == ("pool", False)
+    assert imported("gelu-unscaled").options.early_stopping is True
     assert (options.beam, options.length_penalty, options.max_length) == (4, 1.0, 23)
     assert options.unknown == "forbid"
     assert not translator.model.norm_first
@@ -75,7 +84,7 @@ def test_separate_vocabularies_have_tables_of_their_own():
 def test_a_language_code_is_one_piece_of_a_source_and_nothing_in_a_target():
     translator = imported("multi-target")
     (ids,) = translator.source_tokenizer.encode([">>nld<< Press OK."])
-    assert translator.source_tokenizer.pieces(ids)[0] == "▁>>nld<<"
+    assert translator.source_tokenizer.ids_to_tokens(ids)[0] == "▁>>nld<<"
     assert translator.target_tokenizer.decode([[ids[0], 20]]) == (
         translator.target_tokenizer.decode([[20]])
     )
@@ -102,12 +111,12 @@ def test_pieces_that_the_model_lacks_are_read_as_unknown(tmp_path):
     folder = copy_of("opus", tmp_path)
     text = expected("opus")["texts"][6]
     (ids,) = imported("opus").source_tokenizer.encode([text])
-    piece = imported("opus").source_tokenizer.pieces(ids)[-1]
+    piece = imported("opus").source_tokenizer.ids_to_tokens(ids)[-1]
     edit_json(folder / "vocab.json", **{piece: None})
     translator = Translator.from_marian(folder)
     model, size = translator.model, imported("opus").model.source_vocabulary_size
     (ids,) = translator.source_tokenizer.encode([text])
-    assert translator.source_tokenizer.pieces(ids)[-1] == piece
+    assert translator.source_tokenizer.ids_to_tokens(ids)[-1] == piece
     assert ids[-1] >= size
     table = np.asarray(model.source_embedding.embeddings)
     np.testing.assert_array_equal(table[ids[-1]], table[1])

@@ -1,0 +1,54 @@
+"""An imported model is served and trained further as any other."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention import Translator
+from keras_attention.training import LabelSmoothedCrossEntropy
+from tests.conversion.support import CHECKPOINTS, expected
+
+on_tensorflow = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="SavedModels are TensorFlow's"
+)
+
+
+@on_tensorflow
+def test_a_saved_model_says_the_same(tmp_path):
+    import tensorflow as tf
+
+    from keras_attention.export import export
+
+    translator = Translator.from_marian(CHECKPOINTS / "multi-target")
+    options = translator.options.replace(beam=1)
+    path = export(translator, tmp_path, "marian", options=options, warmup=False)
+    served = tf.saved_model.load(str(path)).signatures["serving_default"]
+    found = served(text=tf.constant(expected("multi-target")["texts"]))
+    texts = [text.decode() for text in found["text"].numpy()]
+    assert texts == expected("multi-target")["greedy"]
+
+
+def test_training_further_lowers_the_loss():
+    translator = Translator.from_marian(CHECKPOINTS / "opus")
+    pairs = [("Press OK.", "OK"), ("Shows the page.", "Seite")] * 4
+    sources = translator.source_tokenizer.encode([source for source, _ in pairs])
+    targets = translator.target_tokenizer.encode([target for _, target in pairs])
+    labels = rows([[*ids, 3] for ids in targets])
+    inputs = {
+        "source_ids": rows([[*ids, 3] for ids in sources]),
+        "target_ids": rows([[2, *ids] for ids in targets]),
+    }
+    model = translator.model
+    jit = "auto" if keras.backend.backend() == "jax" else False
+    loss = LabelSmoothedCrossEntropy(0.1)
+    model.compile(keras.optimizers.Adam(1e-2), loss, jit_compile=jit)
+    bias = np.asarray(model.logit_bias)
+    losses = model.fit(inputs, labels, epochs=8, verbose=0).history["loss"]
+    assert losses[-1] < 0.7 * losses[0]
+    # What keeps words out is not trained away.
+    np.testing.assert_array_equal(np.asarray(model.logit_bias), bias)
+
+
+def rows(ids):
+    longest = max(map(len, ids))
+    return np.array([[*row, *[0] * (longest - len(row))] for row in ids])
