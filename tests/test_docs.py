@@ -15,6 +15,7 @@ from keras_attention.cli.app import app
 from keras_attention.serving import Client, Server
 from keras_attention.training.recipe import load_recipe
 from tests.captioners import encoded_image
+from tests.conversion.support import CHECKPOINTS
 from tests.serving.models.support import export_half_plus_two, export_module
 from tests.serving.support import Captioner, export_translator
 from tests.tasks.support import edit
@@ -56,6 +57,7 @@ def blocks(page):
 )
 def test_python_on_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "opus-mt-en-de").symlink_to(CHECKPOINTS / "opus")
     names = {}
     for block in blocks(page):
         exec(compile(block, name_of(page), "exec"), names)

@@ -13,7 +13,8 @@ from keras_attention.cli import main
 from keras_attention.training.recipe import RECIPES, shipped_recipes
 
 COMMANDS = (
-    "recipes prepare train translate caption evaluate attend features export serve demo"
+    "recipes prepare train translate caption evaluate attend features import export "
+    "serve demo"
 ).split()
 
 
