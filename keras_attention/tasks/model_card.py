@@ -50,6 +50,8 @@ def model_card(task, config):
 def _flat(values, prefix=""):
     flat = {}
     for key, value in values.items():
+        if isinstance(value, (list, tuple)) and any(isinstance(v, dict) for v in value):
+            value = {str(i): item for i, item in enumerate(value)}
         if isinstance(value, dict):
             flat.update(_flat(value, f"{prefix}{key}."))
         else:

@@ -162,6 +162,15 @@ def test_the_model_card_admits_what_is_not_known(tmp_path, translator):
     assert "## Training" not in card
 
 
+def test_a_list_of_tables_has_a_row_for_each_key(tmp_path, translator):
+    training = {"corpora": [{"corpus": "a.tsv", "weight": 2.0}], "tags": ["<2de>"]}
+    bare = Translator(translator.model, translator.source_tokenizer, training=training)
+    bare.save(tmp_path / "bare")
+    card = (tmp_path / "bare" / "README.md").read_text(encoding="utf-8")
+    assert "| corpora.0.corpus | a.tsv |\n| corpora.0.weight | 2 |" in card
+    assert "| tags | ['<2de>'] |" in card
+
+
 def test_nothing_is_overwritten_unasked(copy, translator):
     (copy / "config.json").write_text("mine")
     with pytest.raises(FileExistsError, match="exists already and is left as it is"):

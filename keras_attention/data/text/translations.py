@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from itertools import chain, islice
 from pathlib import Path
 
-from keras_attention.data import report as reasons
 from keras_attention.data.prepared.reopening import earlier_corpus, input_fingerprint
 from keras_attention.data.prepared.store import (
     FORMAT_VERSION,
@@ -25,11 +24,12 @@ from keras_attention.data.prepared.store import (
 from keras_attention.data.prepared.writer import SplitWriter
 from keras_attention.data.report import SkipReport
 from keras_attention.data.splits import TEST_SHARE, VALID_SHARE, split_of
-from keras_attention.data.text.alignment_file import AlignmentFile, usable_links
+from keras_attention.data.text.alignment_file import AlignmentFile
 from keras_attention.data.text.distinct_sources import DistinctSources, few_sources
 from keras_attention.data.text.pair_files import PairFiles
 from keras_attention.data.text.parts import Splitter, as_parts
 from keras_attention.data.text.readers import Pair, read_pairs
+from keras_attention.data.text.tokenising import PairTokenising
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.files import whole_folder
 from keras_attention.locks import locked
@@ -205,7 +205,9 @@ def prepare(
             )
             for split in SPLITS
         }
-        num_read, sources, counts = 0, DistinctSources(), []
+        limits = max_source_length, max_target_length
+        tokenising = PairTokenising(tokenizers, limits, splitter, writers)
+        num_read, counts, sources = 0, [], tokenising.sources
         for part, part_report in zip(parts, reports, strict=True):
             before = {name: w.num_pairs for name, w in writers.items()}
             part_report.num_lines = 0
@@ -213,16 +215,7 @@ def prepare(
             if isinstance(part.alignments, AlignmentFile):
                 stream = part.alignments.beside(stream, part_report)
             while chunk := list(islice(stream, CHUNK)):
-                _append(
-                    chunk,
-                    part,
-                    splitter,
-                    writers,
-                    tokenizers,
-                    options,
-                    part_report,
-                    sources,
-                )
+                tokenising.add(part, chunk, part_report)
                 num_read += len(chunk)
                 if progress is not None:
                     progress(num_read)
@@ -287,45 +280,3 @@ def _advice(sources):
     """What to do where nothing is left to train on."""
     few = few_sources(sources.num_pairs, len(sources))
     return few or "Give more data, greater max lengths or smaller shares."
-
-
-def _append(chunk, part, splitter, writers, tokenizers, options, report, sources):
-    lines: tuple = ()
-    if isinstance(part.alignments, AlignmentFile):
-        chunk, lines = zip(*chunk, strict=True)
-    threads = os.cpu_count() or 1
-    texts = [
-        [part.tagged(pair.source) for pair in chunk],
-        [pair.target for pair in chunk],
-    ]
-    source_ids, target_ids = (
-        tokenizer.encode(side_texts, num_threads=threads)
-        for tokenizer, side_texts in zip(tokenizers, texts, strict=True)
-    )
-    longest_source = options["max_source_length"]
-    longest_target = options["max_target_length"]
-    good = []
-    for i, (source, target) in enumerate(zip(source_ids, target_ids, strict=True)):
-        if not source or not target:
-            report.skip(reasons.EMPTY_SIDE, chunk[i][0])
-        elif len(source) > longest_source or len(target) > longest_target:
-            report.skip(reasons.TOO_LONG, chunk[i][0])
-        else:
-            good.append(i)
-    columns = [source_ids, target_ids]
-    if part.alignments is not None:
-        links = usable_links(part.alignments, chunk, lines, good, tokenizers, report)
-        columns.append(links)
-        good = [i for i in good if i in links]
-    members = {split: [] for split in SPLITS}
-    for i in good:
-        split = splitter(part, chunk[i], report)
-        if split is not None:
-            members[split].append(i)
-        if not part.split:
-            sources.add(chunk[i].source)
-    for split, rows in members.items():
-        writers[split].append(
-            [[column[i] for i in rows] for column in columns],
-            [[side_texts[i] for i in rows] for side_texts in texts],
-        )

@@ -15,6 +15,7 @@ from keras_attention.data.report import (
     TOO_LONG,
 )
 from keras_attention.data.text.alignment_file import AlignmentFile
+from keras_attention.data.text.parts import Part
 from keras_attention.data.text.toy import toy_alignment, toy_pairs
 from keras_attention.data.text.translations import (
     PairFiles,
@@ -141,6 +142,14 @@ def test_overlong_and_empty_sentences_are_named(tmp_path, tokenizers):
     assert report.lines == {TOO_LONG: [601, 602], EMPTY_SIDE: [603]}
     assert report.num_good == 601
     assert corpus.reports[0].summary() == report.summary()
+
+
+def test_a_tag_alone_is_no_source(tmp_path, tokenizers):
+    report = SkipReport()
+    part = Part([*PAIRS, ("\u200b", "a")], tag="z")
+    corpus = run([part], tmp_path / "prepared", tokenizers, report=[report])
+    assert report.lines == {EMPTY_SIDE: [601]}
+    assert all(source[:2] == "z " for source in corpus.test.texts()[0])
 
 
 def test_line_numbers_are_those_of_the_file(tmp_path, tokenizers):
