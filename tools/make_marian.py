@@ -4,6 +4,7 @@ Needs an environment of its own: pip install torch transformers sentencepiece. N
 is downloaded.
 
     python tools/make_marian.py OUT                         for tools/compare_marian.py
+    python tools/make_marian.py OUT --read    compares what that exported again
     python tools/make_marian.py --tiny tests/conversion/checkpoints    for the tests
 
 Each folder is a checkpoint as on the Hub, with what is expected beside it:
@@ -61,7 +62,12 @@ def main():
     parser.add_argument("--tiny", action="store_true", help="a few tens of kB each")
     parser.add_argument("--texts", type=int, default=1000)
     parser.add_argument("--only", help="one variant")
+    parser.add_argument("--read", action="store_true")
     arguments = parser.parse_args()
+    if arguments.read:
+        for folder in sorted(arguments.out.glob("*/exported")):
+            read(folder)
+        return
     pairs = read_pairs()
     for number, (name, changes) in enumerate(VARIANTS.items()):
         if arguments.only in (None, name) and not (arguments.tiny and name not in TINY):
@@ -236,8 +242,8 @@ def record(folder, model, texts, tiny):
     logits = model(**batch, decoder_input_ids=fed).logits.numpy()
     expected["fed"] = fed.tolist()
     np.savez_compressed(folder / "expected.npz", logits=logits)
-    for start in range(0, len(texts), 50):
-        batch = tokenizer(texts[start : start + 50], return_tensors="pt", padding=True)
+    for start in range(0, len(texts), 250):
+        batch = tokenizer(texts[start : start + 250], return_tensors="pt", padding=True)
         for search, changes in (("greedy", {"num_beams": 1}), ("beam", {})):
             found = model.generate(
                 **batch, **changes, output_scores=True, return_dict_in_generate=True
@@ -248,6 +254,23 @@ def record(folder, model, texts, tiny):
         expected.setdefault("beam_scores", []).extend(scores)
     text = json.dumps(expected, ensure_ascii=False)
     (folder / "expected.json").write_text(text, "utf-8")
+
+
+@torch.no_grad()
+def read(folder):
+    """Translates with an exported model, and counts what is said as by the first."""
+    expected = json.loads((folder.parent / "expected.json").read_text("utf-8"))
+    model = MarianMTModel.from_pretrained(folder).eval()
+    tokenizer = MarianTokenizer.from_pretrained(folder)
+    texts = expected["texts"][:250]
+    batch = tokenizer(texts, return_tensors="pt", padding=True)
+    for search, changes in (("greedy", {"num_beams": 1}), ("beam", {})):
+        said = tokenizer.batch_decode(
+            model.generate(**batch, **changes), skip_special_tokens=True
+        )
+        pairs = zip(said, expected[search], strict=False)
+        same = sum(a == b for a, b in pairs)
+        print(f"{folder.parent.name}: {search} {same} of {len(texts)} the same")
 
 
 if __name__ == "__main__":

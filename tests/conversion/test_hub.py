@@ -1,7 +1,13 @@
 """hf:// addresses; the Hub's client is one that keeps a folder of ours."""
 
+import functools
+import hashlib
+import http.server
+import json
 import sys
+import threading
 import types
+import urllib.parse
 
 import pytest
 
@@ -70,3 +76,79 @@ def test_without_the_client(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(ValueError, match=r"pip install 'keras-attention-models\[hub\]"):
         local_folder("hf://a/b")
+
+
+@pytest.fixture
+def endpoint(monkeypatch, tmp_path):
+    """The Hub's own client, and a stand-in for the Hub on this machine."""
+    commit, folder = "0" * 40, CHECKPOINTS / "multi-target"
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            self.answer(with_body=False)
+
+        def do_GET(self):
+            self.answer()
+
+        def answer(self, with_body=True):
+            path = urllib.parse.unquote(self.path.partition("?")[0])
+            asked.append(path)
+            if path.startswith("/api/models/owner/name/tree/"):
+                tree = [
+                    {
+                        "type": "file",
+                        "path": each.name,
+                        "size": each.stat().st_size,
+                        "oid": "0" * 40,
+                    }
+                    for each in folder.iterdir()
+                ]
+                return self.send(json.dumps(tree).encode(), with_body)
+            if path.startswith("/api/models/owner/name/revision/"):
+                names = [{"rfilename": each.name} for each in folder.iterdir()]
+                body = {"id": "owner/name", "sha": commit, "siblings": names}
+                return self.send(json.dumps(body).encode(), with_body)
+            file = folder / path.rpartition("/")[2]
+            if path.startswith(f"/owner/name/resolve/{commit}/") and file.is_file():
+                return self.send(file.read_bytes(), with_body)
+            self.send_error(404)
+
+        def send(self, body, with_body):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("ETag", f'"{hashlib.sha1(body).hexdigest()}"')
+            self.send_header("X-Repo-Commit", commit)
+            self.end_headers()
+            if with_body:
+                self.wfile.write(body)
+
+        def log_message(self, *arguments):
+            pass
+
+    client = pytest.importorskip("huggingface_hub")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        download = functools.partial(
+            client.snapshot_download, endpoint=address, cache_dir=tmp_path
+        )
+        monkeypatch.setattr(client, "snapshot_download", download)
+        yield asked
+        server.shutdown()
+
+
+def test_the_hubs_own_client(endpoint):
+    folder = local_folder("hf://owner/name")
+    found = {path.name for path in folder.iterdir()}
+    wanted = {path.name for path in (CHECKPOINTS / "multi-target").iterdir()}
+    # Neither .npz nor anything else that is not read.
+    assert found == wanted - {"expected.npz"}
+    for name in found:
+        ours, theirs = folder / name, CHECKPOINTS / "multi-target" / name
+        assert ours.read_bytes() == theirs.read_bytes()
+
+
+def test_a_model_that_the_hub_does_not_have(endpoint):
+    with pytest.raises(ValueError, match="hf://owner/other could not be downloaded"):
+        local_folder("hf://owner/other")

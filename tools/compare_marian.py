@@ -1,0 +1,112 @@
+"""Imports what tools/make_marian.py made, and compares with what was said there.
+
+    python tools/compare_marian.py OUT
+
+One line for each: how far logits are apart, and how many texts have the same ids, and
+the same translations by greedy and by beam search. Beside each it writes
+`OUT/<name>/exported`, for `tools/make_marian.py OUT --read`. The status is 1 if
+anything differs.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from keras_attention import Translator
+from keras_attention.conversion.marian_config import read_config
+from keras_attention.conversion.marian_vocabulary import read_vocabulary
+
+CLOSE = 1e-4
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("names", nargs="*", help="of some; all by default")
+    arguments = parser.parse_args()
+    all_fine = True
+    for folder in sorted(arguments.out.iterdir()):
+        if (folder / "expected.json").exists():
+            if not arguments.names or folder.name in arguments.names:
+                all_fine &= compare(folder)
+    sys.exit(not all_fine)
+
+
+def compare(folder):
+    expected = json.loads((folder / "expected.json").read_text("utf-8"))
+    begin = time.perf_counter()
+    translator = Translator.from_marian(folder)
+    seconds = time.perf_counter() - begin
+    texts = expected["texts"]
+    source, target = numbers(folder, "source"), numbers(folder, "target")
+
+    ids = translator.source_tokenizer.encode(texts)
+    wanted = [[source[i] for i in row[:-1]] for row in expected["ids"]]
+    # What the model lacks is read as unknown, by a row of its own.
+    size = len(source) + 1
+    ids = [[1 if i >= size else i for i in row] for row in ids]
+    same_ids = count_same(ids, wanted)
+
+    found = translator.model(
+        {
+            "source_ids": padded([[*row, 3] for row in wanted[: len(expected["fed"])]]),
+            "target_ids": padded(
+                [[2, *(target[i] for i in row[1:])] for row in expected["fed"]]
+            ),
+        }
+    )
+    with np.load(folder / "expected.npz") as arrays:
+        logits = arrays["logits"]
+    columns = np.array([target[i] for i in range(logits.shape[-1])])
+    said = columns > 1  # padding and the unknown word may be kept out
+    difference = np.abs(np.asarray(found)[..., columns[said]] - logits[..., said]).max()
+
+    greedy = [translation.text for translation in translator.translate(texts, beam=1)]
+    beams = translator.translate(texts)
+    same_greedy = count_same(greedy, expected["greedy"])
+    same_beam = count_same([each.text for each in beams], expected["beam"])
+    scores = np.array([each.score for each in beams]) - expected["beam_scores"]
+    shutil.rmtree(folder / "exported", ignore_errors=True)
+    translator.to_marian(folder / "exported")
+    print(
+        f"{folder.name}: {len(texts)} texts, ids {same_ids}, greedy {same_greedy}, "
+        f"beam {same_beam} the same; logits within {difference:.1e}, scores within "
+        f"{np.abs(scores).max():.1e}; imported in {seconds:.1f} s",
+        flush=True,
+    )
+    same = {same_ids, same_greedy, same_beam} == {len(texts)}
+    return same and difference < CLOSE
+
+
+def numbers(folder, side):
+    """Our number of each of their ids, a dict."""
+    config = read_config(folder)
+    separate = not config.share_embeddings and side == "target"
+    known = read_vocabulary(
+        folder / ("target_vocab.json" if separate else "vocab.json"),
+        config.target_vocabulary_size if separate else config.vocabulary_size,
+        config.pad_id,
+        "<unk>",
+        "</s>",
+        config.start_id,
+    )
+    # The start token's row is a copy.
+    return {int(row): i for i, row in enumerate(known.rows) if i != 2}
+
+
+def padded(rows):
+    longest = max(map(len, rows))
+    return np.array([[*row, *[0] * (longest - len(row))] for row in rows])
+
+
+def count_same(found, wanted):
+    return sum(a == b for a, b in zip(found, wanted, strict=True))
+
+
+if __name__ == "__main__":
+    main()
