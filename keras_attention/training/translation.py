@@ -50,8 +50,14 @@ class TranslationTraining:
     def sizes(self, corpus=None):
         """Arguments of the model that the corpus decides; made-up ones without it."""
         if corpus is None:
-            target = 9 if self.recipe.tokenizer.shared else 8
-            return {"source_vocabulary_size": 9, "target_vocabulary_size": target}
+            same = self.recipe.tokenizer.shared
+            if self.start:  # Two tokenizers may number one vocabulary, as Marian's do.
+                names = ("source_vocabulary_size", "target_vocabulary_size")
+                same = len({self.start.options[name] for name in names}) == 1
+            return {
+                "source_vocabulary_size": 9,
+                "target_vocabulary_size": 9 if same else 8,
+            }
         return {
             "source_vocabulary_size": corpus.source_tokenizer.vocabulary_size,
             "target_vocabulary_size": corpus.target_tokenizer.vocabulary_size,

@@ -5,7 +5,11 @@ import numpy as np
 import pytest
 
 from keras_attention import Translator
-from keras_attention.training import LabelSmoothedCrossEntropy
+from keras_attention.training import (
+    LabelSmoothedCrossEntropy,
+    Trainer,
+    load_recipe,
+)
 from tests.conversion.support import CHECKPOINTS, expected, imported
 
 on_tensorflow = pytest.mark.skipif(
@@ -61,6 +65,24 @@ def test_training_further_lowers_the_loss():
     assert losses[-1] < 0.7 * losses[0]
     # What keeps words out is not trained away.
     np.testing.assert_array_equal(np.asarray(model.logit_bias), bias)
+
+
+def test_a_recipe_may_start_from_it(tmp_path):
+    imported("opus").save(tmp_path / "bundle")
+    (tmp_path / "pairs.tsv").write_text("Press OK.\tOK\n" * 3)
+    recipe = tmp_path / "my.toml"
+    recipe.write_text(
+        f"""
+        [data]
+        corpus = "{tmp_path}/pairs.tsv"
+        [training]
+        start = "{tmp_path}/bundle"
+        """
+    )
+    # One table for both sides, whose tokenizers are two.
+    trainer = Trainer(load_recipe(str(recipe)), tmp_path / "run")
+    trainer._open_start(resume=False, force=False)
+    assert trainer._model_options()["share_embeddings"]
 
 
 def rows(ids):
