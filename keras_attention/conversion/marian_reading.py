@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from keras_attention.checks import whole_number
 from keras_attention.conversion.checkpoint import Checkpoint
 from keras_attention.conversion.hub import local_folder
-from keras_attention.conversion.marian_config import read_config
+from keras_attention.conversion.marian_config import LARGEST, read_config
 from keras_attention.conversion.marian_decoding import (
     generation_table,
     options_of,
@@ -75,7 +76,7 @@ def read_marian(path: str | Path, dtype: str | None = None) -> dict[str, Any]:
         "source_tokenizer": numbered(protos["source.spm"], source, True, source_path),
         "target_tokenizer": numbered(protos["target.spm"], target, False, target_path),
         "options": options,
-        "max_source_length": config.max_positions,
+        "max_source_length": min(config.max_positions, notes["model_max_length"]),
         "source_language": notes["source_lang"],
         "target_language": notes["target_lang"],
         "training": {"imported": {"format": "marian", "path": str(path)}},
@@ -119,6 +120,13 @@ def _tokenizer_notes(folder):
         if value is not None and not isinstance(value, str):
             raise ValueError(f"{path}: {name} must be a string; received {value!r:.60}")
         notes[name] = value or notes[name]
+    # Where there is none, transformers say a number of thirty digits.
+    longest = found.get("model_max_length")
+    notes["model_max_length"] = LARGEST
+    if longest is not None:
+        notes["model_max_length"] = whole_number(
+            f"{path}: model_max_length", longest, 2, LARGEST, saturates=True
+        )
     return notes
 
 

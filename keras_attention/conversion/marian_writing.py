@@ -25,6 +25,8 @@ from keras_attention.files import whole_folder
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
 TOKENIZER = "tokenizer_config.json"
+# As OPUS-MT's models have, at least.
+POSITIONS = 512
 
 
 def write_marian(translator: Any, path: str | Path, overwrite: bool = False) -> Path:
@@ -126,7 +128,10 @@ def _vocabularies(translator):
 def _config(translator):
     model = translator.model
     theirs = {ours: name for name, ours in ACTIVATIONS.items() if name != "swish"}
-    positions = max(translator.max_source_length, translator.options.max_length + 1)
+    # Sines have no end: room for longer texts than are cut to here costs nothing.
+    positions = max(
+        POSITIONS, translator.max_source_length, translator.options.max_length + 1
+    )
     sides = {}
     for side, blocks in (
         ("encoder", model.encoder_blocks),

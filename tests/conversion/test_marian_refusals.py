@@ -75,6 +75,7 @@ def test_configurations(changes, message, tmp_path):
         ("source.spm", "", "source.spm: expected the bytes of a Sent"),
         ("source.spm", "nonsense", "source.spm: expected the bytes of a Sent"),
         ("tokenizer_config.json", '{"unk_token": 5}', "unk_token must be a string"),
+        ("tokenizer_config.json", '{"model_max_length": 0}', "must be at least 2"),
         ("generation_config.json", "7", "generation_config.json is damaged"),
         ("generation_config.json", '{"num_beams": 0}', "beam must be at least 1"),
         ("generation_config.json", '{"max_length": "a"}', "max_length must be"),
