@@ -11,6 +11,8 @@ import typing
 
 # Of bytes in a folder's name: file systems take 255, and ours add to it for a while.
 LONGEST_NAME = 200
+# More layers than any model has, which would take forever to be made.
+MOST_LAYERS = 1000
 
 
 def whole_number(name, value, least, most=None, saturates=False):

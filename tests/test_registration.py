@@ -1,6 +1,7 @@
 """Saved models load after `import keras_attention`; names are there when asked for."""
 
 import ast
+import importlib.util
 import json
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 import keras_attention
 from keras_attention import layers, models, training
+from tests.keras_hub_presets import encoder_config
 
 ROOT = Path(keras_attention.__file__).parent
 PACKAGE = "keras_attention"
@@ -29,6 +31,14 @@ def registered_classes():
     return found
 
 
+def of_keras_hub():
+    """Its encoder; none with Python 3.10, which KerasHub does not run on."""
+    if importlib.util.find_spec("keras_hub") is None:
+        return {}
+    config = {"encoder_config": encoder_config("ViTBackbone")}
+    return {"KerasHubBackbone": models.KerasHubBackbone("keras_hub:x", 32, 4, **config)}
+
+
 def examples():
     """One object of each registered class."""
     image = {"encoder": "small-cnn", "image_size": 32, "grid_size": 4}
@@ -37,6 +47,7 @@ def examples():
         "BahdanauAttention": layers.BahdanauAttention(8),
         "EfficientNetLite0": models.EfficientNetLite0("efficientnet-lite0", 32, 4),
         "ImageRegions": models.ImageRegions(**image),
+        **of_keras_hub(),
         "LabelSmoothedCrossEntropy": training.LabelSmoothedCrossEntropy(0.1),
         "LuongAttention": layers.LuongAttention("general"),
         "MultiHeadCrossAttention": layers.MultiHeadCrossAttention(2, 4),
@@ -150,7 +161,10 @@ def test_every_class_is_known_whatever_is_imported_first(fresh):
 
 
 def test_every_registered_class_has_an_example_here():
-    assert set(examples()) == set(registered_classes())
+    found = set(examples())
+    if importlib.util.find_spec("keras_hub") is None:
+        found.add("KerasHubBackbone")
+    assert found == set(registered_classes())
 
 
 def test_every_registered_class_is_listed_by_its_package():

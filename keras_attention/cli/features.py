@@ -16,7 +16,8 @@ NAMES = "names.txt"
 def features(
     encoder: str = typer.Argument(
         ...,
-        help="A captioner's bundle, or the name of an encoder, as efficientnet-lite0.",
+        help="A captioner's bundle, or the name of an encoder, as efficientnet-lite0 "
+        "or keras_hub:vit_base_patch16_224_imagenet.",
     ),
     images: list[str] = typer.Argument(..., help=IMAGES_HELP),
     folder: Path = typer.Option(
@@ -65,7 +66,7 @@ def features(
     run = compiled(network, network)
     console = plain_console()
     names = "".join(f"{name}\n" for name in decoded.names)
-    fingerprint = {"encoder": _weights(network), "pictures": decoded.fingerprint()}
+    fingerprint = {"encoder": network.fingerprint(), "pictures": decoded.fingerprint()}
     with (
         locked(folder, "computing features"),
         Progress(
@@ -158,13 +159,3 @@ def _encoder(name, image_size=224, grid_size=7, fit="pad"):
         )
     encoder.load_pretrained()
     return encoder, fit
-
-
-def _weights(encoder):
-    """The name of an encoder and of its weights, in short."""
-    import numpy as np
-
-    found = hashlib.blake2b(digest_size=8)
-    for weight in encoder.weights:
-        found.update(np.ascontiguousarray(weight).tobytes())
-    return f"{encoder.encoder_name} {encoder.grid_size} {found.hexdigest()}"

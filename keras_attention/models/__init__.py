@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from keras_attention.models.image_encoder import ImageEncoder as ImageEncoder
     from keras_attention.models.image_encoder import SmallCNN as SmallCNN
     from keras_attention.models.image_regions import ImageRegions as ImageRegions
+    from keras_attention.models.keras_hub_encoder import (
+        KerasHubBackbone as KerasHubBackbone,
+    )
     from keras_attention.models.recurrent import RecurrentSeq2Seq as RecurrentSeq2Seq
     from keras_attention.models.recurrent_captioner import (
         RecurrentCaptioner as RecurrentCaptioner,
@@ -31,6 +34,7 @@ HOMES = {
     "Ensemble": "ensemble",
     "ImageEncoder": "image_encoder",
     "ImageRegions": "image_regions",
+    "KerasHubBackbone": "keras_hub_encoder",
     "Memory": "encoder_decoder",
     "RecurrentCaptioner": "recurrent_captioner",
     "RecurrentSeq2Seq": "recurrent",

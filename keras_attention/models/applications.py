@@ -4,9 +4,12 @@ import functools
 
 import keras
 
-from keras_attention.models.grids import check_grid
-
-PADDING = (keras.layers.ZeroPadding2D, keras.layers.Cropping2D)
+from keras_attention.models.grids import (
+    check_grid,
+    graph_steps,
+    is_map,
+    narrow_places,
+)
 
 
 def application_names():
@@ -49,48 +52,15 @@ def application_network(name, image_size, grid_size, dtype=None, weights=None):
         )
     finally:
         keras.config.set_dtype_policy(before)
-    inputs, steps = _steps(whole)
-    maps = _feature_maps(inputs, steps, image_size)
+    inputs, steps = graph_steps(whole)
+    maps = {
+        tensor.shape[1]: tensor
+        for tensor in narrow_places(inputs, steps)
+        if is_map(tensor, image_size)
+    }
     check_grid(name, image_size, grid_size, maps)
     inputs, preprocess = _beginning(inputs, steps, module)
     return keras.Model(inputs, maps[grid_size], name=whole.name), preprocess
-
-
-def _steps(whole):
-    """`(inputs, steps)`: each operation of a network with what it reads and returns, in
-    an order in which each comes after those that it reads."""
-    steps = []
-
-    def call(operation, *args, **kwargs):
-        output = operation(*args, **kwargs)
-        read = [
-            tensor
-            for tensor in keras.tree.flatten((args, kwargs))
-            if keras.utils.is_keras_tensor(tensor)
-        ]
-        steps.append((operation, read, output))
-        return output
-
-    same = keras.models.clone_model(
-        whole, clone_function=lambda layer: layer, call_function=call
-    )
-    return same.input, steps
-
-
-def _feature_maps(inputs, steps, image_size):
-    """Of each size the last map through which everything passes."""
-    last_readers = {}
-    for place, (_, read, _) in enumerate(steps):
-        last_readers.update((id(tensor), place) for tensor in read)
-    maps = {}
-    furthest = last_readers[id(inputs)]  # The last reader of anything so far.
-    for place, (operation, _, output) in enumerate(steps):
-        shape = output.shape
-        is_map = len(shape) == 4 and shape[1] == shape[2] < image_size // 2
-        if is_map and furthest <= place and not isinstance(operation, PADDING):
-            maps[shape[1]] = output
-        furthest = max(furthest, last_readers.get(id(output), place))
-    return maps
 
 
 def _beginning(inputs, steps, module):

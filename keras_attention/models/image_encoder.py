@@ -1,9 +1,11 @@
 """Image encoders: pixels in, a grid of N×N regions out."""
 
 import difflib
+import hashlib
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_attention.annotations import Shape, Tensor
@@ -16,6 +18,8 @@ from keras_attention.models.efficientnet_lite import (
 from keras_attention.models.small_cnn import small_cnn_network
 
 PACKAGE = "keras_attention"
+# What names of encoders of KerasHub begin with.
+KERAS_HUB = "keras_hub:"
 
 
 class ImageEncoder(KeepsQuantization, keras.layers.Layer):
@@ -27,8 +31,9 @@ class ImageEncoder(KeepsQuantization, keras.layers.Layer):
 
     Args:
         encoder_name: str. "small-cnn", trained with the rest; "efficientnet-lite0", 3
-            million parameters up to 1/32; or a model of `keras.applications`, as
-            "ResNet50".
+            million parameters up to 1/32; a model of `keras.applications`, as
+            "ResNet50"; or "keras_hub:" and a preset of KerasHub, by name or folder, as
+            "keras_hub:vit_base_patch16_224_imagenet".
         image_size: int, S. Pixels along each side.
         grid_size: int, N. Regions along each side.
         trainable: bool. False also keeps batch normalisation at its running means.
@@ -44,6 +49,7 @@ class ImageEncoder(KeepsQuantization, keras.layers.Layer):
     Attributes:
         dim: int, D.
         has_pretrained: bool. Whether there are weights to load.
+        encoder_config: dict, or None where the name says all of the network.
 
     Raises:
         ValueError: the network has no map of N×N cells for such images.
@@ -66,6 +72,7 @@ class ImageEncoder(KeepsQuantization, keras.layers.Layer):
     """
 
     has_pretrained = False
+    encoder_config: dict[str, Any] | None = None
 
     def __init__(
         self,
@@ -105,6 +112,13 @@ class ImageEncoder(KeepsQuantization, keras.layers.Layer):
             'rest; take "efficientnet-lite0" or a model of keras.applications, or '
             'training.encoder_weights="random"'
         )
+
+    def fingerprint(self) -> str:
+        """Name, grid and weights in short: with another, features are others."""
+        digest = hashlib.blake2b(digest_size=8)
+        for weight in self.weights:
+            digest.update(np.ascontiguousarray(ops.convert_to_numpy(weight)).tobytes())
+        return f"{self.encoder_name} {self.grid_size} {digest.hexdigest()}"
 
     def build(self, input_shape: Shape | None = None) -> None:
         pass  # The network came with its weights.
@@ -270,7 +284,9 @@ class Application(ImageEncoder):
 ENCODERS = {"small-cnn": SmallCNN, "efficientnet-lite0": EfficientNetLite0}
 
 
-def image_encoder(name, image_size, grid_size, dtype=None, trainable=True):
+def image_encoder(
+    name, image_size, grid_size, dtype=None, trainable=True, encoder_config=None
+):
     """Makes an image encoder.
 
     Args:
@@ -280,12 +296,14 @@ def image_encoder(name, image_size, grid_size, dtype=None, trainable=True):
             and on `image_size`.
         dtype: of `keras.layers.Layer`.
         trainable: bool.
+        encoder_config: dict, optional. That of a `KerasHubBackbone`, kept.
 
     Returns:
         `ImageEncoder`.
 
     Raises:
-        ValueError: an unknown name, or a grid that the network does not have.
+        ValueError: an unknown name, or a grid that the network does not have;
+            `encoder_config` of an encoder that has none.
 
     Example:
 
@@ -293,10 +311,19 @@ def image_encoder(name, image_size, grid_size, dtype=None, trainable=True):
     >>> tuple(encoder(np.zeros((1, 64, 64, 3), "uint8")).shape)
     (1, 4, 4, 160)
     """
+    options = {"trainable": trainable, "dtype": dtype, "name": "encoder"}
     kind = ENCODERS.get(name, Application)
-    return kind(
-        name, image_size, grid_size, trainable=trainable, dtype=dtype, name="encoder"
-    )
+    if name.startswith(KERAS_HUB):
+        # It is an encoder itself, which this module must have defined before.
+        from keras_attention.models.keras_hub_encoder import KerasHubBackbone
+
+        kind, options["encoder_config"] = KerasHubBackbone, encoder_config
+    elif encoder_config is not None:
+        raise ValueError(
+            f"encoder_config describes encoders of KerasHub, whose names begin with "
+            f"{KERAS_HUB!r}; received encoder={name!r}. Leave it out"
+        )
+    return kind(name, image_size, grid_size, **options)
 
 
 def _check_application(name):
@@ -306,5 +333,6 @@ def _check_application(name):
         hint = f"did you mean {close[0]!r}? " if close else ""
         raise ValueError(
             f"unknown image encoder {name!r}; {hint}known are {', '.join(ENCODERS)}, "
-            f"and the models of keras.applications: {', '.join(names)}"
+            f'presets of KerasHub as "{KERAS_HUB}vit_base_patch16_224_imagenet", and '
+            f"the models of keras.applications: {', '.join(names)}"
         )

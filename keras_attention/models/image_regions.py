@@ -29,6 +29,7 @@ class ImageRegions(KeepsQuantization, keras.layers.Layer):
         grid_size: int, N. Regions along each side; `L` = N².
         region_dim: int. Width of a region.
         train_encoder: bool. Whether the encoder's weights are trained.
+        encoder_config: dict, optional. See `KerasHubBackbone`.
         **kwargs: `name`, `dtype` and the like, for `keras.layers.Layer`.
 
     Call arguments:
@@ -61,6 +62,7 @@ class ImageRegions(KeepsQuantization, keras.layers.Layer):
         grid_size: int,
         region_dim: int = 256,
         train_encoder: bool = True,
+        encoder_config: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -75,6 +77,7 @@ class ImageRegions(KeepsQuantization, keras.layers.Layer):
             grid_size,
             dtype=self.dtype_policy,
             trainable=train_encoder,
+            encoder_config=encoder_config,
         )
         self.norm = keras.layers.LayerNormalization(
             epsilon=1e-6, dtype=self.dtype_policy, name="norm"
@@ -131,6 +134,7 @@ class ImageRegions(KeepsQuantization, keras.layers.Layer):
             "grid_size": self.grid_size,
             "region_dim": self.region_dim,
             "train_encoder": self.train_encoder,
+            "encoder_config": self.encoder.encoder_config,
         }
 
 

@@ -82,6 +82,8 @@ class RecurrentCaptioner(RecurrentEncoderDecoder):
             caption, none within the recurrence.
         layer_norm: bool. Of layers' outputs.
         tie_embeddings: bool. Embeddings serve as output weights.
+        encoder_config: dict, optional. What the preset of KerasHub that is `encoder`
+            says; bundles keep it. See `KerasHubBackbone`.
         **kwargs: `name`, `dtype` and the like, for `keras.Model`.
 
     Call arguments:
@@ -137,6 +139,7 @@ class RecurrentCaptioner(RecurrentEncoderDecoder):
         dropout: float = 0.0,
         layer_norm: bool = False,
         tie_embeddings: bool = False,
+        encoder_config: dict | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -166,6 +169,7 @@ class RecurrentCaptioner(RecurrentEncoderDecoder):
             grid_size,
             region_dim,
             train_encoder,
+            encoder_config,
             dtype=self.dtype_policy,
             name="regions",
         )
@@ -209,6 +213,11 @@ class RecurrentCaptioner(RecurrentEncoderDecoder):
         """What makes features `(B, N, N, D)` of pixels."""
         return self.regions.encoder
 
+    @property
+    def encoder_config(self) -> dict[str, Any] | None:
+        """What of the encoder its name does not say; None where it says all."""
+        return self.image_encoder.encoder_config
+
     def _decoder(self):
         options = {
             "readout": self.readout,
@@ -247,6 +256,7 @@ class RecurrentCaptioner(RecurrentEncoderDecoder):
         names = (
             "target_vocabulary_size encoder image_size grid_size train_encoder "
             "region_dim attention inject cell embedding_dim units num_layers "
-            "attention_units gate readout dropout layer_norm tie_embeddings"
+            "attention_units gate readout dropout layer_norm tie_embeddings "
+            "encoder_config"
         ).split()
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

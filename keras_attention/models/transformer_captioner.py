@@ -62,6 +62,8 @@ class TransformerCaptioner(TransformerEncoderDecoder):
         num_layers, model_dim, num_heads, feed_forward_dim, dropout, attention_dropout,
             activation, norm_first, alignment_layer, max_steps: as in `Transformer`;
             regions are `model_dim` wide.
+        encoder_config: dict, optional. What the preset of KerasHub that is `encoder`
+            says; bundles keep it. See `KerasHubBackbone`.
         **kwargs: `name`, `dtype` and the like, for `keras.Model`.
 
     Call arguments:
@@ -113,6 +115,7 @@ class TransformerCaptioner(TransformerEncoderDecoder):
         norm_first: bool = True,
         alignment_layer: int = -1,
         max_steps: int = 64,
+        encoder_config: dict | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -137,6 +140,7 @@ class TransformerCaptioner(TransformerEncoderDecoder):
             grid_size,
             model_dim,
             train_encoder,
+            encoder_config,
             dtype=self.dtype_policy,
             name="regions",
         )
@@ -146,6 +150,11 @@ class TransformerCaptioner(TransformerEncoderDecoder):
     def image_encoder(self) -> ImageEncoder:
         """What makes features `(B, N, N, D)` of pixels."""
         return self.regions.encoder
+
+    @property
+    def encoder_config(self) -> dict[str, Any] | None:
+        """What of the encoder its name does not say; None where it says all."""
+        return self.image_encoder.encoder_config
 
     def build(self, input_shape: Shape | None = None) -> None:
         self.regions.build()
@@ -174,6 +183,6 @@ class TransformerCaptioner(TransformerEncoderDecoder):
         names = (
             "target_vocabulary_size encoder image_size grid_size train_encoder "
             "num_layers model_dim num_heads feed_forward_dim dropout attention_dropout "
-            "activation norm_first alignment_layer max_steps"
+            "activation norm_first alignment_layer max_steps encoder_config"
         ).split()
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -17,6 +17,7 @@ import json
 import math
 from pathlib import Path
 
+from keras_attention.checks import MOST_LAYERS
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.decoding.options import DecodingOptions
 from keras_attention.files import read_json, whole_folder
@@ -39,8 +40,6 @@ VOCABULARIES = {
     "target_tokenizer": ("target_vocabulary_size", int.__le__),
     "tokenizer": ("target_vocabulary_size", int.__le__),
 }
-# More layers than any model has, which would take forever to be made.
-MOST_LAYERS = 1000
 
 
 def write_bundle(path, task, overwrite=False):
