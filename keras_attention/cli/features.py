@@ -66,7 +66,7 @@ def features(
     run = compiled(network, network)
     console = plain_console()
     names = "".join(f"{name}\n" for name in decoded.names)
-    fingerprint = {"encoder": network.fingerprint(), "pictures": decoded.fingerprint()}
+    fingerprint = {"encoder": _weights(network), "pictures": decoded.fingerprint()}
     with (
         locked(folder, "computing features"),
         Progress(
@@ -159,3 +159,13 @@ def _encoder(name, image_size=224, grid_size=7, fit="pad"):
         )
     encoder.load_pretrained()
     return encoder, fit
+
+
+def _weights(encoder):
+    """The name of an encoder and of its weights, in short."""
+    import numpy as np
+
+    found = hashlib.blake2b(digest_size=8)
+    for weight in encoder.weights:
+        found.update(np.ascontiguousarray(weight).tobytes())
+    return f"{encoder.encoder_name} {encoder.grid_size} {found.hexdigest()}"

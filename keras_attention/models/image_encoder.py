@@ -1,11 +1,9 @@
 """Image encoders: pixels in, a grid of N×N regions out."""
 
 import difflib
-import hashlib
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_attention.annotations import Shape, Tensor
@@ -112,13 +110,6 @@ class ImageEncoder(KeepsQuantization, keras.layers.Layer):
             'rest; take "efficientnet-lite0" or a model of keras.applications, or '
             'training.encoder_weights="random"'
         )
-
-    def fingerprint(self) -> str:
-        """Name, grid and weights in short: with another, features are others."""
-        digest = hashlib.blake2b(digest_size=8)
-        for weight in self.weights:
-            digest.update(np.ascontiguousarray(ops.convert_to_numpy(weight)).tobytes())
-        return f"{self.encoder_name} {self.grid_size} {digest.hexdigest()}"
 
     def build(self, input_shape: Shape | None = None) -> None:
         pass  # The network came with its weights.

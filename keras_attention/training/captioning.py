@@ -22,6 +22,7 @@ from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.decoding.search import compiled
 from keras_attention.evaluation.captioning import captions_line, evaluate_captions
 from keras_attention.files import whole_file
+from keras_attention.tasks.bundle_config import WEIGHTS
 from keras_attention.tasks.captioner import Captioner
 from keras_attention.training.corpus import counter, keep_tokenizers, warn_without_test
 from keras_attention.training.recipe_keys import AUGMENTATIONS, METRICS
@@ -221,13 +222,17 @@ class CaptioningTraining:
 
     def _compute_features(self, encoder, corpus, folder):
         run = compiled(encoder, encoder)
+        weights = self.recipe.training.encoder_weights
+        seed = f" {self.recipe.training.seed}" if weights == "random" else ""
+        if self.start:
+            weights = f"start {self.start.sums[WEIGHTS]}"
         with counter(self.console) as progress:
             task = progress.add_task("computing features", done="")
             compute_caption_features(
                 lambda images: keras.ops.convert_to_numpy(run(images)),
                 corpus.prepared,
                 Path(folder) / "features",
-                encoder.fingerprint(),
+                f"{encoder.encoder_name} {encoder.grid_size} {weights}{seed}",
                 progress=lambda done, total: progress.update(
                     task, done=f"{done:,} of {total:,}"
                 ),

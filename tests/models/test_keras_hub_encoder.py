@@ -82,7 +82,7 @@ def test_cells_of_a_map_are_regions(grid_size, level):
     assert_close(encoder(IMAGES), expected)
 
 
-@slow_on_jax
+@pytest.mark.slow
 def test_an_encoder_survives_its_configuration_and_a_save():
     encoder = encoder_of("ViTBackbone")
     inputs = {"images": IMAGES}
@@ -142,7 +142,7 @@ def test_sizes_that_do_not_fit_are_refused_with_those_that_do(tmp_path):
         encoder_of("DINOV2Backbone", image_size=38)
 
 
-@slow_on_jax
+@pytest.mark.slow
 def test_places_that_are_interpolated_allow_other_sizes(tmp_path):
     options = {**OPTIONS["DINOV2Backbone"], "position_embedding_shape": (32, 32, 3)}
     make = keras_hub.models.DINOV2Backbone
@@ -248,7 +248,7 @@ def test_the_extra_is_named_where_it_is_missing(monkeypatch):
         image_encoder("keras_hub:vit_base_patch16_224_imagenet", 224, 14)
 
 
-@slow_on_jax
+@pytest.mark.slow
 def test_lower_precision_stays_near():
     encoder = encoder_of("ViTBackbone")
     config = {**encoder.get_config(), "dtype": "mixed_float16"}
