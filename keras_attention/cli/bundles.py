@@ -39,6 +39,14 @@ Unknown = typer.Option(
     "--unknown",
     help=f"Unknown words: {', '.join(WORDS['unknown'])}; copy takes the source word.",
 )
+Constraint = typer.Option(
+    None,
+    "--constraint",
+    help="Word or phrase that every output must contain; repeatable.",
+)
+Avoid = typer.Option(
+    None, "--avoid", help="Word or phrase that no output may contain; repeatable."
+)
 Seed = typer.Option(0, "--seed", help="Of sampling.")
 
 # The command that does with a bundle what one usually wants.

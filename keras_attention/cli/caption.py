@@ -35,6 +35,8 @@ def caption(
     unknown: str = bundles.Unknown,
     seed: int = bundles.Seed,
     prefix: str = typer.Option(None, help="What every caption begins with."),
+    constraint: list[str] = bundles.Constraint,
+    avoid: list[str] = bundles.Avoid,
     batch_size: int = typer.Option(
         16, min=1, help="Images per batch; 1 captions each as it comes."
     ),
@@ -69,6 +71,8 @@ def caption(
             names=batch.names,
             return_attention=as_json,
             prefixes=[prefix] * len(batch.names) if prefix else None,
+            constraints=constraint,
+            avoid=avoid,
             batch_size=batch_size,
             seed=seed,
             **options,

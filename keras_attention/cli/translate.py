@@ -42,6 +42,8 @@ def translate(
         None, help='Put before every text, as "<2de>": the language that is wanted.'
     ),
     prefix: str = typer.Option(None, help="What every translation begins with."),
+    constraint: list[str] = bundles.Constraint,
+    avoid: list[str] = bundles.Avoid,
     batch_size: int = typer.Option(
         32, min=1, help="Lines per batch; 1 translates each as it comes."
     ),
@@ -84,6 +86,8 @@ def translate(
                 [_tagged(line.text, tag) for line in chunk],
                 return_attention=as_json,
                 prefixes=[prefix] * len(chunk) if prefix else None,
+                constraints=constraint,
+                avoid=avoid,
                 batch_size=batch_size,
                 seed=seed,
                 **options,

@@ -25,12 +25,19 @@ class Beams(NamedTuple):
     lengths: Any  # int (B, K), the end token included
     finished: Any  # bool (B, K)
     coverage: Any  # float32 (B, K, S), or () without coverage penalty
-    tokens: Any  # int (N, T) for n-grams, or () where they may repeat
+    said: Any  # Said
     state: Any  # the model's
     history: Any  # History
 
 
-def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores=False):
+def beam_search(
+    model,
+    inputs,
+    options,
+    prefix_ids=None,
+    return_attention_scores=False,
+    lexical=None,
+):
     """The `n_best` hypotheses that a beam of `K` finds for each source.
 
     A finished hypothesis keeps its slot, frozen, and the beam goes on with those
@@ -44,6 +51,7 @@ def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores
         options: `DecodingOptions`.
         prefix_ids: int `(B, P)`, optional. Forced first tokens, padded with zeros.
         return_attention_scores: bool.
+        lexical: `LexicalConstraints`, optional. Its `avoid` counts.
 
     Returns:
         `Hypotheses`.
@@ -53,7 +61,7 @@ def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores
         penalties: [Wu et al., 2016](https://arxiv.org/abs/1609.08144), section 7.
     """
     beam = options.beam
-    step = Stepper(model, inputs, options, beam, prefix_ids)
+    step = Stepper(model, inputs, options, beam, prefix_ids, lexical)
     batch_size, limits = step.batch_size, step.limits
     ranking = Ranking(options, step.memory.mask)
     # No more than `beam` continuations of one hypothesis can be among the best.
@@ -102,7 +110,7 @@ def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores
         )
 
     def advance(beams):
-        log_probs, state = step(beams.token_ids, beams.state, beams.index, beams.tokens)
+        log_probs, state = step(beams.token_ids, beams.state, beams.index, beams.said)
         totals, parents, token_ids = extend(beams, log_probs)
 
         indices = ops.reshape(parents + first_rows, (-1,))  # (N,)
@@ -128,7 +136,7 @@ def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores
                 is_possible(totals),
             ),
             coverage,
-            step.add_tokens(beams.tokens, beams.index, flat_ids, indices),
+            step.add_tokens(beams.said, beams.index, flat_ids, indices),
             state,
             beams.history.write(
                 beams.index, token_ids, parents, state.attention_scores
@@ -145,7 +153,7 @@ def beam_search(model, inputs, options, prefix_ids=None, return_attention_scores
         coverage=ops.zeros((batch_size, beam, ops.shape(step.memory.mask)[1]))
         if options.coverage_penalty
         else (),
-        tokens=step.no_tokens(),
+        said=step.nothing_said(),
         state=step.state,
         history=StepHistory.empty(
             step.num_steps,

@@ -40,7 +40,7 @@ class Constraints:
         others = ops.logical_not(ops.logical_or(self.never, self.is_end))
         self.may_wait = ops.logical_and(self.is_end, ops.any(others))
 
-    def __call__(self, log_probs, index, history=None):
+    def __call__(self, log_probs, index, history=None, more=None):
         """Forbids and forces tokens.
 
         The limit comes before the prefix, and the prefix before all else.
@@ -50,6 +50,7 @@ class Constraints:
             index: int scalar tensor. Tokens generated before this one.
             history: int `(N, num_steps)`, what those tokens are; needed where
                 n-grams must not repeat.
+            more: bool `(N, V)`, optional. Other tokens that may not come.
 
         Returns:
             float32 `(N, V)`.
@@ -59,7 +60,10 @@ class Constraints:
             self.never, ops.logical_and(self.may_wait, too_early)
         )  # (1, V)
         if self.options.forbids_repeats:
-            forbidden = self._forbid_repeats(forbidden, history, index)
+            repeats = self._repeats(history, index)
+            more = repeats if more is None else ops.logical_or(more, repeats)
+        if more is not None:
+            forbidden = self._forbid_more(forbidden, more)
         allowed = log_probs + ops.where(forbidden, FORBIDDEN, 0.0)
 
         forced = self._forced(index)[:, None]  # (N, 1)
@@ -72,13 +76,15 @@ class Constraints:
         # Few steps force anything, and vocabularies are large.
         return ops.cond(ops.any(forced >= 0), force, lambda: allowed)
 
-    def _forbid_repeats(self, forbidden, history, index):
+    def _repeats(self, history, index):
         vocabulary_size = self.ids.shape[-1]
         repeats = repeated_ngrams(
             history, index, self.options.no_repeat_ngram, vocabulary_size
         )
-        repeats = ops.logical_and(repeats, ops.logical_not(self.is_end))
-        forbidden = ops.logical_or(forbidden, repeats)  # (N, V)
+        return ops.logical_and(repeats, ops.logical_not(self.is_end))
+
+    def _forbid_more(self, forbidden, more):
+        forbidden = ops.logical_or(forbidden, more)  # (N, V)
         # Where nothing else is left to say, ending early is allowed.
         stuck = ops.all(forbidden, axis=-1, keepdims=True)
         release = ops.logical_and(stuck, self.is_end)

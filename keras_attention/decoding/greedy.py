@@ -25,13 +25,20 @@ class Paths(NamedTuple):
     lengths: Any  # int (N,), the end token included
     finished: Any  # bool (N,)
     coverage: Any  # float32 (N, S), or () without coverage penalty
-    tokens: Any  # int (N, T) for n-grams, or () where they may repeat
+    said: Any  # Said
     state: Any  # the model's
     history: Any  # History
 
 
 def follow_paths(
-    model, inputs, options, choose, num_paths, prefix_ids=None, keep_attention=False
+    model,
+    inputs,
+    options,
+    choose,
+    num_paths,
+    prefix_ids=None,
+    keep_attention=False,
+    lexical=None,
 ):
     """Runs `num_paths` hypotheses per source, each token taken by `choose`.
 
@@ -44,17 +51,18 @@ def follow_paths(
         num_paths: int.
         prefix_ids: int `(B, P)`, optional. Forced first tokens, padded with zeros.
         keep_attention: bool. Whether `attention_scores` are wanted.
+        lexical: `LexicalConstraints`, optional. Its `avoid` counts.
 
     Returns:
         `Hypotheses`, sorted by score.
     """
-    step = Stepper(model, inputs, options, num_paths, prefix_ids)
+    step = Stepper(model, inputs, options, num_paths, prefix_ids, lexical)
     batch_size, memory = step.batch_size, step.memory
     slots = ops.arange(num_paths, dtype="int32")
     slots = ops.broadcast_to(slots[None], (batch_size, num_paths))
 
     def advance(paths):
-        log_probs, state = step(paths.token_ids, paths.state, paths.index, paths.tokens)
+        log_probs, state = step(paths.token_ids, paths.state, paths.index, paths.said)
         chosen = ops.cast(choose(log_probs, paths.index), "int32")
         gained = pick(log_probs, chosen[:, None])[:, 0]
         chosen = ops.where(paths.finished, PAD_ID, chosen)
@@ -69,7 +77,7 @@ def follow_paths(
             ops.where(paths.finished, paths.lengths, paths.index + 1),
             ops.logical_or(paths.finished, ops.equal(chosen, END_ID)),
             coverage,
-            step.add_tokens(paths.tokens, paths.index, chosen),
+            step.add_tokens(paths.said, paths.index, chosen),
             state,
             paths.history.write(
                 paths.index,
@@ -89,7 +97,7 @@ def follow_paths(
         coverage=ops.zeros((batch_size * num_paths, ops.shape(memory.mask)[1]))
         if options.coverage_penalty
         else (),
-        tokens=step.no_tokens(),
+        said=step.nothing_said(),
         state=step.state,
         history=StepHistory.empty(
             step.num_steps,
@@ -129,7 +137,12 @@ def follow_paths(
 
 
 def greedy_search(
-    model, inputs, options, prefix_ids=None, return_attention_scores=False
+    model,
+    inputs,
+    options,
+    prefix_ids=None,
+    return_attention_scores=False,
+    lexical=None,
 ):
     """Takes the most probable token at each step; `beam_search` with a beam of one.
 
@@ -143,4 +156,5 @@ def greedy_search(
         1,
         prefix_ids,
         return_attention_scores,
+        lexical,
     )

@@ -31,13 +31,18 @@ class PoolBeams(NamedTuple):
     log_probs: Any  # float32 (B, K): of the live, in falling order
     pool: Any  # Pool
     done: Any  # bool (B,): whether the pool stays as it is
-    tokens: Any  # of the live, for n-grams
+    said: Any  # Said, of the live
     state: Any  # the model's
     history: Any  # StepHistory of 2K slots: the live, then the pool
 
 
 def pool_beam_search(
-    model, inputs, options, prefix_ids=None, return_attention_scores=False
+    model,
+    inputs,
+    options,
+    prefix_ids=None,
+    return_attention_scores=False,
+    lexical=None,
 ):
     """The `n_best` hypotheses of a beam of `K` that stays full.
 
@@ -63,6 +68,7 @@ def pool_beam_search(
         options: `DecodingOptions`, with `beam_rule="pool"`.
         prefix_ids: int `(B, P)`, optional. Forced first tokens, padded with zeros.
         return_attention_scores: bool.
+        lexical: `LexicalConstraints`, optional. Its `avoid` counts.
 
     Returns:
         `Hypotheses`.
@@ -73,7 +79,7 @@ def pool_beam_search(
         [transformers](https://huggingface.co/docs/transformers/main_classes/text_generation).
     """
     beam = options.beam
-    step = Stepper(model, inputs, options, beam, prefix_ids)
+    step = Stepper(model, inputs, options, beam, prefix_ids, lexical)
     ranking = Ranking(options, step.memory.mask)
     batch_size = step.batch_size
     branches = min(2 * beam, model.target_vocabulary_size)
@@ -116,7 +122,7 @@ def pool_beam_search(
         return ops.logical_or(done, ops.logical_not(is_possible(live[:, 0])))
 
     def advance(beams):
-        log_probs, state = step(beams.token_ids, beams.state, beams.index, beams.tokens)
+        log_probs, state = step(beams.token_ids, beams.state, beams.index, beams.said)
         length = beams.index + 1
         totals, parents, token_ids = candidates(beams.log_probs, log_probs)
 
@@ -155,7 +161,7 @@ def pool_beam_search(
             live,
             pool,
             ops.logical_or(beams.done, is_done(live, pool, length)),
-            step.add_tokens(beams.tokens, beams.index, flat_ids, rows),
+            step.add_tokens(beams.said, beams.index, flat_ids, rows),
             model.gather_state(state, rows),
             history,
         )
@@ -167,7 +173,7 @@ def pool_beam_search(
         log_probs=first_slot_only(zeros),
         pool=Pool(zeros + EMPTY, zeros, ops.zeros_like(slots)),
         done=ops.zeros_like(step.limits, dtype="bool"),
-        tokens=step.no_tokens(),
+        said=step.nothing_said(),
         state=step.state,
         history=StepHistory.empty(
             step.num_steps,

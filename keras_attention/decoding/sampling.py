@@ -69,7 +69,13 @@ def keep_likely(log_probs, top_k=0, top_p=1.0):
 
 
 def sample(
-    model, inputs, options, uniforms, prefix_ids=None, return_attention_scores=False
+    model,
+    inputs,
+    options,
+    uniforms,
+    prefix_ids=None,
+    return_attention_scores=False,
+    lexical=None,
 ):
     """Draws `n_best` hypotheses for each source, from p^(1 / temperature).
 
@@ -80,6 +86,7 @@ def sample(
         uniforms: float32 `(num_steps, B · n_best)`, from `draw_uniforms`.
         prefix_ids: int `(B, P)`, optional. Forced first tokens, padded with zeros.
         return_attention_scores: bool.
+        lexical: `LexicalConstraints`, optional. Its `avoid` counts.
 
     Returns:
         `Hypotheses`, scored by the model's own probabilities, whatever the
@@ -115,4 +122,5 @@ def sample(
         options.n_best,
         prefix_ids,
         return_attention_scores,
+        lexical,
     )

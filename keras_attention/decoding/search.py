@@ -1,14 +1,19 @@
 """One door to decoding: picks greedy search, beam search or sampling, compiled."""
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 
 from keras_attention.annotations import Tensor
 from keras_attention.decoding.beam import beam_search
+from keras_attention.decoding.constrained_beam import (
+    check_constraints,
+    constrained_beam_search,
+)
 from keras_attention.decoding.greedy import greedy_search
 from keras_attention.decoding.hypotheses import Hypotheses
+from keras_attention.decoding.lexical import LexicalConstraints
 from keras_attention.decoding.options import DecodingOptions
 from keras_attention.decoding.pool_beam import pool_beam_search
 from keras_attention.decoding.sampling import draw_uniforms, sample
@@ -17,16 +22,27 @@ if TYPE_CHECKING:
     from keras_attention.models.encoder_decoder import EncoderDecoder
 
 
-def search(model, inputs, options, prefix_ids=None, return_attention_scores=False):
+def search(
+    model,
+    inputs,
+    options,
+    prefix_ids=None,
+    return_attention_scores=False,
+    lexical=None,
+):
     """Greedy search where the beam is one, else the beam search of `beam_rule`.
+
+    What must be contained has a search of its own, `constrained_beam_search`.
 
     Runs inside whatever graph or trace it is called from; `Decoder` compiles it.
     """
-    if options.beam == 1:
+    if lexical is not None and not isinstance(lexical.constraints, tuple):
+        find = constrained_beam_search
+    elif options.beam == 1:
         find = greedy_search
     else:
         find = pool_beam_search if options.beam_rule == "pool" else beam_search
-    return find(model, inputs, options, prefix_ids, return_attention_scores)
+    return find(model, inputs, options, prefix_ids, return_attention_scores, lexical)
 
 
 class Decoder:
@@ -68,6 +84,7 @@ class Decoder:
         prefix_ids: Tensor | None = None,
         return_attention_scores: bool = False,
         seed: int = 0,
+        lexical: LexicalConstraints | None = None,
     ) -> Hypotheses:
         """Decodes one batch.
 
@@ -78,27 +95,35 @@ class Decoder:
             prefix_ids: int32 `(B, P)`, optional. Forced first tokens, zero-padded.
             return_attention_scores: bool.
             seed: int, not negative. Of the draws, where options sample.
+            lexical: `LexicalConstraints`, optional. What outputs must contain, and
+                may not.
 
         Returns:
             `Hypotheses`, of NumPy arrays: `options.n_best` of each row, and
             `options.num_steps(inputs)` columns of tokens.
 
         Raises:
-            ValueError: a negative seed, where options sample.
+            ValueError: a negative seed, where options sample; constraints, where
+                they sample or have a coverage penalty.
         """
-        run = self._compiled(options, prefix_ids is not None, return_attention_scores)
-        arguments = [inputs]
+        given = prefix_ids is not None, lexical is not None
+        run = self._compiled(options, *given, return_attention_scores)
+        arguments: list[Any] = [inputs]
         if prefix_ids is not None:
             arguments.append(prefix_ids)
+        if lexical is not None:
+            check_constraints(options, lexical)
+            arguments.append(lexical)
         if options.samples:
             num_steps = options.num_steps(inputs)
             arguments.append(draw_uniforms(seed, inputs, num_steps, options.n_best))
         return keras.tree.map_structure(keras.ops.convert_to_numpy, run(*arguments))
 
-    def _compile(self, options, has_prefix, return_attention_scores):
+    def _compile(self, options, has_prefix, has_lexical, return_attention_scores):
         def run(inputs, *arguments):
             rest = list(arguments)
             prefix_ids = rest.pop(0) if has_prefix else None
+            lexical = rest.pop(0) if has_lexical else None
             if options.samples:
                 return sample(
                     self.model,
@@ -107,9 +132,15 @@ class Decoder:
                     rest.pop(0),
                     prefix_ids,
                     return_attention_scores,
+                    lexical,
                 )
             return search(
-                self.model, inputs, options, prefix_ids, return_attention_scores
+                self.model,
+                inputs,
+                options,
+                prefix_ids,
+                return_attention_scores,
+                lexical,
             )
 
         return compiled(self.model, run)

@@ -1,9 +1,19 @@
 """What all searches have in common: how they begin, and what a step brings."""
 
+from typing import Any, NamedTuple
+
 from keras import ops
 
+from keras_attention.decoding.avoidance import Avoidance
 from keras_attention.decoding.constraints import Constraints
 from keras_attention.special_tokens import START_ID
+
+
+class Said(NamedTuple):
+    """What rules need to know of what `N` hypotheses have said."""
+
+    tokens: Any  # int (N, num_steps) for n-grams, or () where they may repeat
+    places: Any  # of `Avoidance`, or () where no word is avoided
 
 
 class Stepper:
@@ -16,6 +26,7 @@ class Stepper:
         width: int, the `K` of below. Hypotheses of each of the `B` sources; `N = B · K`
             rows go through the model.
         prefix_ids: int `(B, P)`, optional. Forced first tokens, padded with zeros.
+        lexical: `LexicalConstraints`, optional. Its `avoid` is a rule too.
 
     Attributes:
         limits: int `(B,)`. The length at which each source's hypotheses end.
@@ -25,7 +36,7 @@ class Stepper:
         start_ids: int `(N,)`. What the first step is fed.
     """
 
-    def __init__(self, model, inputs, options, width, prefix_ids=None):
+    def __init__(self, model, inputs, options, width, prefix_ids=None, lexical=None):
         self.model = model
         self.num_steps = options.num_steps(inputs)
         self.limits = options.length_limits(inputs)
@@ -35,6 +46,9 @@ class Stepper:
         rows = ops.repeat(ops.arange(self.batch_size, dtype="int32"), width)  # (N,)
         self.start_ids = ops.full_like(rows, START_ID)
         self.forbids_repeats = options.forbids_repeats
+        self._avoidance = None
+        if lexical is not None and not isinstance(lexical.avoid, tuple):
+            self._avoidance = Avoidance(lexical, width)
         self._constrain = Constraints(
             options,
             ops.take(self.limits, rows, axis=0),
@@ -42,36 +56,50 @@ class Stepper:
             None if prefix_ids is None else ops.take(prefix_ids, rows, axis=0),
         )
 
-    def __call__(self, token_ids, state, index, tokens):
+    def __call__(self, token_ids, state, index, said, forbidden=None):
         """Feeds the last token of each row.
 
         Args:
             token_ids: int `(N,)`.
             state: the model's.
             index: int scalar tensor. Tokens generated so far.
-            tokens: what they are, as `no_tokens` and `add_tokens` give it.
+            said: what they are, as `nothing_said` and `add_tokens` give it.
+            forbidden: bool `(N, V)`, optional. Other tokens that may not come.
 
         Returns:
             `(log_probs, state)`, float32 `(N, V)` under the rules, and the model's.
         """
         logits, state = self.model.step(token_ids, state, self.memory)
         log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
-        return self._constrain(log_probs, index, tokens), state
+        if self._avoidance:
+            avoided = self._avoidance.forbidden(said.places)
+            if forbidden is not None:
+                avoided = ops.logical_or(avoided, forbidden)
+            forbidden = avoided
+        return self._constrain(log_probs, index, said.tokens, forbidden), state
 
-    def no_tokens(self):
-        """Room for all tokens, int `(N, num_steps)`; `()` where n-grams may repeat."""
-        if not self.forbids_repeats:
-            return ()
-        shape = (ops.shape(self.start_ids)[0], self.num_steps)
-        return ops.zeros(shape, dtype="int32")
+    def nothing_said(self):
+        """`Said` before the first step."""
+        tokens = places = ()
+        if self.forbids_repeats:
+            shape = (ops.shape(self.start_ids)[0], self.num_steps)
+            tokens = ops.zeros(shape, dtype="int32")
+        if self._avoidance:
+            places = self._avoidance.start()
+        return Said(tokens, places)
 
-    def add_tokens(self, tokens, index, token_ids, parents=None):
-        """`tokens` with `token_ids` `(N,)` at `index`, after rows `parents` `(N,)`."""
-        if not self.forbids_repeats:
-            return ()
-        if parents is not None:
-            tokens = ops.take(tokens, parents, axis=0)
-        return write_column(tokens, index, token_ids)
+    def add_tokens(self, said, index, token_ids, parents=None):
+        """`said` with `token_ids` `(N,)` at `index`, after rows `parents` `(N,)`."""
+        tokens, places = said
+        if self.forbids_repeats:
+            if parents is not None:
+                tokens = ops.take(tokens, parents, axis=0)
+            tokens = write_column(tokens, index, token_ids)
+        if self._avoidance:
+            if parents is not None:
+                places = ops.take(places, parents, axis=0)
+            places = self._avoidance.advance(places, token_ids)
+        return Said(tokens, places)
 
 
 def write_column(array, index, column):

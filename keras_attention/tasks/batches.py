@@ -24,6 +24,13 @@ def num_rows(batch):
     return 1 << (len(batch) - 1).bit_length()
 
 
+def in_batches(groups, batch_size):
+    """Gives up to `batch_size` of one group at a time."""
+    for group in groups:
+        for start in range(0, len(group), batch_size):
+            yield group[start : start + batch_size]
+
+
 def pad_rows(array, rows):
     """Fills an array up to so many rows with zeros, `(rows, …)`."""
     missing = rows - len(array)

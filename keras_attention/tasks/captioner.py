@@ -10,7 +10,14 @@ from keras_attention.checks import whole_number
 from keras_attention.data.images.fit import check_fit
 from keras_attention.data.images.sources import load_images
 from keras_attention.special_tokens import PAD_ID
-from keras_attention.tasks.batches import num_rows, pad_rows, pad_to_bucket, strings
+from keras_attention.tasks.batches import (
+    in_batches,
+    num_rows,
+    pad_rows,
+    pad_to_bucket,
+    strings,
+)
+from keras_attention.tasks.lexical import Lexicon, word_lists
 from keras_attention.tasks.results import (
     Caption,
     CaptionHypothesis,
@@ -104,6 +111,8 @@ class Captioner(Task):
         batch_size: int = 16,
         seed: int = 0,
         progress: Callable[[int], object] | None = None,
+        constraints: Any = None,
+        avoid: Any = None,
         **options: Any,
     ) -> list[Caption]:
         """Writes about images.
@@ -119,6 +128,11 @@ class Captioner(Task):
             batch_size: int. Images decoded at once.
             seed: int. Of sampling.
             progress: function of the number of images done.
+            constraints: list of str, or a list of such lists, one for each of `images`,
+                optional. Words or phrases that each caption must contain; they need
+                a search, which keeps at least 10 hypotheses.
+            avoid: likewise. Words or phrases that no caption may contain, spelt so,
+                however they are cut into subwords.
             **options: other fields of `DecodingOptions`.
 
         Returns:
@@ -127,10 +141,15 @@ class Captioner(Task):
         Raises:
             BadImage: a ValueError that names the first image that is none, and why.
             ValueError: prefixes that are not as many, or options that are unknown, out
-                of range or contradict each other.
+                of range or contradict each other; constraints or words to avoid that
+                are empty, are not as many lists, or leave no room for the rest.
         """
         images = _images(images)
         batch_size = whole_number("batch_size", batch_size, 1)
+        words = {
+            name: word_lists(name, given, len(images))
+            for name, given in {"constraints": constraints, "avoid": avoid}.items()
+        }
         captions = []
         for start in range(0, len(images), batch_size):
             some = images[start : start + batch_size]
@@ -143,6 +162,7 @@ class Captioner(Task):
                 prefixes=prefixes and prefixes[start : start + batch_size],
                 batch_size=batch_size,
                 seed=seed,
+                **{n: each[start : start + batch_size] for n, each in words.items()},
                 **options,
             )
             if progress is not None:
@@ -160,6 +180,8 @@ class Captioner(Task):
         batch_size: int = 16,
         seed: int = 0,
         progress: Callable[[int], object] | None = None,
+        constraints: Any = None,
+        avoid: Any = None,
         **options: Any,
     ) -> list[Caption]:
         """`caption` of what is prepared already.
@@ -189,21 +211,24 @@ class Captioner(Task):
                 f"{count} images and {len(prefixes)} prefixes"
             )
         prefix_ids = prefixes and self.tokenizer.encode(prefixes)
-        captions = []
-        for start in range(0, count, batch_size):
-            batch, size, rows = _batch(inputs, start, batch_size)
+        lexicon = Lexicon(self.tokenizer, count, constraints, avoid)
+        groups = lexicon.groups(list(range(count)))
+        lexicon.check_lengths(groups[1], np.full(len(groups[1]), decoding.max_length))
+        captions: dict[int, Caption] = {}
+        for numbers in in_batches(groups, batch_size):
+            batch, rows = _batch(inputs, numbers)
             prefix = None
             if prefix_ids:
-                some = prefix_ids[start : start + batch_size]
-                prefix = pad_to_bucket([ids or [PAD_ID] for ids in some], rows)
-            hypotheses = self.decode(batch, decoding, prefix, attention, seed)
-            begun = prefixes and prefixes[start : start + batch_size]
-            captions += self._captions(
-                hypotheses, size, start, names, batch, prefixes=begun
-            )
+                some = [prefix_ids[i] or [PAD_ID] for i in numbers]
+                prefix = pad_to_bucket(some, rows)
+            lexical = lexicon.arrays(numbers, rows)
+            hypotheses = self.decode(batch, decoding, prefix, attention, seed, lexical)
+            begun = prefixes and [prefixes[i] for i in numbers]
+            found = self._captions(hypotheses, numbers, names, batch, prefixes=begun)
+            captions.update(zip(numbers, found, strict=True))
             if progress is not None:
                 progress(len(captions))
-        return captions
+        return [captions[i] for i in range(count)]
 
     def force_decode(
         self, images: Any, captions: list[str] | str, batch_size: int = 16
@@ -256,24 +281,22 @@ class Captioner(Task):
         batch_size = whole_number("batch_size", batch_size, 1)
         given = given_captions(self.tokenizer, captions)
         found = []
-        for start in range(0, count, batch_size):
-            batch, size, rows = _batch(inputs, start, batch_size)
-            some = given[start : start + batch_size]
+        for numbers in in_batches([range(count)], batch_size):
+            batch, rows = _batch(inputs, numbers)
+            some = [given[i] for i in numbers]
             target_ids = pad_to_bucket([ids for ids, _ in some], rows)
             hypotheses = self.force(batch, target_ids)
             texts = [text for _, text in some]
-            found += self._captions(hypotheses, size, start, names, batch, texts)
+            found += self._captions(hypotheses, numbers, names, batch, texts)
         return found
 
     def _inputs(self, images):
         pixels, windows = load_images(images, self.model.image_size, self.fit)
         return {"images": pixels, "windows": windows}
 
-    def _captions(
-        self, hypotheses, count, start, names, batch, given=None, prefixes=None
-    ):
+    def _captions(self, hypotheses, numbers, names, batch, given=None, prefixes=None):
         captions, windows = [], batch.get("windows")
-        for row in range(count):
+        for row, number in enumerate(numbers):
             found = read_caption_hypotheses(
                 self.tokenizer,
                 self.model.grid_size,
@@ -282,7 +305,7 @@ class Captioner(Task):
                 given and given[row],
                 prefixes[row] if prefixes else "",
             )
-            name = str(start + row) if names is None else names[start + row]
+            name = str(number) if names is None else names[number]
             window = None if windows is None else tuple(windows[row].tolist())
             captions.append(Caption(name, found, window))
         return captions
@@ -311,14 +334,13 @@ def _check_inputs(inputs):
     return counts[kinds.pop()]
 
 
-def _batch(inputs, start, batch_size):
-    """`(inputs, size, rows)` of some images, filled up to a power of two; half floats
-    are widened where they are few."""
-    batch = {}
+def _batch(inputs, numbers):
+    """`(inputs, rows)` of the images of some numbers, filled up to a power of two; half
+    floats are widened where they are few."""
+    batch, rows = {}, num_rows(numbers)
     for name, array in inputs.items():
-        some = np.asarray(array[start : start + batch_size])
-        size, rows = len(some), num_rows(some)
+        some = np.asarray(array[list(numbers)])
         some = pad_rows(some, rows)
         half = some.dtype == np.float16
         batch[name] = some.astype("float32") if half else some
-    return batch, size, rows
+    return batch, rows

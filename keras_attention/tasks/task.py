@@ -15,6 +15,7 @@ from keras_attention.tasks.ensemble import ensemble_of
 
 if TYPE_CHECKING:
     from keras_attention.decoding.hypotheses import Hypotheses
+    from keras_attention.decoding.lexical import LexicalConstraints
     from keras_attention.models.encoder_decoder import EncoderDecoder
 
 # Each task loads itself.
@@ -117,6 +118,7 @@ class Task:
         prefix_ids: Tensor | None = None,
         attention: bool = False,
         seed: int = 0,
+        lexical: "LexicalConstraints | None" = None,
     ) -> "Hypotheses":
         """Searches for a batch of `B` inputs, ids in and ids out; compiled programs
         are kept.
@@ -127,6 +129,7 @@ class Task:
             prefix_ids: int `(B, P)`, padded with 0, optional. What to begin with.
             attention: bool. Whether the result has attention.
             seed: int. Of sampling.
+            lexical: `LexicalConstraints`, optional.
 
         Returns:
             `Hypotheses` of NumPy arrays: `token_ids` `(B, n, T)` and the rest.
@@ -135,7 +138,7 @@ class Task:
 
         if self._decoder is None:
             self._decoder = Decoder(self.model)
-        return self._decoder(inputs, options, prefix_ids, attention, seed)
+        return self._decoder(inputs, options, prefix_ids, attention, seed, lexical)
 
     def force(self, inputs: dict[str, Tensor], target_ids: np.ndarray) -> Any:
         """Has the model say given ids; compiled programs are kept.

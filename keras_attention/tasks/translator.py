@@ -13,7 +13,13 @@ from keras_attention.data.text.blank import is_blank
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.decoding.options import DecodingOptions
 from keras_attention.special_tokens import END_ID, PAD_ID
-from keras_attention.tasks.batches import num_rows, pad_to_bucket, strings
+from keras_attention.tasks.batches import (
+    in_batches,
+    num_rows,
+    pad_to_bucket,
+    strings,
+)
+from keras_attention.tasks.lexical import Lexicon
 from keras_attention.tasks.results import Hypothesis, Translation, read_hypotheses
 from keras_attention.tasks.task import Task
 
@@ -165,6 +171,8 @@ class Translator(Task):
         batch_size: int = 32,
         seed: int = 0,
         progress: Callable[[int], object] | None = None,
+        constraints: Any = None,
+        avoid: Any = None,
         **options: Any,
     ) -> list[Translation]:
         """Translates texts, longest together with longest.
@@ -180,6 +188,11 @@ class Translator(Task):
             seed: int. Of sampling; the same text gets the same samples, in whatever
                 batch it comes.
             progress: function of the number of texts done, called after each batch.
+            constraints: list of str, or a list of such lists, one for each of `texts`,
+                optional. Words or phrases that each translation must contain; they need
+                a search, which keeps at least 10 hypotheses.
+            avoid: likewise. Words or phrases that no translation may contain, spelt so,
+                however they are cut into subwords.
             **options: other fields of `DecodingOptions`, as `length_penalty=1.0`,
                 `temperature=0.8`, `no_repeat_ngram=3` or `unknown="copy"`.
 
@@ -190,7 +203,9 @@ class Translator(Task):
 
         Raises:
             ValueError: a text that is no str, prefixes that are not as many, or
-                options that are unknown, out of range or contradict each other.
+                options that are unknown, out of range or contradict each other;
+                constraints or words to avoid that are empty, are not as many lists, or
+                leave no room for the rest.
 
         Warns:
             UserWarning: if texts have more than `max_source_length - 1` tokens, and
@@ -209,6 +224,7 @@ class Translator(Task):
         copies = decoding.unknown == "copy"
         source_ids, truncated = self._source_ids(texts)
         prefix_ids = prefixes and self.target_tokenizer.encode(prefixes)
+        lexicon = Lexicon(self.target_tokenizer, len(texts), constraints, avoid)
         results: list[Any] = [None] * len(texts)
         order = sorted(range(len(texts)), key=lambda i: len(source_ids[i]))
         # The end token alone is no sentence: nothing in, nothing out. Nor are spaces,
@@ -218,10 +234,15 @@ class Translator(Task):
             nothing = Hypothesis("", 0.0, 0.0, [])
             results[i] = Translation(texts[i], [], [nothing])
         order = [i for i in order if i not in empty]
+        done = len(empty)
         if progress is not None and empty:
-            progress(len(empty))
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
+            progress(done)
+        groups = lexicon.groups(order)
+        if groups[1]:
+            padded = pad_to_bucket([source_ids[i] for i in groups[1]], len(groups[1]))
+            limits = decoding.length_limits({"source_ids": padded})
+            lexicon.check_lengths(groups[1], np.asarray(limits))
+        for rows in in_batches(groups, batch_size):
             batch = [source_ids[i] for i in rows]
             hypotheses = self._decode(
                 batch,
@@ -229,6 +250,7 @@ class Translator(Task):
                 decoding,
                 return_attention or copies,
                 seed,
+                lexicon.arrays(rows, num_rows(rows)),
             )
             for row, i in enumerate(rows):
                 results[i] = self._translation(
@@ -241,8 +263,9 @@ class Translator(Task):
                     copies=copies,
                     keep_attention=return_attention,
                 )
+            done += len(rows)
             if progress is not None:
-                progress(len(empty) + start + len(rows))
+                progress(done)
         return results
 
     def force_decode(
@@ -342,13 +365,13 @@ class Translator(Task):
             )
         return source_ids, truncated
 
-    def _decode(self, batch, prefixes, options, return_attention, seed):
+    def _decode(self, batch, prefixes, options, return_attention, seed, lexical):
         rows = num_rows(batch)
         inputs = {"source_ids": pad_to_bucket(batch, rows)}
         prefix_ids = None
         if prefixes is not None:
             prefix_ids = pad_to_bucket([p or [PAD_ID] for p in prefixes], rows)
-        return self.decode(inputs, options, prefix_ids, return_attention, seed)
+        return self.decode(inputs, options, prefix_ids, return_attention, seed, lexical)
 
     def _force(self, source_ids, target_ids):
         rows = num_rows(source_ids)

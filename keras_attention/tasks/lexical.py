@@ -1,0 +1,142 @@
+"""Words that outputs must contain, or avoid, as a search takes them."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_attention.data.text.blank import is_blank
+from keras_attention.data.text.spelling import spelled, spelling
+from keras_attention.data.tokenizer import Tokenizer
+from keras_attention.special_tokens import UNKNOWN_ID
+from keras_attention.tasks.batches import strings
+
+if TYPE_CHECKING:
+    from keras_attention.decoding.lexical import LexicalConstraints
+
+
+class Lexicon:
+    """The constraints of `count` outputs.
+
+    Args:
+        tokenizer: `Tokenizer` of the outputs.
+        count: int. Outputs.
+        constraints: list of str, for all outputs, or a list of such lists, one for
+            each; words or phrases that they must contain.
+        avoid: likewise, what they may not contain.
+
+    Raises:
+        ValueError: another number of lists, what is no str or has nothing in it, or a
+            constraint that the vocabulary cannot write.
+    """
+
+    def __init__(
+        self, tokenizer: Tokenizer, count: int, constraints: Any, avoid: Any
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.constraints = [
+            [self._ids(phrase) for phrase in phrases]
+            for phrases in word_lists("constraints", constraints, count)
+        ]
+        self.avoid = [
+            [self._normalised(word) for word in words]
+            for words in word_lists("avoid", avoid, count)
+        ]
+
+    def groups(self, order: list[int]) -> list[list[int]]:
+        """Numbers of outputs, those with constraints apart, for another search."""
+        free = [i for i in order if not self.constraints[i]]
+        return [free, [i for i in order if self.constraints[i]]]
+
+    def check_lengths(self, rows: list[int], limits: np.ndarray) -> None:
+        """Refuses constraints for which an output has no room.
+
+        Args:
+            rows: list of int. Numbers of outputs.
+            limits: int, as many. Most tokens of each, the end token included.
+
+        Raises:
+            ValueError: the first that has too many tokens.
+        """
+        for i, limit in zip(rows, limits, strict=False):
+            needed = sum(map(len, self.constraints[i])) + 1
+            if self.constraints[i] and needed > limit:
+                raise ValueError(
+                    f"constraints[{i}] have {needed} tokens with the end token, and "
+                    f"this output may have {limit}; raise max_length, "
+                    "max_length_ratio or max_length_offset, or ask for less"
+                )
+
+    def arrays(self, rows: list[int], count: int) -> "LexicalConstraints | None":
+        """What a search takes for some outputs, filled up to `count` rows; None for
+        nothing."""
+        from keras_attention.decoding.lexical import LexicalConstraints
+
+        phrases = [self.constraints[i] for i in rows]
+        words = sorted({word for i in rows for word in self.avoid[i]})
+        if not words and not any(phrases):
+            return None
+        found = LexicalConstraints(spelling(self.tokenizer))
+        if any(phrases):
+            width = _power_of_two(max(map(len, phrases)))
+            length = _multiple(4, max(len(ids) for one in phrases for ids in one))
+            array = np.zeros((count, width, length), "int32")
+            for row, one in enumerate(phrases):
+                for place, ids in enumerate(one):
+                    array[row, place, : len(ids)] = ids
+            found = found._replace(constraints=array)
+        if words:
+            length = _multiple(8, max(map(len, words)))
+            array = np.zeros((_power_of_two(len(words)), length), "int32")
+            for row, word in enumerate(words):
+                array[row, : len(word)] = spelled(word)
+            applies = np.zeros((count, len(array)), bool)
+            for row, i in enumerate(rows):
+                applies[row, : len(words)] = [word in self.avoid[i] for word in words]
+            found = found._replace(avoid=array, avoid_in=applies)
+        return found
+
+    def _normalised(self, text):
+        """As an output would read."""
+        return self.tokenizer.decode(self.tokenizer.encode([text]))[0].strip()
+
+    def _ids(self, phrase):
+        (ids,) = self.tokenizer.encode([phrase])
+        if UNKNOWN_ID in ids:
+            raise ValueError(
+                f"a constraint must be written in tokens of the vocabulary; received "
+                f"{phrase!r:.60}, of which it lacks some"
+            )
+        first = spelling(self.tokenizer)[ids[:2], 0]
+        # No space needs to be before what is a word by itself.
+        space = len(ids) > 1 and self.tokenizer.ids_to_tokens(ids[:1]) == ["\u2581"]
+        return ids[1:] if space and first[1] % 2 == 0 else ids
+
+
+def word_lists(name, given, count):
+    """One list of str for each of `count` outputs; see `Lexicon`."""
+    if given is None:
+        return [[]] * count
+    given = [given] if isinstance(given, str) else list(given)
+    if all(isinstance(one, str) for one in given):
+        given = [given] * count
+    if len(given) != count:
+        raise ValueError(
+            f"{name} must be one list of words for all, or one list for each; received "
+            f"{len(given)} lists for {count}"
+        )
+    given = [strings(one, f"{name}[{i}]") for i, one in enumerate(given)]
+    for i, words in enumerate(given):
+        for word in words:
+            if is_blank(word):
+                raise ValueError(
+                    f"{name}[{i}] must be words; received {word!r:.40}, which is empty"
+                )
+    return [list(dict.fromkeys(words)) for words in given]
+
+
+def _power_of_two(number):
+    return 1 << (number - 1).bit_length()
+
+
+def _multiple(step, number):
+    return -(-number // step) * step

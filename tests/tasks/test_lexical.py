@@ -1,0 +1,108 @@
+"""Translations and captions contain what they must, and no word that they may not."""
+
+import re
+
+import numpy as np
+import pytest
+
+from keras_attention.data.text.spelling import spelled, spelling
+from keras_attention.tasks.lexical import Lexicon
+from tests.captioners import encoded_images
+from tests.translators import TEXTS
+
+SHORT = [TEXTS[0], TEXTS[2], "Choose a table and press Enter."]
+
+
+def has_word(text, word):
+    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
+
+
+def words_of(text):
+    return [word for word in re.findall(r"\w+", text) if len(word) > 1]
+
+
+def test_translations_contain_their_own_constraints(translator):
+    constraints = [["Datei"], [], ["Klicken Sie", "Text"]]
+    options = {"max_length_ratio": 3.0, "max_length": 24}
+    found = translator.translate(SHORT, constraints=constraints, **options)
+    for translation, phrases in zip(found, constraints, strict=True):
+        for hypothesis in translation.hypotheses:
+            assert all(has_word(hypothesis.text, phrase) for phrase in phrases)
+    # One by one they are the same, and what has none is searched as without.
+    for i, text in enumerate(SHORT):
+        (alone,) = translator.translate(
+            text, constraints=constraints[i] or None, **options
+        )
+        assert alone.text == found[i].text
+        assert alone.score == pytest.approx(found[i].score, rel=1e-4)
+
+
+@pytest.mark.parametrize("options", [{}, {"temperature": 1.0, "n_best": 4}], ids=str)
+def test_translations_avoid_words_of_theirs(translator, options):
+    before = translator.translate(SHORT, **options)
+    texts = [" ".join(h.text for h in t.hypotheses) for t in before]
+    avoid = [sorted(set(words_of(text))) for text in texts]
+    assert any(avoid)
+    after = translator.translate(SHORT, avoid=avoid, **options)
+    for translation, words in zip(after, avoid, strict=True):
+        for hypothesis in translation.hypotheses:
+            assert not any(has_word(hypothesis.text, word) for word in words)
+
+
+def test_captions_contain_and_avoid(captioner):
+    images = encoded_images()[:3]
+    (before, *_) = captioner.caption(images)
+    avoid = words_of(before.text)
+    constraints = [["small house"], [], ["green"]]
+    found = captioner.caption(
+        images, constraints=constraints, avoid=avoid, batch_size=2, max_length=16
+    )
+    for i, (caption, phrases) in enumerate(zip(found, constraints, strict=True)):
+        assert caption.name == str(i)
+        assert all(has_word(caption.text, phrase) for phrase in phrases)
+        assert not any(
+            has_word(caption.text, word)
+            for word in avoid
+            if word not in " ".join(phrases).split()
+        )
+
+
+def test_tokens_are_spelt_as_they_read(translator):
+    tokenizer = translator.target_tokenizer
+    table = spelling(tokenizer)
+    assert table.shape[0] == tokenizer.vocabulary_size
+    assert not table[:4].any()
+    (ids,) = tokenizer.encode(["Klicken Sie."])
+    characters = np.concatenate([table[i][table[i] > 0] for i in ids])
+    assert "".join(map(chr, characters // 2)) == " Klicken Sie."
+    assert spelled("ä-文") == [2 * ord("ä") + 1, 2 * ord("-"), 2 * ord("文")]
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        ({"constraints": [["Datei"]]}, "one list for each; received 1 lists for 3"),
+        ({"avoid": ["Datei", " "]}, r"avoid\[0\] must be words; received ' '"),
+        ({"avoid": [["Datei"], [3], []]}, r"avoid\[1\]\[0\] is of type int"),
+        (
+            {"constraints": ["Klicken Sie auf Text"], "max_length": 5},
+            r"constraints\[\d\] have \d+ tokens with the end token, and this output "
+            "may have 5; raise max_length",
+        ),
+        (
+            {"constraints": ["Datei"], "temperature": 1.0},
+            "search, and sampling is none",
+        ),
+        ({"constraints": ["Datei"], "coverage_penalty": 0.2}, "without a coverage"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_is_refused(translator, words, message):
+    with pytest.raises(ValueError, match=message):
+        translator.translate(SHORT, **words)
+
+
+def test_what_the_vocabulary_cannot_write_is_refused(captioner):
+    with pytest.raises(ValueError, match="received 'Ω', of which it lacks some"):
+        Lexicon(captioner.tokenizer, 1, ["Ω"], None)
+    assert Lexicon(captioner.tokenizer, 1, None, ["Ω"]).arrays([0], 1) is not None
