@@ -128,7 +128,7 @@ def constrained_beam_search(
     def share(totals, progress):
         """The `K` candidates that get a slot, int `(B, K)`."""
         banks = tracker.count(progress)  # (B, M)
-        depth = ops.max(tracker.num_tokens) + 1
+        depth = tracker.most_tokens + 1
         in_bank = ops.equal(banks[..., None], ops.arange(depth))
         in_bank = ops.cast(in_bank, "int32")  # (B, M, depth)
         turns = ops.sum(in_bank * (ops.cumsum(in_bank, axis=1) - 1), axis=-1)

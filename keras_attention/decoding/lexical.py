@@ -26,6 +26,7 @@ class LexicalConstraints(NamedTuple):
 
     Example:
 
+    >>> from keras_attention.decoding import Decoder
     >>> spelling = np.zeros((9, 1), "int32")
     >>> spelling[4:, 0] = [2 * ord(letter) + 1 for letter in "abcde"]
     >>> must = LexicalConstraints(spelling, constraints=np.array([[[5, 6]]], "int32"))
@@ -73,7 +74,7 @@ class Tracker:
             [self.is_token[..., 1:], ops.zeros_like(self.is_token[..., :1])], axis=-1
         )
         self.is_last = ops.logical_and(self.is_token, ops.logical_not(following))
-        self.num_tokens = ops.sum(self.lengths, axis=-1)  # (B,)
+        self.most_tokens = ops.shape(self.ids)[1] * ops.shape(self.ids)[2]
         spelling = ops.convert_to_tensor(lexical.spelling)
         self.begins_word = ops.logical_not(is_letter(spelling[:, 0]))[None]  # (1, V)
 

@@ -169,7 +169,7 @@ def test_options_reach_the_search(load, folder, monkeypatch):
     options = (
         "--beam 5 --length-penalty 1 --min-length 2 --max-length 7 --no-repeat-ngram 3 "
         "--temperature 0.5 --top-k 4 --top-p 0.9 --unknown allow --seed 6 "
-        "--prefix A --batch-size 2"
+        "--prefix A --batch-size 2 --constraint b --avoid c --avoid d"
     )
     path = str(folder / "a.png")
     assert main(["caption", "bundle", path, *options.split()]) == 0
@@ -181,6 +181,8 @@ def test_options_reach_the_search(load, folder, monkeypatch):
                 "beam": 5,
                 "return_attention": False,
                 "prefixes": ["A"],
+                "constraints": ["b"],
+                "avoid": ["c", "d"],
                 "batch_size": 2,
                 "seed": 6,
                 "length_penalty": 1.0,

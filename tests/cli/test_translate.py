@@ -245,7 +245,7 @@ def test_options_reach_the_search(recorder, monkeypatch, capsys):
     options = (
         "--beam 5 --length-penalty 1 --min-length 2 --max-length 7 --no-repeat-ngram 3 "
         "--temperature 0.5 --top-k 4 --top-p 0.9 --unknown copy --seed 6 "
-        "--prefix Da --batch-size 2"
+        "--prefix Da --batch-size 2 --constraint b --avoid c --avoid d"
     )
     assert main(["translate", "bundle", *options.split()]) == 0
     assert recorder.calls == [
@@ -255,6 +255,8 @@ def test_options_reach_the_search(recorder, monkeypatch, capsys):
                 "beam": 5,
                 "return_attention": False,
                 "prefixes": ["Da"],
+                "constraints": ["b"],
+                "avoid": ["c", "d"],
                 "batch_size": 2,
                 "seed": 6,
                 "length_penalty": 1.0,
