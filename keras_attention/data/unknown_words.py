@@ -1,7 +1,7 @@
 """Words that a vocabulary lacks: which they are, and how they come into a text.
 
 A model that writes `<unk>` attends to some source token as it does. The word that it
-attends to most stands for it ([Luong et al., 2015](https://arxiv.org/abs/1410.8206), section 3; Jean et al., 2015):
+attends to most stands for it (Luong et al., 2015, on rare words; Jean et al., 2015):
 
     ▁Öffnen ▁ <unk> .   attending to  ▁Open ▁ <unk> ▁ now      →   Öffnen 狐狸.
 

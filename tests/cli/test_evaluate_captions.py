@@ -24,11 +24,11 @@ ROWS = [
 @pytest.fixture
 def folder(tmp_path):
     """Captions of three images, one of which is damaged, in a table."""
-    (tmp_path / "photos").mkdir()
+    (tmp_path / "images").mkdir()
     for i, name in enumerate(["a.png", "b.png"]):
-        path = tmp_path / "photos" / name
+        path = tmp_path / "images" / name
         path.write_bytes(encoded_image("PNG", 40, 50 + i, seed=i))
-    (tmp_path / "photos" / "c.jpg").write_bytes(b"\xff\xd8\xff")
+    (tmp_path / "images" / "c.jpg").write_bytes(b"\xff\xd8\xff")
     lines = [",".join(row) for row in [("image", "caption", "split"), *ROWS]]
     (tmp_path / "captions.csv").write_text("\n".join(lines))
     return tmp_path
@@ -36,16 +36,16 @@ def folder(tmp_path):
 
 def test_captions_of_files_are_scored(loaded_captioner, captioner, folder, capsys):
     argv = ["evaluate", "bundle", str(folder / "captions.csv"), "--json"]
-    argv += ["--images", str(folder / "photos"), "--output", str(folder / "out.tsv")]
+    argv += ["--images", str(folder / "images"), "--output", str(folder / "out.tsv")]
     code, out, err = run(argv, capsys)
     assert code == 0
     assert "1 skipped" in err and "c.jpg" in err
-    (caption,) = captioner.caption([folder / "photos" / "b.png"])
+    (caption,) = captioner.caption([folder / "images" / "b.png"])
     assert (folder / "out.tsv").read_text() == f"b.png\t{caption}\n"
     expected = score_captions([caption.text], [[ROWS[1][1], ROWS[2][1]]]).as_dict()
     assert json.loads(out) == pytest.approx({"pictures": 1, **expected}, rel=1e-6)
 
-    argv = [*argv[:3], "--images", str(folder / "photos"), "--split", "train"]
+    argv = [*argv[:3], "--images", str(folder / "images"), "--split", "train"]
     code, out, err = run(argv, capsys)
     assert (code, err) == (0, "")
     assert out.startswith("1 images  CIDEr-D ")
@@ -57,7 +57,7 @@ def test_without_a_test_split_that_of_validation_is_scored(
     """As in COCO's own files; what was trained on is never scored by default."""
     table = folder / "captions.csv"
     table.write_text(table.read_text().replace(",test", ",valid"))
-    argv = ["evaluate", "bundle", str(table), "--images", str(folder / "photos")]
+    argv = ["evaluate", "bundle", str(table), "--images", str(folder / "images")]
     code, out, err = run([*argv, "--output", str(folder / "out.tsv")], capsys)
     assert code == 0 and "c.jpg" in err
     assert (folder / "out.tsv").read_text().startswith("b.png")
@@ -127,7 +127,7 @@ def test_the_toolkit_reads_the_results(loaded_captioner, folder, monkeypatch, ca
     cider = pytest.importorskip("pycocoevalcap.cider.cider")
     path = folder / "captions.json"
     path.write_text(RESULTS["coco"][0])
-    argv = ["evaluate", "bundle", str(path), "--images", str(folder / "photos")]
+    argv = ["evaluate", "bundle", str(path), "--images", str(folder / "images")]
     argv += ["--json", "--results", str(folder / "results.json")]
     code, out, _ = run(argv, capsys)
     assert code == 0
@@ -150,7 +150,7 @@ def test_the_toolkit_reads_the_results(loaded_captioner, folder, monkeypatch, ca
 def test_two_images_of_one_id_are_refused(loaded_captioner, folder, capsys):
     path = folder / "captions.csv"
     path.write_text("image,caption,image_id\na.png,x,7\nb.png,y,07\n")
-    argv = ["evaluate", "bundle", str(path), "--images", str(folder / "photos")]
+    argv = ["evaluate", "bundle", str(path), "--images", str(folder / "images")]
     code, out, err = run([*argv, "--results", str(folder / "results.json")], capsys)
     assert (code, out) == (1, "") and "2 images with image_id 7" in err
     assert not (folder / "results.json").exists()
@@ -160,7 +160,8 @@ def test_without_an_image_it_is_said_that_there_is_none_to_score(
     loaded_captioner, folder, capsys
 ):
     path = folder / "captions.csv"
-    argv = ["evaluate", "bundle", str(path), "--images", str(folder)]
+    (folder / "empty").mkdir()
+    argv = ["evaluate", "bundle", str(path), "--images", str(folder / "empty")]
     code, out, err = run(argv, capsys)
     assert (code, out) == (1, "")
     assert "expected images to score; received 2, of which none can be" in err
