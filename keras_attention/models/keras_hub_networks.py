@@ -89,7 +89,7 @@ def check_encoder_config(config: dict[str, Any]) -> None:
         raise ValueError(
             f"encoder_config.options must be a dict; received {reprlib.repr(options)}"
         )
-    known = arguments(backbone_class(config["backbone"])) - OURS
+    known = arguments(backbone_class(config["backbone"])).keys() - OURS
     for key, value in options.items():
         if key not in known:
             raise ValueError(
@@ -117,7 +117,7 @@ def backbone_class(name: Any) -> type:
             f"{reprlib.repr(name)} is no backbone of keras_hub.models; take one that "
             "reads images, as ViTBackbone"
         )
-    parameters = arguments(found)
+    parameters = arguments(found).keys()
     if not parameters & SHAPES or parameters & FOREIGN:
         raise ValueError(
             f"{name} is no image backbone, one that reads images of a given shape and "
@@ -126,10 +126,10 @@ def backbone_class(name: Any) -> type:
     return found
 
 
-def arguments(kind: Any) -> set[str]:
-    """The names of what `kind` takes by name."""
+def arguments(kind: Any) -> dict[str, Any]:
+    """The names of what `kind` takes by name, with their defaults."""
     parameters = list(inspect.signature(kind.__init__).parameters.values())[1:]
-    return {p.name for p in parameters if p.kind is not p.VAR_KEYWORD}
+    return {p.name: p.default for p in parameters if p.kind is not p.VAR_KEYWORD}
 
 
 def make_backbone(
@@ -146,7 +146,7 @@ def make_backbone(
         ValueError: its class does not take these options, or images of this size.
     """
     kind = backbone_class(config["backbone"])
-    shapes = {*SHAPES, LEARNED_SHAPE} & arguments(kind)
+    shapes = {*SHAPES, LEARNED_SHAPE} & arguments(kind).keys()
     sizes = dict.fromkeys(shapes, (image_size, image_size, 3))
     try:
         with _dtype_policy(dtype):

@@ -103,9 +103,13 @@ def _image_shape(backbone):
 
 def _options(backbone):
     """The arguments of a backbone that are its own, as JSON has them."""
-    known = arguments(type(backbone)) - OURS
+    defaults = arguments(type(backbone))
     options = {
-        key: value for key, value in backbone.get_config().items() if key in known
+        key: value
+        for key, value in backbone.get_config().items()
+        if key in defaults.keys() - OURS
+        # Recipes keep them too, and TOML has no None.
+        and (value is not None or defaults[key] is not None)
     }
     try:
         return json.loads(json.dumps(options))
