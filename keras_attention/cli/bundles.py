@@ -47,6 +47,14 @@ Constraint = typer.Option(
 Avoid = typer.Option(
     None, "--avoid", help="Word or phrase that no output may contain; repeatable."
 )
+SourceLanguage = typer.Option(
+    None,
+    "--source-language",
+    help="Of the texts, in a model of several languages; the bundle's own by default.",
+)
+TargetLanguage = typer.Option(
+    None, "--target-language", help="To translate into, in a model of several."
+)
 Seed = typer.Option(0, "--seed", help="Of sampling.")
 
 # The command that does with a bundle what one usually wants.

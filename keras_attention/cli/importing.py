@@ -12,26 +12,59 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+Folder = typer.Argument(
+    ..., metavar="DIR", help="The model's folder, or hf://owner/name on the Hub."
+)
+Out = typer.Option(..., "--out", help="The bundle's folder.")
+Dtype = typer.Option(
+    None, "--dtype", help="Of the weights: a policy of Keras; float32 by default."
+)
+
 
 @app.command()
-def marian(
-    folder: str = typer.Argument(
-        ..., metavar="DIR", help="The model's folder, or hf://owner/name on the Hub."
+def marian(folder: str = Folder, out: Path = Out, dtype: str = Dtype):
+    """Import a Marian model of Hugging Face's transformers, as OPUS-MT's are."""
+    check_place(out)
+    load_backend()
+    from keras_attention.tasks.translator import Translator
+
+    save(Translator.from_marian(folder, dtype), out)
+
+
+@app.command()
+def m2m100(
+    folder: str = Folder,
+    out: Path = Out,
+    dtype: str = Dtype,
+    source_language: str = typer.Option(
+        None,
+        "--source-language",
+        help="The default, as the model calls it: en for M2M-100, eng_Latn for NLLB.",
     ),
-    out: Path = typer.Option(..., "--out", help="The bundle's folder."),
-    dtype: str = typer.Option(
-        None, "--dtype", help="Of the weights: a policy of Keras; float32 by default."
+    target_language: str = typer.Option(
+        None, "--target-language", help="The default; the tokenizer may have none."
     ),
 ):
-    """Import a Marian model of Hugging Face's transformers, as OPUS-MT's are."""
+    """Import M2M-100 or NLLB-200 of Hugging Face's transformers.
+
+    --dtype bfloat16 takes half of the memory that float32 takes.
+    """
+    check_place(out)
+    load_backend()
+    from keras_attention.tasks.translator import Translator
+
+    translator = Translator.from_m2m100(folder, dtype, source_language, target_language)
+    save(translator, out, "" if translator.target_language else " --target-language …")
+
+
+def check_place(out):
     if out.exists():  # a mistake need not wait
         raise FileExistsError(
             f"{out} exists already and is left as it is; choose another place"
         )
-    load_backend()
-    from keras_attention.tasks.translator import Translator
 
-    translator = Translator.from_marian(folder, dtype)
+
+def save(translator, out, options=""):
     translator.save(out)
     print(f"bundle: {out} ({translator.model.count_params():,} parameters)")
-    print(f"try: keras-attention translate {out}")
+    print(f"try: keras-attention translate {out}{options}")

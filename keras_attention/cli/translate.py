@@ -41,6 +41,8 @@ def translate(
     tag: str = typer.Option(
         None, help='Put before every text, as "<2de>": the language that is wanted.'
     ),
+    source_language: str = bundles.SourceLanguage,
+    target_language: str = bundles.TargetLanguage,
     prefix: str = typer.Option(None, help="What every translation begins with."),
     constraint: list[str] = bundles.Constraint,
     avoid: list[str] = bundles.Avoid,
@@ -73,6 +75,8 @@ def translate(
         from keras_attention.training.corpus import check_tag
 
         check_tag(translator.source_tokenizer, tag)
+    translator.language_ids.source_ids(source_language)  # A mistake need not wait.
+    translator.language_ids.target_ids(target_language)
     # Lines are sorted by length within a chunk: large enough to fill batches, small
     # enough that a stream is translated while it flows, and what is typed immediately.
     at_once = batch_size == 1 or (not files and sys.stdin.isatty())
@@ -90,11 +94,13 @@ def translate(
                 avoid=avoid,
                 batch_size=batch_size,
                 seed=seed,
+                source_language=source_language,
+                target_language=target_language,
                 **options,
             )
         for line, translation in zip(chunk, translations, strict=True):
             num_bad += line.error is not None
-            _report(line, translation, translator.max_source_length - 1)
+            _report(line, translation, translator.most_subwords)
             if as_json:
                 result = translation.as_dict()
                 if line.error is not None:

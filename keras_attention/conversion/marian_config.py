@@ -13,13 +13,23 @@ ACTIVATIONS = {"swish": "silu", "silu": "silu", "relu": "relu", "gelu": "gelu"}
 # Of PyTorch's LayerNorm, which Marian's classes leave as it is.
 EPSILON = 1e-5
 LARGEST = 1 << 24
-# Flags of older configurations, with the value that Marian's models have.
-POST_NORM = {
-    "normalize_before": (False, "norms before each sublayer"),
-    "add_final_layer_norm": (False, "a norm after the last block"),
-    "normalize_embedding": (False, "a norm of the embeddings"),
-    "static_position_embeddings": (True, "positions that are learned"),
+# Flags of older configurations, with the value that these models have.
+FLAGS = {
+    "marian": {
+        "normalize_before": (False, "norms before each sublayer"),
+        "add_final_layer_norm": (False, "a norm after the last block"),
+        "normalize_embedding": (False, "a norm of the embeddings"),
+        "static_position_embeddings": (True, "positions that are learned"),
+    },
+    "m2m_100": {
+        "normalize_before": (True, "norms after each sublayer"),
+        "add_final_layer_norm": (True, "no norm after the last block"),
+        "normalize_embedding": (False, "a norm of the embeddings"),
+        "static_position_embeddings": (True, "positions that are learned"),
+        "share_encoder_decoder_embeddings": (True, "two tables of embeddings"),
+    },
 }
+NAMES = {"marian": "Marian", "m2m_100": "M2M-100"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +54,31 @@ class MarianConfig:
     end_id: int
     start_id: int
     raw: dict[str, Any] = dataclasses.field(repr=False)
+    model_type: str = "marian"
+
+    @property
+    def name(self) -> str:
+        """What people call this kind of model."""
+        return NAMES[self.model_type]
+
+    @property
+    def norm_first(self) -> bool:
+        return self.model_type == "m2m_100"
+
+    @property
+    def max_wavelength(self) -> float:
+        """As `SinePositionEncoding` has it.
+
+        Rates are `10000^(-i / (d/2 - 1))` in fairseq, and in M2M-100 thus, where they
+        are `10000^(-i / (d/2))` in the paper.
+        """
+        half = self.model_dim // 2
+        return 10000.0 ** (half / (half - 1)) if self.norm_first else 10000.0
+
+    @property
+    def position_offset(self) -> int:
+        """Fairseq counts positions from the id of padding, plus one."""
+        return 2 if self.norm_first else 0
 
     def model_options(self) -> dict[str, Any]:
         """Arguments of `Transformer`, but for the sizes of its vocabularies."""
@@ -59,11 +94,18 @@ class MarianConfig:
             "share_embeddings": self.share_embeddings,
             "epsilon": EPSILON,
             "output_bias": True,
+            "norm_first": self.norm_first,
+            "max_wavelength": self.max_wavelength,
+            "position_offset": self.position_offset,
         }
 
 
-def read_config(folder: str | Path) -> MarianConfig:
+def read_config(folder: str | Path, model_type: str = "marian") -> MarianConfig:
     """Reads `config.json`, and refuses what cannot be imported.
+
+    Args:
+        folder: path.
+        model_type: `"marian"`, or `"m2m_100"`.
 
     Raises:
         ValueError: with the file and the key.
@@ -72,20 +114,21 @@ def read_config(folder: str | Path) -> MarianConfig:
     if not path.is_file():
         raise ValueError(f"{folder} is no model of Hugging Face's: it lacks {CONFIG}")
     try:
-        return parsed(read_json(path))
+        return parsed(read_json(path), model_type)
     except ValueError as error:
         raise ValueError(
             str(error) if str(path) in str(error) else f"{path}: {error}"
         ) from None
 
 
-def parsed(raw: dict[str, Any]) -> MarianConfig:
+def parsed(raw: dict[str, Any], model_type: str = "marian") -> MarianConfig:
     """A `MarianConfig` of what `config.json` says."""
-    if raw.get("model_type") != "marian":
+    if raw.get("model_type") != model_type:
         raise ValueError(
-            f"model_type must be marian; received {raw.get('model_type')!r:.60}"
+            f"model_type must be {model_type}; received {raw.get('model_type')!r:.60}"
         )
-    _refuse_other_kinds(raw)
+    _refuse_other_kinds(raw, model_type)
+    is_marian = model_type == "marian"
 
     def size(name, least=1):
         if name not in raw:
@@ -120,7 +163,7 @@ def parsed(raw: dict[str, Any]) -> MarianConfig:
         vocabulary_size=vocabulary_size,
         target_vocabulary_size=target_vocabulary_size,
         share_embeddings=shared,
-        scale_embedding=_value(raw, "scale_embedding", bool, False),
+        scale_embedding=_value(raw, "scale_embedding", bool, not is_marian),
         is_tied=_value(raw, "tie_word_embeddings", bool, True),
         max_positions=size("max_position_embeddings", 2),
         dropout=real_number("dropout", raw.get("dropout", 0.1), 0, 1),
@@ -131,6 +174,7 @@ def parsed(raw: dict[str, Any]) -> MarianConfig:
         end_id=whole_number("eos_token_id", one_id(raw, "eos_token_id"), 0, LARGEST),
         start_id=size("decoder_start_token_id", 0),
         raw=raw,
+        model_type=model_type,
     )
     _check_fits(config)
     return config
@@ -142,12 +186,12 @@ def one_id(table: dict[str, Any], name: str) -> Any:
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
-def _refuse_other_kinds(raw):
-    for name, (wanted, what) in POST_NORM.items():
+def _refuse_other_kinds(raw, model_type):
+    for name, (wanted, what) in FLAGS[model_type].items():
         if _value(raw, name, bool, wanted) is not wanted:
             raise ValueError(
                 f"{name} must be {str(wanted).lower()}; received {raw[name]}, so "
-                f"{what}, which no Marian model of transformers has"
+                f"{what}, which no {NAMES[model_type]} model of transformers has"
             )
     if _value(raw, "is_decoder", bool, False):
         raise ValueError("is_decoder must be false: a decoder alone does not translate")
@@ -175,6 +219,8 @@ def _check_fits(config):
             "d_model must be even, and a multiple of the number of heads; received "
             f"d_model={config.model_dim}, heads={config.num_heads}"
         )
+    if config.norm_first and config.model_dim < 4:
+        raise ValueError(f"d_model must be at least 4; received {config.model_dim}")
     ids = {
         "pad_token_id": config.pad_id,
         "eos_token_id": config.end_id,

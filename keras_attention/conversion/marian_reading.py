@@ -9,7 +9,11 @@ import numpy as np
 from keras_attention.checks import whole_number
 from keras_attention.conversion.checkpoint import Checkpoint
 from keras_attention.conversion.hub import local_folder
-from keras_attention.conversion.marian_config import LARGEST, read_config
+from keras_attention.conversion.marian_config import (
+    LARGEST,
+    MarianConfig,
+    read_config,
+)
 from keras_attention.conversion.marian_decoding import (
     generation_table,
     options_of,
@@ -24,6 +28,7 @@ from keras_attention.conversion.marian_tokenizers import (
 from keras_attention.conversion.marian_vocabulary import (
     KEPT_OUT,
     SPECIAL_PIECES,
+    Vocabulary,
     read_vocabulary,
 )
 from keras_attention.conversion.marian_weights import (
@@ -69,7 +74,7 @@ def read_marian(path: str | Path, dtype: str | None = None) -> dict[str, Any]:
     if renormalizes(table):  # What may not be said leaves its share to the rest.
         target.is_kept_out[PAD_ID] = True
         target.is_kept_out[UNKNOWN_ID] |= options.unknown == "forbid"
-    model = _model(config, checkpoint, source, target, dtype)
+    model = model_of(config, checkpoint, source, target, dtype)
     source_path, target_path = folder / "source.spm", folder / "target.spm"
     return {
         "model": model,
@@ -130,8 +135,14 @@ def _tokenizer_notes(folder):
     return notes
 
 
-def _model(config, checkpoint, source, target, dtype):
-    """The `Transformer`, with its weights."""
+def model_of(
+    config: MarianConfig,
+    checkpoint: Checkpoint,
+    source: Vocabulary,
+    target: Vocabulary,
+    dtype: str | None,
+) -> Any:
+    """The `Transformer` of a checkpoint, with its weights."""
     from keras_attention.models.transformer import Transformer
 
     tables = read_tables(config, checkpoint)

@@ -16,9 +16,10 @@ from keras_attention.conversion.marian_weights import (
     TARGET_TABLE,
 )
 
-POSITIONS = (
-    "model.encoder.embed_positions.weight",
-    "model.decoder.embed_positions.weight",
+POSITIONS = tuple(
+    f"model.{side}.embed_positions.{name}"
+    for side in ("encoder", "decoder")
+    for name in ("weight", "weights")
 )
 # bfloat16 rounds positions by half of it; those that were learned are nowhere near.
 ROUNDED = 4e-3
@@ -50,8 +51,8 @@ def check_tensors(config: MarianConfig, checkpoint: Checkpoint) -> None:
             _check_positions(config, checkpoint, name)
         elif name not in wanted and name not in optional:
             raise ValueError(
-                f"{folder} has a tensor {name!r:.80} that no Marian model of this "
-                "configuration has: is it another kind, or are its layers more?"
+                f"{folder} has a tensor {name!r:.80} that no {config.name} model "
+                "of this configuration has: is it another kind, or are its layers more?"
             )
         else:
             fits = wanted.get(name) or optional[name]
@@ -100,6 +101,9 @@ def _layer_shapes(config: MarianConfig) -> Iterator[tuple[str, tuple[int, ...]]]
             for name in norms:
                 yield f"{prefix}.{name}.weight", (dim,)
                 yield f"{prefix}.{name}.bias", (dim,)
+        if config.norm_first:
+            yield f"model.{side}.layer_norm.weight", (dim,)
+            yield f"model.{side}.layer_norm.bias", (dim,)
 
 
 def _optional_shapes(config: MarianConfig) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -117,7 +121,7 @@ def _check_positions(config, checkpoint, name):
     shape = checkpoint.shapes[name]
     fits = len(shape) == 2 and shape[1] == config.model_dim
     if not fits or not np.allclose(
-        checkpoint.read(name), sine_positions(*shape), rtol=0, atol=ROUNDED
+        checkpoint.read(name), _positions(config, shape[0]), rtol=0, atol=ROUNDED
     ):
         raise ValueError(
             f"{checkpoint.folder}: {name} are no sine positions; those that were "
@@ -125,8 +129,17 @@ def _check_positions(config, checkpoint, name):
         )
 
 
-def sine_positions(length: int, dim: int) -> np.ndarray:
+def _positions(config, length):
+    positions = sine_positions(length, config.model_dim, config.max_wavelength)
+    if config.position_offset:
+        positions[config.pad_id : config.pad_id + 1] = 0
+    return positions
+
+
+def sine_positions(
+    length: int, dim: int, max_wavelength: float = 10000.0
+) -> np.ndarray:
     """Marian's positions, float64 `(length, dim)`: sines, then cosines."""
-    rates = 10000.0 ** (-2.0 * np.arange(dim // 2) / dim)
+    rates = max_wavelength ** (-2.0 * np.arange(dim // 2) / dim)
     angles = np.arange(length)[:, None] * rates
     return np.concatenate([np.sin(angles), np.cos(angles)], axis=1)

@@ -7,6 +7,7 @@ there; those that only the other language has are never cut into, but are spelt.
 """
 
 import re
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,12 @@ def code_piece(code: str) -> str:
 
 
 def numbered(
-    proto: Any, vocabulary: Vocabulary, is_source: bool, path: Any
+    proto: Any,
+    vocabulary: Vocabulary,
+    is_source: bool,
+    path: Any,
+    controls: Container[str] = (),
+    may_lack: bool = False,
 ) -> Tokenizer:
     """A tokenizer that cuts as `proto` does, with the ids of `vocabulary`.
 
@@ -63,6 +69,10 @@ def numbered(
         vocabulary: `Vocabulary`.
         is_source: bool. Language codes are words of a source, and nothing in a target.
         path: of the file, for errors.
+        controls: pieces that no text is cut into, and that are not spelt.
+        may_lack: bool. Whether a model that is not unigram may be given pieces too.
+            They rank behind all others, so that they are put together last, and then
+            taken apart; only where nothing else would be put together with them.
 
     Raises:
         ValueError: if no SentencePiece model can do both.
@@ -86,7 +96,9 @@ def numbered(
     parts = zip(vocabulary.pieces, vocabulary.is_kept_out, strict=True)
     for name, is_kept_out in list(parts)[len(SPECIAL_PIECES) :]:
         found = own.get(name)
-        if LANGUAGE_CODE.fullmatch(name.removeprefix(SPACE)):
+        if name in controls:
+            new.pieces.add(piece=name, score=0.0, type=kinds.CONTROL)
+        elif LANGUAGE_CODE.fullmatch(name.removeprefix(SPACE)):
             new.pieces.append(rest.language_code(name))
         elif found is None or found.type == kinds.UNKNOWN:
             new.pieces.append(rest.piece(name))
@@ -97,7 +109,8 @@ def numbered(
                 new.pieces[-1].type = kinds.UNUSED
     new.trainer_spec.vocab_size = len(new.pieces)
     _check_bytes(new, path)
-    if rest.count and new.trainer_spec.model_type != new.trainer_spec.UNIGRAM:
+    is_unigram = new.trainer_spec.model_type == new.trainer_spec.UNIGRAM
+    if rest.count and not is_unigram and not may_lack:
         raise ValueError(
             f"{path}: the vocabulary has {rest.count:,} pieces that this model lacks, "
             "which only a unigram model can be given"

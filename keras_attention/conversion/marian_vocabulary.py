@@ -67,13 +67,28 @@ def read_vocabulary(
             `size` for each piece, or if special ids are the same.
     """
     path = Path(path)
-    ids = _read_ids(path, size)
+    ids = read_ids(path, size)
     for piece in (unknown, end):
         if isinstance(piece, str) and piece not in ids:
             raise ValueError(f"{path} lacks {piece!r:.40}")
     unknown_id = ids[unknown]
     start = ids.get(start, pad) if isinstance(start, str) else start
     end = ids[end] if isinstance(end, str) else end
+    return in_our_order(path, ids, size, (pad, unknown_id, start, end))
+
+
+def in_our_order(
+    path: str | Path, ids: dict[str, int], size: int, special_ids: tuple[int, ...]
+) -> Vocabulary:
+    """A vocabulary of pieces and their ids.
+
+    Args:
+        path: where they are of, for errors.
+        ids: dict of pieces to their ids.
+        size: int. Rows of their table, of which some may have no piece.
+        special_ids: theirs of pad, unknown, start and end.
+    """
+    pad, unknown_id, start, end = special_ids
     if len({pad, unknown_id, end}) < 3:
         raise ValueError(
             f"{path}: pad, unknown and end must have ids of their own; received {pad}, "
@@ -91,7 +106,8 @@ def read_vocabulary(
     )
 
 
-def _read_ids(path, size):
+def read_ids(path: Path, size: int) -> dict[str, int]:
+    """What a `vocab.json` says, checked."""
     if not path.is_file():
         raise ValueError(f"{path.parent} lacks {path.name}, the ids of its pieces")
     ids = read_json(path)

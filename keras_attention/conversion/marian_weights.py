@@ -86,8 +86,9 @@ def block_weights(model: "Transformer") -> Iterator[Weight]:
             yield from _dense(f"{prefix}.fc1", block.inner_dense, writes=False)
             yield from _dense(f"{prefix}.fc2", block.outer_dense, writes=True)
             for name, norm in norms.items():
-                yield Weight(f"{prefix}.{name}.weight", norm.gamma, writes=True)
-                yield Weight(f"{prefix}.{name}.bias", norm.beta, writes=True)
+                yield from _norm(f"{prefix}.{name}", norm)
+        if model.norm_first:
+            yield from _norm(f"model.{side}.layer_norm", getattr(model, f"{side}_norm"))
 
 
 def _dense(name, dense, writes):
@@ -96,7 +97,13 @@ def _dense(name, dense, writes):
     yield Weight(f"{name}.bias", dense.bias, writes=writes)
 
 
+def _norm(name, norm):
+    yield Weight(f"{name}.weight", norm.gamma, writes=True)
+    yield Weight(f"{name}.bias", norm.beta, writes=True)
+
+
 def last_norm(model: "Transformer") -> tuple[Any, Any]:
     """Scale and shift of what is compared with output embeddings."""
     norm = model.decoder_blocks[-1].feed_forward_norm
+    norm = model.decoder_norm if model.norm_first else norm
     return norm.gamma, norm.beta

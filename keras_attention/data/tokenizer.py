@@ -271,6 +271,27 @@ class Tokenizer:
         """
         return self._processor.id_to_piece(self._checked(ids))
 
+    def tokens_to_ids(self, tokens: list[str]) -> list[int]:
+        """The id of each subword, the other way round than `ids_to_tokens`.
+
+        Args:
+            tokens: list of `T` str.
+
+        Returns:
+            A list of `T` int.
+
+        Raises:
+            ValueError: a subword that the vocabulary lacks.
+        """
+        ids = self._processor.piece_to_id(tokens)
+        for i, token in zip(ids, tokens, strict=True):
+            if i == UNKNOWN_ID and token != self._processor.id_to_piece(i):
+                raise ValueError(
+                    "tokens must be subwords of the tokenizer's vocabulary; received "
+                    f"{token!r:.60}"
+                )
+        return ids
+
     def _encode(self, texts, **options):
         if isinstance(texts, (str, bytes)):
             raise ValueError(

@@ -69,6 +69,7 @@ def write_bundle(path, task, overwrite=False):
         "decoding": dataclasses.asdict(task.options),
         "tokenizers": sorted(task.tokenizers()),
         **{name: getattr(task, name) for name in task.fields},
+        **{n: getattr(task, n) for n in task.optional_fields if getattr(task, n)},
         "training": task.training,
     }
     path = Path(path)
@@ -131,6 +132,7 @@ def read_bundle(path, task_class, dtype=None):
         **tokenizers,
         "model": _read_model(path, config["model"], changes),
         **{name: config[name] for name in task_class.fields},
+        **{name: config[name] for name in task_class.optional_fields if name in config},
         "options": options,
         "training": config["training"],
         "metrics": metrics,

@@ -76,7 +76,9 @@ def check_config(path, config, task_class):
                 stacklevel=5,
             )
         _check_kinds(config, task_class.fields, "")
-        known = {"format", *NEEDED, *OPTIONAL, *task_class.fields}
+        optional = task_class.optional_fields
+        _check_kinds(config, {n: optional[n] for n in optional if n in config}, "")
+        known = {"format", *NEEDED, *OPTIONAL, *task_class.fields, *optional}
         for name in config:
             if name not in known:
                 hint = f" {UPDATE}, which this one is older than" if is_newer else ""

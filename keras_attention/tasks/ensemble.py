@@ -13,6 +13,7 @@ SAME = (
     "tokenizer",
     "source_language",
     "target_language",
+    "languages",
     "language",
     "fit",
 )

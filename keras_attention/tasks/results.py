@@ -163,13 +163,15 @@ def read_hypotheses(
     prefix="",
     copies=False,
     keep_attention=True,
+    language_tokens=0,
 ):
     """Makes text of what a search found for one text.
 
     Args:
         tokenizers: those of source and target.
         text: str. The source.
-        source_ids: list of int, END included; it may have been cut.
+        source_ids: list of int, with a token of its language and END; it may have been
+            cut.
         hypotheses: `Hypotheses` of a batch, of NumPy arrays.
         row: int. The text's row in it.
         given: `(text, words)`, optional: the target that was forced, and the words of
@@ -177,13 +179,17 @@ def read_hypotheses(
         prefix: str. What hypotheses had to begin with.
         copies: bool. Whether source words stand for unknown ones.
         keep_attention: bool. Whether it is wanted, if it is there.
+        language_tokens: int. How many source and hypotheses begin with, 0 or 1.
 
     Returns:
         A list of `Hypothesis`, best first.
     """
     source_tokenizer, target_tokenizer = tokenizers
+    first = language_tokens
     begun = prefix_copies(target_tokenizer, prefix) if prefix else {}
-    source = source_words(source_tokenizer, text, len(source_ids) - 1) if copies else ()
+    begun = {position + first: word for position, word in begun.items()}
+    num_subwords = len(source_ids) - first - 1
+    source = source_words(source_tokenizer, text, num_subwords) if copies else ()
     found = []
     for slot in range(hypotheses.token_ids.shape[1]):
         length = int(hypotheses.lengths[row, slot])
@@ -197,14 +203,16 @@ def read_hypotheses(
         if given:
             said, words = given
         else:
-            copied = attended_copies(ids, attention, source) if copies else {}
+            copied = {}
+            if copies:
+                copied = attended_copies(ids, attention[:, first:], source)
             said, offsets = decode_with(target_tokenizer, ids, {**copied, **begun})
-            words = words_at(said, offsets)
+            words = words_at(said, offsets[first:])
         if not keep_attention:
             attention = None
         if attention is not None:
-            subwords = subword_words(source_tokenizer, [text])[0][: len(source_ids) - 1]
-            alignment = attended_words(attention, subwords, words)
+            subwords = subword_words(source_tokenizer, [text])[0][:num_subwords]
+            alignment = attended_words(attention[first:, first:], subwords, words)
         found.append(
             Hypothesis(
                 said,

@@ -26,7 +26,8 @@ class Task:
     """A model with what it needs between people and numbers: what a bundle holds.
 
     Subclasses say `task`, the name of the kind of bundle; `fields`, the arguments that
-    `config.json` keeps, each with its kind; and `tokenizers`.
+    `config.json` keeps, each with its kind; `optional_fields`, those that it keeps
+    where they say something; and `tokenizers`.
 
     Args:
         model: `EncoderDecoder`, built.
@@ -37,6 +38,7 @@ class Task:
 
     task: str
     fields: dict = {}
+    optional_fields: dict = {}
     has_source_text = False
 
     def __init__(

@@ -19,6 +19,7 @@ from keras_attention.tasks.batches import (
     pad_to_bucket,
     strings,
 )
+from keras_attention.tasks.languages import Languages
 from keras_attention.tasks.lexical import Lexicon
 from keras_attention.tasks.results import Hypothesis, Translation, read_hypotheses
 from keras_attention.tasks.task import Task
@@ -42,12 +43,16 @@ class Translator(Task):
             longer is cut, with a warning.
         source_language: str. ISO code, for people.
         target_language: str. ISO code; chooses BLEU's tokenisation.
+        languages: dict, optional. Of a model of several languages, the name of each and
+            the token that stands for it, as `{"en": "__en__", "de": "__de__"}`: sources
+            begin with that of their language, translations with that of theirs. The two
+            languages above, of these, are the defaults.
         training: dict. What it was trained on and how, for the model card.
         metrics: dict. Scores, for the model card.
 
     Raises:
         ValueError: `max_source_length` is no whole number from 2, or `options` make no
-            sense of the model.
+            sense of the model; or `languages` have tokens that the tokenizers lack.
 
     Example:
 
@@ -68,6 +73,7 @@ class Translator(Task):
     task = "translation"
     has_source_text = True
     fields = {"max_source_length": int, "source_language": str, "target_language": str}
+    optional_fields = {"languages": dict}
 
     def __init__(
         self,
@@ -78,17 +84,25 @@ class Translator(Task):
         max_source_length: int = 256,
         source_language: str = "",
         target_language: str = "",
+        languages: dict[str, str] | None = None,
         training: dict[str, Any] | None = None,
         metrics: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(model, options, training, metrics)
         self.source_tokenizer = source_tokenizer
         self.target_tokenizer = target_tokenizer or source_tokenizer
-        self.max_source_length = whole_number(
-            "max_source_length", max_source_length, 2, 2**31 - 1, saturates=True
-        )
         self.source_language = source_language
         self.target_language = target_language
+        self.languages = dict(languages or {})
+        self.language_ids = Languages(
+            self.languages,
+            (self.source_tokenizer, self.target_tokenizer),
+            (source_language, target_language),
+        )
+        least = 2 + self.language_ids.count
+        self.max_source_length = whole_number(
+            "max_source_length", max_source_length, least, 2**31 - 1, saturates=True
+        )
 
     @classmethod
     def from_marian(cls, path: str | Path, dtype: str | None = None) -> "Translator":
@@ -114,6 +128,47 @@ class Translator(Task):
         from keras_attention.conversion.marian_reading import read_marian
 
         return cls(**read_marian(path, dtype))
+
+    @classmethod
+    def from_m2m100(
+        cls,
+        path: str | Path,
+        dtype: str | None = None,
+        source_language: str | None = None,
+        target_language: str | None = None,
+    ) -> "Translator":
+        """Imports M2M-100 or NLLB-200 as Hugging Face's transformers keep them.
+
+        Args:
+            path: its folder, or `hf://owner/name`.
+            dtype: str, optional. A dtype policy; float32 whatever the file has.
+                "bfloat16" takes half of the memory, and rounds.
+            source_language: str, optional. The default of `translate`, as the model
+                calls it: "en" for M2M-100, "eng_Latn" for NLLB. That of the tokenizer
+                where None.
+            target_language: str, optional. As `source_language`; the tokenizer may have
+                none.
+
+        Returns:
+            `Translator`, which gives the same logits, and the same translations by
+            the options that come with the model.
+
+        Raises:
+            ValueError: if files are missing or damaged, or the model is one that
+                cannot be imported; with the reason. No code in them is run.
+
+        Example:
+
+            translator = Translator.from_m2m100("hf://facebook/m2m100_418M")
+            translator.translate(["Press OK."], target_language="de")
+
+        References:
+            [Fan et al., 2021](https://arxiv.org/abs/2010.11125);
+            [NLLB Team, 2022](https://arxiv.org/abs/2207.04672).
+        """
+        from keras_attention.conversion.m2m100_reading import read_m2m100
+
+        return cls(**read_m2m100(path, dtype, source_language, target_language))
 
     def to_marian(self, path: str | Path, overwrite: bool = False) -> Path:
         """Exports to the layout that `from_marian` reads, and transformers do.
@@ -173,6 +228,8 @@ class Translator(Task):
         progress: Callable[[int], object] | None = None,
         constraints: Any = None,
         avoid: Any = None,
+        source_language: str | None = None,
+        target_language: str | None = None,
         **options: Any,
     ) -> list[Translation]:
         """Translates texts, longest together with longest.
@@ -193,6 +250,9 @@ class Translator(Task):
                 a search, which keeps at least 10 hypotheses.
             avoid: likewise. Words or phrases that no translation may contain, spelt so,
                 however they are cut into subwords.
+            source_language: str, optional. Of the texts, in a model of several
+                languages; the bundle's own by default.
+            target_language: str, optional. To translate into, as `source_language`.
             **options: other fields of `DecodingOptions`, as `length_penalty=1.0`,
                 `temperature=0.8`, `no_repeat_ngram=3` or `unknown="copy"`.
 
@@ -202,10 +262,10 @@ class Translator(Task):
             alone.
 
         Raises:
-            ValueError: a text that is no str, prefixes that are not as many, or
-                options that are unknown, out of range or contradict each other;
-                constraints or words to avoid that are empty, are not as many lists, or
-                leave no room for the rest.
+            ValueError: a text that is no str, prefixes that are not as many, a language
+                that the model does not know, or options that are unknown, out of range
+                or contradict each other; constraints or words to avoid that are empty,
+                are not as many lists, or leave no room for the rest.
 
         Warns:
             UserWarning: if texts have more than `max_source_length - 1` tokens, and
@@ -222,14 +282,19 @@ class Translator(Task):
         decoding = self.decoding_options(beam, n_best, options)
         return_attention = return_attention and self.model.attends
         copies = decoding.unknown == "copy"
-        source_ids, truncated = self._source_ids(texts)
+        before = self.language_ids.source_ids(source_language)
+        wanted = self.language_ids.target_ids(target_language)
+        source_ids, truncated = self._source_ids(texts, before)
         prefix_ids = prefixes and self.target_tokenizer.encode(prefixes)
+        if wanted:
+            prefix_ids = [wanted + ids for ids in prefix_ids or [[]] * len(texts)]
         lexicon = Lexicon(self.target_tokenizer, len(texts), constraints, avoid)
         results: list[Any] = [None] * len(texts)
         order = sorted(range(len(texts)), key=lambda i: len(source_ids[i]))
         # The end token alone is no sentence: nothing in, nothing out. Nor are spaces,
         # of which some tokenizers make subwords.
-        empty = {i for i in order if len(source_ids[i]) == 1 or is_blank(texts[i])}
+        least = len(before) + 1
+        empty = {i for i in order if len(source_ids[i]) == least or is_blank(texts[i])}
         for i in empty:
             nothing = Hypothesis("", 0.0, 0.0, [])
             results[i] = Translation(texts[i], [], [nothing])
@@ -269,7 +334,12 @@ class Translator(Task):
         return results
 
     def force_decode(
-        self, texts: list[str] | str, targets: list[str] | str, batch_size: int = 32
+        self,
+        texts: list[str] | str,
+        targets: list[str] | str,
+        batch_size: int = 32,
+        source_language: str | None = None,
+        target_language: str | None = None,
     ) -> list[Translation]:
         """Has the model say translations that somebody else wrote.
 
@@ -281,13 +351,15 @@ class Translator(Task):
             texts: list of str, or one str.
             targets: list of str, as many, or one str.
             batch_size: int. Pairs in one go.
+            source_language, target_language: str, optional. As for `translate`.
 
         Returns:
             list of `Translation`, in the order of `texts`. Each has one hypothesis,
             the target, with its attention if the model has any.
 
         Raises:
-            ValueError: a text that is no str, or targets that are not as many.
+            ValueError: a text that is no str, targets that are not as many, or a
+                language that the model does not know.
 
         Warns:
             UserWarning: as `translate`.
@@ -300,8 +372,11 @@ class Translator(Task):
                 "one target for each text is needed; received "
                 f"{len(texts)} texts and {len(targets)} targets"
             )
-        source_ids, truncated = self._source_ids(texts)
-        target_ids = [[*ids, END_ID] for ids in self.target_tokenizer.encode(targets)]
+        before = self.language_ids.source_ids(source_language)
+        wanted = self.language_ids.target_ids(target_language)
+        source_ids, truncated = self._source_ids(texts, before)
+        target_ids = self.target_tokenizer.encode(targets)
+        target_ids = [[*wanted, *ids, END_ID] for ids in target_ids]
         words = subword_words(self.target_tokenizer, targets)
         results: list[Any] = [None] * len(texts)
         lengths = [
@@ -320,18 +395,22 @@ class Translator(Task):
                 )
         return results
 
-    def self_attention(self, text: str) -> tuple[list[str], np.ndarray]:
+    def self_attention(
+        self, text: str, source_language: str | None = None
+    ) -> tuple[list[str], np.ndarray]:
         """What each source token attends to in its own sentence (encoder).
 
         Args:
             text: str.
+            source_language: str, optional. As for `translate`.
 
         Returns:
             `(tokens, attention_scores)`, the `S` source tokens, "</s>" included, and
             float32 `(layers, heads, S, S)`, rows attending to columns, of sum 1.
 
         Raises:
-            ValueError: if the model has no self attention, or the text is empty.
+            ValueError: if the model has no self attention, the text is empty, or the
+                model does not know the language.
         """
         import keras
 
@@ -341,8 +420,9 @@ class Translator(Task):
                 f"a {type(self.model).__name__} has no self attention to show; a "
                 "Transformer has"
             )
-        ((ids,), _) = self._source_ids([text])
-        if len(ids) == 1 or is_blank(text):
+        before = self.language_ids.source_ids(source_language)
+        ((ids,), _) = self._source_ids([text], before)
+        if len(ids) == len(before) + 1 or is_blank(text):
             raise ValueError("there is nothing to attend to in an empty text")
         scores = scores_of(np.array([ids], "int32"))
         scores = [keras.ops.convert_to_numpy(layer)[0] for layer in scores]
@@ -350,16 +430,21 @@ class Translator(Task):
             "float32"
         )
 
-    def _source_ids(self, texts):
+    @property
+    def most_subwords(self) -> int:
+        """How many subwords of a text the model is shown, at most."""
+        return self.max_source_length - self.language_ids.count - 1
+
+    def _source_ids(self, texts, before):
         source_ids, truncated = [], []
         for ids in self.source_tokenizer.encode(texts):
-            truncated.append(len(ids) >= self.max_source_length)
-            source_ids.append([*ids[: self.max_source_length - 1], END_ID])
+            truncated.append(len(ids) > self.most_subwords)
+            source_ids.append([*before, *ids[: self.most_subwords], END_ID])
         if any(truncated):
             first = truncated.index(True)
             warnings.warn(
                 f"{sum(truncated)} of {len(texts)} texts have more than "
-                f"{self.max_source_length - 1} tokens and were cut, the first of them "
+                f"{self.most_subwords} tokens and were cut, the first of them "
                 f"texts[{first}]; split long texts into sentences",
                 stacklevel=3,
             )
@@ -381,7 +466,13 @@ class Translator(Task):
     def _translation(self, text, source_ids, truncated, hypotheses, row, **options):
         tokenizers = self.source_tokenizer, self.target_tokenizer
         found = read_hypotheses(
-            tokenizers, text, source_ids, hypotheses, row, **options
+            tokenizers,
+            text,
+            source_ids,
+            hypotheses,
+            row,
+            language_tokens=self.language_ids.count,
+            **options,
         )
         subwords = self.source_tokenizer.ids_to_tokens(source_ids)
         return Translation(text, subwords, found, truncated)
