@@ -1,0 +1,92 @@
+"""The languages of a model of several: what its texts and translations begin with."""
+
+from keras_attention.data.tokenizer import Tokenizer
+
+
+class Languages:
+    """Names of languages, and the ids of the tokens that stand for them.
+
+    As M2M-100 and NLLB have it, a source begins with the token of its language, and a
+    translation is made to begin with that of the language wanted.
+
+    Args:
+        tokens: dict of the name of each language to its token, as `{"en": "__en__"}`;
+            empty for a model of one pair.
+        tokenizers: `Tokenizer` of the source, and of the target.
+        defaults: `(source, target)`, str, "" for none.
+
+    Raises:
+        ValueError: a token that a tokenizer lacks, or a default that is none of them.
+
+    References:
+        [Fan et al., 2021](https://arxiv.org/abs/2010.11125), section 2.1.
+    """
+
+    def __init__(
+        self,
+        tokens: dict[str, str],
+        tokenizers: tuple[Tokenizer, Tokenizer],
+        defaults: tuple[str, str],
+    ) -> None:
+        self.defaults = defaults
+        self._ids = []
+        for tokenizer in tokenizers:
+            try:
+                ids = tokenizer.tokens_to_ids(list(tokens.values()))
+            except ValueError as error:
+                raise ValueError(f"languages: {error}") from None
+            self._ids.append(dict(zip(tokens, ids, strict=True)))
+        if tokens:
+            for side in (0, 1):
+                if defaults[side]:
+                    self._id(side, defaults[side])
+
+    def __bool__(self) -> bool:
+        return bool(self._ids[0])
+
+    @property
+    def count(self) -> int:
+        """Tokens that a source or a translation begins with."""
+        return int(bool(self))
+
+    def ids_by_name(self, side: int) -> dict[str, int]:
+        """The id of each language, of sources (0) or of translations (1)."""
+        return self._ids[side]
+
+    def source_ids(self, name: str | None = None) -> list[int]:
+        """What a source begins with: one id, or none in a model of one pair.
+
+        Args:
+            name: str, optional. The language; the default where None.
+
+        Raises:
+            ValueError: no language of this model, or none where there is no default.
+        """
+        return self._side_ids(0, name)
+
+    def target_ids(self, name: str | None = None) -> list[int]:
+        """What a translation is made to begin with, as `source_ids`."""
+        return self._side_ids(1, name)
+
+    def _side_ids(self, side, name):
+        if self:
+            return [self._id(side, self.defaults[side] if name is None else name)]
+        if name is not None and name != self.defaults[side]:
+            raise ValueError(
+                f"{_argument(side)} must be {self.defaults[side]!r}, the only one of "
+                f"this model; received {name!r:.60}"
+            )
+        return []
+
+    def _id(self, side, name):
+        ids = self._ids[side]
+        if not isinstance(name, str) or name not in ids:
+            raise ValueError(
+                f"{_argument(side)} must be one of {', '.join(sorted(ids))}; received "
+                f"{name!r:.60}"
+            )
+        return ids[name]
+
+
+def _argument(side):
+    return ("source_language", "target_language")[side]
