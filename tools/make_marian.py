@@ -132,12 +132,13 @@ def write_tokenizers(folder, pairs, size, rule, separate, codes, lacks):
 
 
 @functools.cache
-def train_tokenizer(sentences, size, rule):
+def train_tokenizer(sentences, size, rule, kind="unigram"):
     file = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(sentences),
         model_writer=file,
         vocab_size=size,
+        model_type=kind,
         normalization_rule_name=rule,
         character_coverage=0.9995,
         minloglevel=2,

@@ -23,6 +23,7 @@ SPM = "sentencepiece.bpe.model"
 NOTES = ("tokenizer_config.json", "special_tokens_map.json")
 FAIRSEQ = ("<s>", "<pad>", "</s>", "<unk>")
 NLLB_CODE = re.compile(r"[a-z]{3}_[A-Z][a-z]{3}")
+CONTROL = re.compile("<([a-z]+|[0-9]+)>")
 # Languages of M2M-100 in the order of their ids, which no file says; and those of the
 # models of WMT 2021.
 M2M100_LANGUAGES = {
@@ -102,10 +103,12 @@ def read_multilingual(
     forced = {piece: name for name, piece in languages.items()}.get(
         names.get(forced_id, "") if isinstance(forced_id, int) else "", ""
     )
+    vocabulary = in_our_order(path, ids, size, special)
     return MultilingualVocabulary(
-        in_our_order(path, ids, size, special),
+        vocabulary,
         languages,
-        {*languages.values(), *(p for p in ids if re.fullmatch("<[a-z]+>", p))},
+        # As `<mask>` of theirs, their `<s>`, and rows that have no piece.
+        {*languages.values(), *filter(CONTROL.fullmatch, vocabulary.pieces)},
         _language(folder, notes, "src_lang", languages) or default,
         _language(folder, notes, "tgt_lang", languages) or forced,
     )

@@ -145,12 +145,13 @@ def model_of(
     """The `Transformer` of a checkpoint, with its weights."""
     from keras_attention.models.transformer import Transformer
 
+    changes: dict[str, Any] = {} if dtype is None else {"dtype": dtype}
     tables = read_tables(config, checkpoint)
     model = Transformer(
         len(source.pieces),
         len(target.pieces),
         **config.model_options(),
-        **({} if dtype is None else {"dtype": dtype}),
+        **changes,
     )
     model.build()
     model.built = True

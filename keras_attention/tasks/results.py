@@ -196,7 +196,8 @@ def read_hypotheses(
         if not length:
             continue
         ids = hypotheses.token_ids[row, slot, :length].tolist()
-        attention = alignment = None
+        attention: Any = None
+        alignment = None
         if not isinstance(hypotheses.attention_scores, tuple):
             attention = hypotheses.attention_scores[row, slot]
             attention = attention[:length, : len(source_ids)]

@@ -1,0 +1,138 @@
+"""M2M-100 and NLLB imported say what transformers have them say."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keras_attention import Translator
+from keras_attention.conversion.m2m100_vocabulary import SPM, read_multilingual
+from keras_attention.conversion.marian_config import read_config
+from keras_attention.conversion.marian_tokenizers import read_proto
+
+CHECKPOINTS = Path(__file__).parent / "multilingual"
+NAMES = ("m2m100", "nllb")
+
+
+@cache
+def expected(name):
+    return json.loads((CHECKPOINTS / name / "expected.json").read_text("utf-8"))
+
+
+@cache
+def imported(name):
+    """The `Translator` of a checkpoint; left as it is."""
+    source, target = expected(name)["languages"]
+    return Translator.from_m2m100(
+        CHECKPOINTS / name, source_language=source, target_language=target
+    )
+
+
+def our_ids(name, ids):
+    """Their ids in our numbers; what decoding starts with is a copy of the end."""
+    folder = CHECKPOINTS / name
+    config = read_config(folder, "m2m_100")
+    found = read_multilingual(folder, config, read_proto(folder / SPM))
+    ours = {int(row): i for i, row in enumerate(found.vocabulary.rows) if i != 2}
+    return [ours[i] for i in ids]
+
+
+def padded(rows):
+    longest = max(map(len, rows))
+    return np.array([[*row, *[0] * (longest - len(row))] for row in rows])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_logits_are_theirs(name):
+    fed = expected(name)["fed"]
+    sources = [our_ids(name, ids) for ids in expected(name)["ids"][: len(fed)]]
+    targets = [[2, *our_ids(name, row[1:])] for row in fed]
+    found = imported(name).model(
+        {"source_ids": padded(sources), "target_ids": padded(targets)}
+    )
+    with np.load(CHECKPOINTS / name / "expected.npz") as arrays:
+        wanted = arrays["logits"]
+    columns = our_ids(name, range(wanted.shape[-1]))
+    np.testing.assert_allclose(np.asarray(found)[..., columns], wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_texts_are_cut_into_their_ids(name):
+    translator = imported(name)
+    found = translator.source_tokenizer.encode(expected(name)["texts"])
+    (code,) = translator.language_ids.source_ids()
+    wanted = [our_ids(name, ids) for ids in expected(name)["ids"]]
+    assert [[code, *ids, 3] for ids in found] == wanted
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_translations_are_theirs(name):
+    beam = max(imported(name).options.beam, 4)
+    found = imported(name).translate(expected(name)["texts"], beam=beam)
+    assert [translation.text for translation in found] == expected(name)["beam"]
+
+
+def test_greedy_translations_are_theirs():
+    name = "m2m100"
+    found = imported(name).translate(expected(name)["texts"], beam=1)
+    assert [translation.text for translation in found] == expected(name)["greedy"]
+
+
+def test_languages_are_chosen_for_each_call():
+    translator = imported("m2m100")
+    (translation,) = translator.translate(
+        "Press OK.", source_language="fr", target_language="cs", return_attention=True
+    )
+    assert translation.source_tokens[0] == "__fr__"
+    assert translation.tokens[0] == "__cs__"
+    shape = (len(translation.tokens), len(translation.source_tokens))
+    assert translation.attention.shape == shape
+    assert all(word < 2 for word, _ in translation.alignment)
+    assert "__" not in translation.text
+
+
+def test_a_code_in_a_text_is_text():
+    (ids,) = imported("m2m100").source_tokenizer.encode(["__de__ OK"])
+    assert imported("m2m100").language_ids.target_ids()[0] not in ids
+
+
+def test_unknown_languages_are_named():
+    with pytest.raises(ValueError, match="target_language must be one of af, am, .*xx"):
+        imported("m2m100").translate("OK", target_language="xx")
+    translator = Translator.from_m2m100(CHECKPOINTS / "nllb")
+    assert translator.source_language == "eng_Latn"
+    with pytest.raises(ValueError, match="target_language must be one of ace_Arab, "):
+        translator.translate("OK")
+    with pytest.raises(ValueError, match="source_language must be one of .*'English'"):
+        Translator.from_m2m100(CHECKPOINTS / "nllb", source_language="English")
+
+
+def test_a_bundle_keeps_its_languages(tmp_path):
+    imported("nllb").save(tmp_path / "bundle")
+    loaded = Translator.load(tmp_path / "bundle")
+    assert loaded.languages == imported("nllb").languages
+    assert loaded.source_tokenizer == imported("nllb").source_tokenizer
+    text = expected("nllb")["texts"][3]
+    ours, theirs = loaded.force_decode(text, "OK"), imported("nllb")
+    theirs = theirs.force_decode(text, "OK", target_language="deu_Latn")
+    assert ours[0].tokens[0] == "deu_Latn"
+    assert ours[0].score == pytest.approx(theirs[0].score, abs=1e-5)
+
+
+def test_forced_prefixes_follow_the_language():
+    (translation,) = imported("m2m100").translate("OK", prefixes=["te"], beam=1)
+    assert translation.tokens[0] == "__de__"
+    assert translation.text.startswith("te")
+
+
+def test_empty_texts_are_empty():
+    assert imported("m2m100").translate(["", " "], beam=1)[0].text == ""
+
+
+def test_long_texts_are_cut_behind_their_language():
+    with pytest.warns(UserWarning, match="more than 62 tokens"):
+        (found,) = imported("m2m100").force_decode("z " * 80, "z")
+    assert len(found.source_tokens) == 64
+    assert found.source_tokens[0] == "__en__"
