@@ -58,6 +58,7 @@ def blocks(page):
 def test_python_on_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "opus-mt-en-de").symlink_to(CHECKPOINTS / "opus")
+    (tmp_path / "m2m100").symlink_to(CHECKPOINTS.parent / "multilingual" / "m2m100")
     names = {}
     for block in blocks(page):
         exec(compile(block, name_of(page), "exec"), names)

@@ -1,4 +1,4 @@
-"""Imports what tools/make_marian.py made, and compares with what was said there.
+"""Imports what make_marian.py or make_m2m100.py made, and compares with what they said.
 
     python tools/compare_marian.py OUT
 
@@ -18,7 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from keras_attention import Translator
+from keras_attention.conversion.m2m100_vocabulary import SPM, read_multilingual
 from keras_attention.conversion.marian_config import read_config
+from keras_attention.conversion.marian_tokenizers import read_proto
 from keras_attention.conversion.marian_vocabulary import read_vocabulary
 
 CLOSE = 1e-4
@@ -40,12 +42,18 @@ def main():
 def compare(folder):
     expected = json.loads((folder / "expected.json").read_text("utf-8"))
     begin = time.perf_counter()
-    translator = Translator.from_marian(folder)
+    languages = expected.get("languages")
+    if languages:
+        translator = Translator.from_m2m100(folder, None, *languages)
+    else:
+        translator = Translator.from_marian(folder)
     seconds = time.perf_counter() - begin
     texts = expected["texts"]
-    source, target = numbers(folder, "source"), numbers(folder, "target")
+    find = numbers_of_m2m100 if languages else numbers
+    source, target = find(folder, "source"), find(folder, "target")
 
-    ids = translator.source_tokenizer.encode(texts)
+    before = translator.language_ids.source_ids()
+    ids = [[*before, *row] for row in translator.source_tokenizer.encode(texts)]
     wanted = [[source[i] for i in row[:-1]] for row in expected["ids"]]
     # What the model lacks is read as unknown, by a row of its own.
     size = len(source) + 1
@@ -67,12 +75,13 @@ def compare(folder):
     difference = np.abs(np.asarray(found)[..., columns[said]] - logits[..., said]).max()
 
     greedy = [translation.text for translation in translator.translate(texts, beam=1)]
-    beams = translator.translate(texts)
+    beams = translator.translate(texts, beam=max(translator.options.beam, 4))
     same_greedy = count_same(greedy, expected["greedy"])
     same_beam = count_same([each.text for each in beams], expected["beam"])
     scores = np.array([each.score for each in beams]) - expected["beam_scores"]
     shutil.rmtree(folder / "exported", ignore_errors=True)
-    translator.to_marian(folder / "exported")
+    if not languages:
+        translator.to_marian(folder / "exported")
     print(
         f"{folder.name}: {len(texts)} texts, ids {same_ids}, greedy {same_greedy}, "
         f"beam {same_beam} the same; logits within {difference:.1e}, scores within "
@@ -96,6 +105,12 @@ def numbers(folder, side):
         config.start_id,
     )
     # The start token's row is a copy.
+    return {int(row): i for i, row in enumerate(known.rows) if i != 2}
+
+
+def numbers_of_m2m100(folder, _):
+    config = read_config(folder, "m2m_100")
+    known = read_multilingual(folder, config, read_proto(folder / SPM)).vocabulary
     return {int(row): i for i, row in enumerate(known.rows) if i != 2}
 
 

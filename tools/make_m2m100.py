@@ -89,7 +89,8 @@ def nllb_tokenizer(folder, path, files, lacks):
     found = SentencePieceExtractor(str(path)).extract(BPE)
     pieces = [piece for piece in found["vocab"] if piece not in SPECIAL]
     tokenizer = NllbTokenizer(
-        vocab={piece: i for i, piece in enumerate([*SPECIAL, *pieces])},
+        # As the published ones are numbered.
+        vocab={p: i for i, p in enumerate([*SPECIAL, *pieces, *CODES, "<mask>"])},
         merges=found["merges"],
         _spm_precompiled_charsmap=found["_spm_precompiled_charsmap"],
         extra_special_tokens=CODES,
@@ -110,7 +111,7 @@ def random_model(folder, tokenizer, size, dim, options):
         "early_stopping": options.get("num_beams") != 1,
         "no_repeat_ngram_size": 2,  # else random weights say one word for ever
         "bad_words_ids": [[3]],  # which transformers leave out of texts
-        "max_length": 24 if dim < 64 else 40,
+        "max_length": 24 if dim < 64 else 80,
         "decoder_start_token_id": 2,
         "pad_token_id": 1,
         "bos_token_id": 0,
@@ -146,7 +147,7 @@ def random_model(folder, tokenizer, size, dim, options):
         # Of random signs: else what was said last is said again, and again.
         norm.weight.normal_(0.0, 1.5)
         # So that translations end.
-        norm.bias += table[2] * (8.0 if dim > 16 else 3.0) / (table[2] ** 2).sum()
+        norm.bias += table[2] * (9.0 if dim > 16 else 3.0) / (table[2] ** 2).sum()
     model.generation_config = GenerationConfig(**generation)
     model.to(dtype)
     model.save_pretrained(folder)
