@@ -33,6 +33,11 @@ def export(
     early_stopping: str = bundles.EarlyStopping,
     length_penalty: float = bundles.LengthPenalty,
     unknown: str = bundles.Unknown,
+    constrained: bool = typer.Option(
+        False,
+        "--constrained",
+        help="Add a signature that takes words that must come, or may not.",
+    ),
 ):
     """Write a SavedModel that takes texts, or the bytes of images, as they are, with
     tokenizers and beam search inside."""
@@ -46,10 +51,11 @@ def export(
         unknown=unknown,
     )
     if layout == "marian":
-        if out is None or name is not None or version is not None or ensemble:
+        others = name is not None or version is not None or ensemble or constrained
+        if out is None or others:
             raise ValueError(
                 "--format marian writes one model into one folder: give --out, and no "
-                "--name, --version or --ensemble"
+                "--name, --version, --ensemble or --constrained"
             )
         write_marian(bundle, out, changes)
         return
@@ -63,7 +69,7 @@ def export(
     options = task.options.replace(**changes)
     if name is None:
         name = task.training.get("name") or Path(bundle).resolve().name
-    path = write(task, saved_models, name, version, options)
+    path = write(task, saved_models, name, version, options, constrained=constrained)
     print(f"SavedModel: {path}")
     print(f"try: keras-attention serve {path.parent}")
     print("Other programs that load it must `import tensorflow_text` first.")

@@ -7,6 +7,8 @@ only, so that nothing here is compiled with XLA and nothing needs Python to run.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from keras_attention.checks import check_model_name, whole_number
 from keras_attention.export.captioner import served_captioner
 from keras_attention.export.translator import served_translator
@@ -33,6 +35,7 @@ def export(
     version: int | None = None,
     options: "DecodingOptions | None" = None,
     warmup: bool = True,
+    constrained: bool = False,
 ) -> Path:
     """Writes `saved_models/<name>/<version>/`, whole or not at all.
 
@@ -56,6 +59,10 @@ def export(
       with "", and `attention_grids` `(B, T, N, N)`, padded with 0: rows from the top,
       over the square that the model sees. All 0 of a model without attention.
 
+    With `constrained`, one more of either: `constrained`, which gives what
+    `serving_default` gives and takes further `constraints` `(B, C)` and `avoid`
+    `(B, D)`, words or phrases, string, padded with "".
+
     Args:
         task: `Translator` or `Captioner`.
         saved_models: path of the folder of all models.
@@ -63,6 +70,7 @@ def export(
         version: int from 1; the highest there is plus one where None.
         options: `DecodingOptions`; the task's own where None.
         warmup: bool. Whether to write requests that a server runs before it serves.
+        constrained: bool. Whether to add the signature for lexical constraints.
 
     Returns:
         Path of the version's folder.
@@ -105,6 +113,8 @@ def export(
         "greedy": module.greedy,
         "attend": module.attend,
     }
+    if constrained:
+        signatures["constrained"] = module.constrained
     with whole_folder(path) as folder:
         tf.saved_model.save(module, str(folder), signatures=signatures)
         if warmup:
@@ -112,12 +122,21 @@ def export(
                 folder,
                 name,
                 [
-                    (signature, inputs)
+                    (signature, _with_words(inputs, signature))
                     for signature in signatures
                     for inputs in warmup_inputs
                 ],
             )
     return path
+
+
+def _with_words(inputs, signature):
+    """Inputs to warm up with; no words, since a model may lack any."""
+    if signature != "constrained":
+        return inputs
+    (given,) = inputs.values()
+    words = np.full((len(given), 1), "", object)
+    return {**inputs, "constraints": words, "avoid": words}
 
 
 def version_folder(saved_models, name, version=None):

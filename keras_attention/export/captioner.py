@@ -13,10 +13,15 @@ from keras_attention.export.graph_text import (
     texts_of,
     tokens_of,
 )
+from keras_attention.export.lexical import (
+    apart,
+    check_constraints,
+    lexical_constraints,
+)
 
 
 def served_captioner(captioner, options):
-    """The `tf.Module` that is saved: three functions of images and what they need.
+    """The `tf.Module` that is saved: functions of images and what they need.
 
     Args:
         captioner: `Captioner`.
@@ -32,6 +37,10 @@ def served_captioner(captioner, options):
 
     model = captioner.model
     bytes_spec = [tf.TensorSpec([None], tf.string, name="image_bytes")]
+    words_spec = [
+        tf.TensorSpec([None, None], tf.string, name=name)
+        for name in ("constraints", "avoid")
+    ]
 
     class ServedCaptioner(tf.Module):
         def __init__(self):
@@ -39,7 +48,9 @@ def served_captioner(captioner, options):
             self.variables_ = [weight.value for weight in model.weights]
             self.target = graph_tokenizer(captioner.tokenizer)
 
-        def run(self, image_bytes, options, return_attention_scores=False):
+        def run(
+            self, image_bytes, options, return_attention_scores=False, lexical=None
+        ):
             images, windows = decode_images(
                 image_bytes, model.image_size, captioner.fit
             )
@@ -48,17 +59,24 @@ def served_captioner(captioner, options):
             more = [0, tf.cast(count < 1, tf.int32)]
             images = tf.pad(images, [more] + [[0, 0]] * 3)
             windows = tf.pad(windows, [more, [0, 0]])
+            if lexical is not None:
+                added = tf.pad(lexical.avoid_in, [more, [0, 0]])
+                lexical = lexical._replace(avoid_in=added)
+                if not isinstance(lexical.constraints, tuple):
+                    check_constraints(lexical.constraints, options.max_length)
+                    added = tf.pad(lexical.constraints, [more, [0, 0], [0, 0]])
+                    lexical = lexical._replace(constraints=added)
             hypotheses = search(
                 model,
                 {"images": images, "windows": windows},
                 options,
                 return_attention_scores=return_attention_scores,
+                lexical=lexical,
             )
             return tf.nest.map_structure(lambda rows: rows[:count], hypotheses)
 
-        @tf.function(input_signature=bytes_spec)
-        def serving_default(self, image_bytes):
-            hypotheses = self.run(image_bytes, options)
+        def n_best(self, image_bytes, lexical=None):
+            hypotheses = self.run(image_bytes, options, lexical=lexical)
             captions = texts_of(self.target, hypotheses.token_ids)
             return {
                 "caption": captions[:, 0],
@@ -66,6 +84,17 @@ def served_captioner(captioner, options):
                 "n_best_caption": captions,
                 "n_best_score": hypotheses.scores,
             }
+
+        @tf.function(input_signature=bytes_spec)
+        def serving_default(self, image_bytes):
+            return self.n_best(image_bytes)
+
+        @tf.function(input_signature=bytes_spec + words_spec)
+        def constrained(self, image_bytes, constraints, avoid):
+            lexical = lexical_constraints(
+                self.target, captioner.tokenizer.vocabulary_size, constraints, avoid
+            )
+            return apart(self.n_best, image_bytes, lexical)
 
         @tf.function(input_signature=bytes_spec)
         def greedy(self, image_bytes):

@@ -17,6 +17,11 @@ from keras_attention.export.graph_text import (
     texts_of,
     tokens_of,
 )
+from keras_attention.export.lexical import (
+    apart,
+    check_constraints,
+    lexical_constraints,
+)
 from keras_attention.special_tokens import END_ID, PAD_ID
 
 WARMUP_TEXTS = (
@@ -26,7 +31,7 @@ WARMUP_TEXTS = (
 
 
 def served_translator(translator, options):
-    """The `tf.Module` that is saved: three functions of strings and what they need.
+    """The `tf.Module` that is saved: functions of strings and what they need.
 
     Args:
         translator: `Translator`.
@@ -42,6 +47,10 @@ def served_translator(translator, options):
     model = translator.model
     max_tokens = translator.max_source_length - 1
     text_spec = [tf.TensorSpec([None], tf.string, name="text")]
+    words_spec = [
+        tf.TensorSpec([None, None], tf.string, name=name)
+        for name in ("constraints", "avoid")
+    ]
 
     class ServedTranslator(tf.Module):
         def __init__(self):
@@ -57,7 +66,7 @@ def served_translator(translator, options):
                 translator.target_tokenizer.unknown_takes_space,
             )
 
-        def run(self, text, options, return_attention_scores=False):
+        def run(self, text, options, return_attention_scores=False, lexical=None):
             copies = options.unknown == "copy"
             words = None
             if copies:
@@ -75,10 +84,16 @@ def served_translator(translator, options):
             # Without rows there are no columns, but a search wants one.
             shape = tf.shape(source_ids)
             source_ids = tf.reshape(source_ids, [shape[0], tf.maximum(shape[1], 1)])
+            inputs = {"source_ids": source_ids}
+            if lexical is not None and not isinstance(lexical.constraints, tuple):
+                limits = options.length_limits(inputs)
+                limits = tf.where(is_empty, tf.int32.max, limits)
+                check_constraints(lexical.constraints, limits)
             hypotheses = search(
                 model,
-                {"source_ids": source_ids},
+                inputs,
                 options,
+                lexical=lexical,
                 return_attention_scores=return_attention_scores or copies,
             )
             if copies:
@@ -90,9 +105,8 @@ def served_translator(translator, options):
             texts = tf.where(is_empty[:, None], "", texts)
             return source_ids, is_empty, hypotheses, texts
 
-        @tf.function(input_signature=text_spec)
-        def serving_default(self, text):
-            _, is_empty, hypotheses, texts = self.run(text, options)
+        def n_best(self, text, lexical=None):
+            _, is_empty, hypotheses, texts = self.run(text, options, lexical=lexical)
             scores = tf.where(is_empty[:, None], 0.0, hypotheses.scores)
             return {
                 "text": texts[:, 0],
@@ -100,6 +114,20 @@ def served_translator(translator, options):
                 "n_best_text": texts,
                 "n_best_score": scores,
             }
+
+        @tf.function(input_signature=text_spec)
+        def serving_default(self, text):
+            return self.n_best(text)
+
+        @tf.function(input_signature=text_spec + words_spec)
+        def constrained(self, text, constraints, avoid):
+            lexical = lexical_constraints(
+                self.target,
+                translator.target_tokenizer.vocabulary_size,
+                constraints,
+                avoid,
+            )
+            return apart(self.n_best, text, lexical)
 
         @tf.function(input_signature=text_spec)
         def greedy(self, text):

@@ -1,0 +1,139 @@
+"""Words that outputs must contain, or avoid, inside a graph; see `tasks.lexical`."""
+
+from keras_attention.data.text.blank import BLANK
+from keras_attention.data.text.spelling import BYTE, LETTER
+from keras_attention.special_tokens import END_ID, PAD_ID, UNKNOWN_ID
+
+SPACE = "\u2581"
+
+
+def lexical_constraints(tokenizer, vocabulary_size, constraints, avoid):
+    """`LexicalConstraints` of words.
+
+    Args:
+        tokenizer: as `graph_tokenizer` gives it.
+        vocabulary_size: int, of it.
+        constraints: string `(B, C)`, padded with "".
+        avoid: string `(B, D)`, padded with "".
+    """
+    import tensorflow as tf
+
+    from keras_attention.decoding.lexical import LexicalConstraints
+
+    spelling = _spelling(tokenizer, vocabulary_size)
+    # One that is empty will do, where there are none.
+    constraints, avoid = (
+        tf.concat([words, tf.fill([tf.shape(words)[0], 1], "")], axis=1)
+        for words in (constraints, avoid)
+    )
+    words, which = tf.unique(tf.reshape(_without_blanks(avoid), [-1]))
+    words = tf.strings.strip(tokenizer.detokenize(tokenizer.tokenize(words)))
+    which = tf.reshape(which, tf.shape(avoid))
+    return LexicalConstraints(
+        spelling,
+        _ids(tokenizer, spelling, _without_blanks(constraints)),
+        _spelled(words),
+        tf.reduce_any(tf.one_hot(which, tf.size(words), True, False), axis=1),
+    )
+
+
+def check_constraints(constraints, limits):
+    """Refuses constraints that cannot be met: int `(B, C, L)`, and limits `(B,)`."""
+    import tensorflow as tf
+
+    real = tf.reduce_sum(tf.cast(constraints > 0, tf.int32), axis=[1, 2])
+    fits = tf.reduce_all(tf.logical_or(real < 1, real + 1 <= limits))
+    known = tf.reduce_all(tf.not_equal(constraints, UNKNOWN_ID))
+    return [
+        tf.debugging.Assert(
+            known,
+            [
+                "constraints must be written in tokens of the vocabulary; received "
+                "words of which it lacks some"
+            ],
+        ),
+        tf.debugging.Assert(
+            fits,
+            [
+                "constraints must leave room for the end token within an output's "
+                "limit; received too many tokens: ask for less"
+            ],
+        ),
+    ]
+
+
+def apart(run, inputs, lexical):
+    """Runs those with constraints apart: theirs is another search.
+
+    Args:
+        run: function of some of `inputs` and their `LexicalConstraints`, which returns
+            a dict of tensors `(b, …)`.
+        inputs: tensor `(B, …)`.
+        lexical: `LexicalConstraints`.
+
+    Returns:
+        dict of tensors `(B, …)`.
+    """
+    import tensorflow as tf
+
+    constrained = tf.reduce_any(lexical.constraints > 0, axis=[1, 2])
+    rows, parts = [], []
+    for here in (tf.logical_not(constrained), constrained):
+        some = lexical._replace(
+            constraints=tf.boolean_mask(lexical.constraints, here) if parts else (),
+            avoid_in=tf.boolean_mask(lexical.avoid_in, here),
+        )
+        rows.append(tf.cast(tf.where(here)[:, 0], tf.int32))
+        parts.append(run(tf.boolean_mask(inputs, here), some))
+    return {
+        name: tf.dynamic_stitch(rows, [part[name] for part in parts])
+        for name in parts[0]
+    }
+
+
+def _without_blanks(words):
+    import tensorflow as tf
+
+    return tf.where(tf.strings.regex_full_match(words, BLANK), "", words)
+
+
+def _spelled(texts):
+    """As `data.text.spelling.spelled`: string `(n,)` → int32 `(n, M)`."""
+    import tensorflow as tf
+
+    letters = tf.strings.regex_replace(texts, LETTER, "x")
+    characters, letters = (
+        tf.strings.unicode_decode(each, "UTF-8").to_tensor(0)
+        for each in (texts, letters)
+    )
+    codes = 2 * characters + tf.cast(tf.equal(letters, ord("x")), tf.int32)
+    return tf.pad(codes, [[0, 0], [0, tf.cast(tf.shape(codes)[1] < 1, tf.int32)]])
+
+
+def _spelling(tokenizer, vocabulary_size):
+    """As `data.text.spelling.spelling`."""
+    import tensorflow as tf
+
+    ids = tf.range(vocabulary_size)
+    tokens = tokenizer.id_to_string(ids)
+    bytes_ = tokenizer.detokenize(tf.RaggedTensor.from_tensor(ids[:, None]))
+    tokens = tf.where(tf.strings.regex_full_match(tokens, BYTE), bytes_, tokens)
+    tokens = tf.strings.regex_replace(tokens, SPACE, " ")
+    return _spelled(tf.where(ids <= END_ID, "", tokens))
+
+
+def _ids(tokenizer, spelling, phrases):
+    """Tokens of phrases: string `(B, C)` → int32 `(B, C, L)`."""
+    import tensorflow as tf
+
+    shape = tf.shape(phrases)
+    ids = tokenizer.tokenize(tf.reshape(phrases, [-1])).to_tensor(PAD_ID)
+    ids = tf.pad(ids, [[0, 0], [0, 2]])
+    # No space needs to be before what is a word by itself.
+    space = tf.equal(tokenizer.id_to_string(ids[:, 0]), SPACE)
+    alone = tf.equal(tf.gather(spelling[:, 0], ids[:, 1]) % 2, 0)
+    drop = tf.logical_and(space, tf.logical_and(alone, ids[:, 1] > 0))
+    ids = tf.where(drop[:, None], tf.roll(ids, -1, axis=1), ids)
+    # The last of the two that were added; the first has made room for none.
+    ids = ids[:, :-1]
+    return tf.reshape(ids, [shape[0], shape[1], tf.shape(ids)[1]])

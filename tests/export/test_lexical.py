@@ -1,0 +1,116 @@
+"""The signature `constrained` gives what the task in process gives."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_attention.data.text.spelling import spelling
+from keras_attention.export import export
+from keras_attention.graph_errors import plain_message
+from keras_attention.serving.models.warmup import read_warmup
+from tests.captioners import encoded_images
+from tests.translators import OPTIONS
+
+tf = pytest.importorskip("tensorflow")
+support = pytest.importorskip("tests.export.support")
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="SavedModels are TensorFlow's"
+)
+
+TEXTS = ["Click the button.", "", "Save", "Choose a table."]
+CONSTRAINTS = [["Datei", ""], ["Text", ""], ["", ""], ["die", "Klicken Sie"]]
+AVOID = [["a"], [""], ["Save"], ["b"]]
+LONGER = OPTIONS.replace(max_length=24, max_length_ratio=3.0)
+
+
+def given(words):
+    return [[word for word in row if word] for row in words]
+
+
+@pytest.fixture(scope="module")
+def version(translator, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved_models")
+    return export(translator, folder, "tiny", options=LONGER, constrained=True)
+
+
+@pytest.fixture(scope="module")
+def loaded(version):
+    return tf.saved_model.load(str(version))
+
+
+def test_translations_are_those_in_process(loaded, version, translator):
+    outputs = support.outputs_of(
+        loaded, "constrained", text=TEXTS, constraints=CONSTRAINTS, avoid=AVOID
+    )
+    expected = translator.translate(
+        TEXTS,
+        constraints=given(CONSTRAINTS),
+        avoid=given(AVOID),
+        max_length=24,
+        max_length_ratio=3.0,
+    )
+    assert outputs["text"].tolist() == [each.text for each in expected]
+    scores = [each.score for each in expected]
+    np.testing.assert_allclose(outputs["score"], scores, rtol=1e-4)
+    assert outputs["n_best_text"].shape == (4, 2)
+    assert "Klicken Sie" in outputs["text"][3]
+    support.check_ops(version)
+
+
+def test_what_cannot_be_is_refused_with_a_reason(loaded):
+    def run(words):
+        words = tf.constant([[words]])
+        text = tf.constant(["Save"])
+        with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+            loaded.signatures["constrained"](
+                text=text, constraints=words, avoid=tf.constant([[""]])
+            )
+        return plain_message(caught.value.message)
+
+    assert "leave room for the end token" in run("Datei " * 30)
+
+
+def test_warm_up_has_words_too(version):
+    requests = [log.predict_log.request for log in read_warmup(version)]
+    inputs = [set(r.inputs) for r in requests if "constraints" in r.inputs]
+    assert inputs == [{"text", "constraints", "avoid"}] * 2
+
+
+def test_a_batch_of_none_is_no_error(loaded):
+    none = tf.zeros([0, 0], tf.string)
+    outputs = loaded.signatures["constrained"](
+        text=tf.zeros([0], tf.string), constraints=none, avoid=none
+    )
+    assert {value.shape[0] for value in outputs.values()} == {0}
+
+
+@pytest.mark.slow
+def test_captions_are_those_in_process(captioner, tmp_path):
+    options = captioner.options.replace(max_length=14)
+    version = export(captioner, tmp_path, "tiny", options=options, constrained=True)
+    images = encoded_images()[:2]
+    constraints, avoid = [["small house"], [""]], [["a"], ["red"]]
+    outputs = support.outputs_of(
+        tf.saved_model.load(str(version)),
+        "constrained",
+        image_bytes=images,
+        constraints=constraints,
+        avoid=avoid,
+    )
+    expected = captioner.caption(
+        images, constraints=given(constraints), avoid=given(avoid), max_length=14
+    )
+    assert outputs["caption"].tolist() == [each.text for each in expected]
+    scores = [each.score for each in expected]
+    np.testing.assert_allclose(outputs["score"], scores, rtol=1e-3)
+
+
+def test_the_graph_spells_tokens_as_python_does(translator):
+    from keras_attention.export.graph_text import graph_tokenizer
+    from keras_attention.export.lexical import _spelling
+
+    tokenizer = translator.target_tokenizer
+    found = _spelling(graph_tokenizer(tokenizer), tokenizer.vocabulary_size).numpy()
+    expected = spelling(tokenizer)
+    assert found.shape == expected.shape
+    np.testing.assert_array_equal(found, expected)
