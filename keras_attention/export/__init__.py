@@ -39,7 +39,9 @@ def export(
 ) -> Path:
     """Writes `saved_models/<name>/<version>/`, whole or not at all.
 
-    Signatures of a translator, all of which take `text`, string `(B,)`:
+    Signatures of a translator, all of which take `text`, string `(B,)`, and of a model
+    of several languages `source_language` and `target_language` too, string `(B,)`,
+    where "" is the default:
 
     - `serving_default`, beam search: `text` `(B,)`, `score` `(B,)`, and `n_best_text`
       and `n_best_score` `(B, n_best)`, best first; what a search did not find is ""

@@ -17,6 +17,11 @@ from keras_attention.export.graph_text import (
     texts_of,
     tokens_of,
 )
+from keras_attention.export.languages import (
+    INPUTS,
+    graph_languages,
+    language_inputs,
+)
 from keras_attention.export.lexical import (
     apart,
     check_constraints,
@@ -45,8 +50,10 @@ def served_translator(translator, options):
     from keras_attention.decoding.search import search
 
     model = translator.model
-    max_tokens = translator.max_source_length - 1
-    text_spec = [tf.TensorSpec([None], tf.string, name="text")]
+    max_tokens = translator.most_subwords
+    languages = translator.language_ids
+    names = ["text", *(INPUTS if languages else ())]
+    specs = [tf.TensorSpec([None], tf.string, name=name) for name in names]
     words_spec = [
         tf.TensorSpec([None, None], tf.string, name=name)
         for name in ("constraints", "avoid")
@@ -60,13 +67,15 @@ def served_translator(translator, options):
             self.target = self.source
             if translator.target_tokenizer is not translator.source_tokenizer:
                 self.target = graph_tokenizer(translator.target_tokenizer)
+            self.languages = graph_languages(languages)
             self.copying = CopyingTexts(
                 self.target,
                 translator.target_tokenizer.unknown_surface,
                 translator.target_tokenizer.unknown_takes_space,
             )
 
-        def run(self, text, options, return_attention_scores=False, lexical=None):
+        def run(self, said, options, return_attention_scores=False, lexical=None):
+            text, *named = said
             copies = options.unknown == "copy"
             words = None
             if copies:
@@ -80,7 +89,11 @@ def served_translator(translator, options):
                 tf.strings.regex_full_match(text, BLANK),
             )
             ends = tf.fill([tf.shape(text)[0], 1], END_ID)
-            source_ids = tf.concat([tokens, ends], axis=1).to_tensor(PAD_ID)
+            begins, prefix_ids = [], None
+            if named:
+                begins = [self.languages(0, named[0])[:, None]]
+                prefix_ids = self.languages(1, named[1])[:, None]
+            source_ids = tf.concat([*begins, tokens, ends], axis=1).to_tensor(PAD_ID)
             # Without rows there are no columns, but a search wants one.
             shape = tf.shape(source_ids)
             source_ids = tf.reshape(source_ids, [shape[0], tf.maximum(shape[1], 1)])
@@ -93,11 +106,13 @@ def served_translator(translator, options):
                 model,
                 inputs,
                 options,
+                prefix_ids,
                 lexical=lexical,
                 return_attention_scores=return_attention_scores or copies,
             )
             if copies:
-                copies = attended_copies(hypotheses.attention_scores, words)
+                scores = hypotheses.attention_scores[..., languages.count :]
+                copies = attended_copies(scores, words)
                 texts = self.copying(hypotheses.token_ids, copies)
             else:
                 texts = texts_of(self.target, hypotheses.token_ids)
@@ -105,8 +120,8 @@ def served_translator(translator, options):
             texts = tf.where(is_empty[:, None], "", texts)
             return source_ids, is_empty, hypotheses, texts
 
-        def n_best(self, text, lexical=None):
-            _, is_empty, hypotheses, texts = self.run(text, options, lexical=lexical)
+        def n_best(self, said, lexical=None):
+            _, is_empty, hypotheses, texts = self.run(said, options, lexical=lexical)
             scores = tf.where(is_empty[:, None], 0.0, hypotheses.scores)
             return {
                 "text": texts[:, 0],
@@ -115,33 +130,38 @@ def served_translator(translator, options):
                 "n_best_score": scores,
             }
 
-        @tf.function(input_signature=text_spec)
-        def serving_default(self, text):
-            return self.n_best(text)
+        @tf.function(input_signature=specs)
+        def serving_default(self, *said):
+            return self.n_best(said)
 
-        @tf.function(input_signature=text_spec + words_spec)
-        def constrained(self, text, constraints, avoid):
+        @tf.function(input_signature=specs + words_spec)
+        def constrained(self, *inputs):
+            *said, constraints, avoid = inputs
             lexical = lexical_constraints(
                 self.target,
                 translator.target_tokenizer.vocabulary_size,
                 constraints,
                 avoid,
             )
-            return apart(self.n_best, text, lexical)
+            return apart(
+                lambda rows, some: self.n_best(tf.unstack(rows, axis=1), some),
+                tf.stack(said, axis=1),
+                lexical,
+            )
 
-        @tf.function(input_signature=text_spec)
-        def greedy(self, text):
+        @tf.function(input_signature=specs)
+        def greedy(self, *said):
             one = options.replace(beam=1, n_best=1)
-            _, is_empty, hypotheses, texts = self.run(text, one)
+            _, is_empty, hypotheses, texts = self.run(said, one)
             return {
                 "text": texts[:, 0],
                 "score": tf.where(is_empty, 0.0, hypotheses.scores[:, 0]),
             }
 
-        @tf.function(input_signature=text_spec)
-        def attend(self, text):
+        @tf.function(input_signature=specs)
+        def attend(self, *said):
             one = options.replace(n_best=1)
-            source_ids, is_empty, hypotheses, texts = self.run(text, one, True)
+            source_ids, is_empty, hypotheses, texts = self.run(said, one, True)
             token_ids, scores = best_with_attention(hypotheses)
             # Of an empty text nothing is said, and nothing attended to.
             source_ids = tf.where(is_empty[:, None], PAD_ID, source_ids)
@@ -154,5 +174,8 @@ def served_translator(translator, options):
                 "attention_scores": tf.where(is_empty[:, None, None], 0.0, scores),
             }
 
-    warmup = [{"text": np.array(texts, object)} for texts in WARMUP_TEXTS]
+    warmup = [
+        {"text": np.array(texts, object), **language_inputs(languages, len(texts))}
+        for texts in WARMUP_TEXTS
+    ]
     return ServedTranslator(), warmup

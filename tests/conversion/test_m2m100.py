@@ -4,6 +4,7 @@ import json
 from functools import cache
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -136,3 +137,44 @@ def test_long_texts_are_cut_behind_their_language():
         (found,) = imported("m2m100").force_decode("z " * 80, "z")
     assert len(found.source_tokens) == 64
     assert found.source_tokens[0] == "__en__"
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="SavedModels are TensorFlow's"
+)
+def test_what_is_served_takes_languages(tmp_path):
+    import tensorflow as tf
+
+    from keras_attention.export.translator import served_translator
+
+    translator = imported("m2m100")
+    texts = expected("m2m100")["texts"]
+    module, warmup = served_translator(translator, translator.options)
+    assert warmup[0]["target_language"].tolist() == ["de"]
+    signatures = {
+        name: getattr(module, name) for name in ("attend", "greedy", "constrained")
+    }
+    tf.saved_model.save(module, str(tmp_path), signatures=signatures)
+    served = tf.saved_model.load(str(tmp_path)).signatures
+    both = {"text": tf.constant([*texts[3:5], ""])}
+    both["source_language"] = tf.constant(["en", "", "en"])
+    both["target_language"] = tf.constant(["de", "fr", "de"])
+    found = served["attend"](**both)
+    assert [text.decode() for text in found["text"].numpy()] == [
+        translator.translate(texts[3])[0].text,
+        translator.translate(texts[4], target_language="fr")[0].text,
+        "",
+    ]
+    first = [tokens[0] for tokens in found["source_tokens"].numpy()]
+    assert first == [b"__en__", b"__en__", b""]
+    assert [row[0] for row in found["target_tokens"].numpy()] == [
+        b"__de__",
+        b"__fr__",
+        b"",
+    ]
+    none = tf.constant([[""]] * 3)
+    avoiding = served["constrained"](**both, constraints=none, avoid=none)
+    assert list(avoiding["text"].numpy()) == list(found["text"].numpy())
+    both["target_language"] = tf.constant(["de", "xx", "de"])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must be one of .*xx"):
+        served["greedy"](**both)
