@@ -136,7 +136,7 @@ def _with_words(inputs, signature):
     """Inputs to warm up with; no words, since a model may lack any."""
     if signature != "constrained":
         return inputs
-    (given,) = inputs.values()
+    given = next(iter(inputs.values()))
     words = np.full((len(given), 1), "", object)
     return {**inputs, "constraints": words, "avoid": words}
 
