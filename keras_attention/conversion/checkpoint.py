@@ -44,20 +44,24 @@ class Checkpoint:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {name: file.shapes[name] for name, file in self._homes.items()}
 
-    def read(self, name: str) -> np.ndarray:
-        """One tensor as float32.
+    def read(self, name: str, dtype: str | None = "float32") -> np.ndarray:
+        """One tensor.
+
+        Args:
+            name: str.
+            dtype: str, optional. As the file has it where None.
 
         Raises:
             ValueError: if it holds other numbers than floats, or is damaged.
         """
         file = self._homes[name]
-        dtype = file.dtypes[name]
-        if dtype not in FLOATS:
+        if file.dtypes[name] not in FLOATS:
             raise ValueError(
                 f"{file.path}: {name} must be one of {', '.join(FLOATS)}; received "
-                f"{dtype}"
+                f"{file.dtypes[name]}"
             )
-        array = file.read(name).astype("float32")
+        array = file.read(name)
+        array = array if dtype is None else array.astype(dtype, copy=False)
         if not np.isfinite(array).all():
             raise ValueError(f"{file.path}: {name} has numbers that are not finite")
         return array

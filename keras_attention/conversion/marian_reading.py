@@ -41,6 +41,7 @@ from keras_attention.files import read_json
 from keras_attention.special_tokens import PAD_ID, START_ID, UNKNOWN_ID
 
 TOKENIZER = "tokenizer_config.json"
+ROWS_AT_ONCE = 4096
 
 
 def read_marian(path: str | Path, dtype: str | None = None) -> dict[str, Any]:
@@ -156,12 +157,12 @@ def model_of(
     model.build()
     model.built = True
     order = alternating(config.model_dim)
+    scale = 1.0 if config.scale_embedding else math.sqrt(config.model_dim)
     embeddings = (model.target_embedding, model.source_embedding)
     for embedding, side in zip(embeddings, (target, source), strict=False):
         if not tables:  # one for both
             break
-        table = tables.pop()
-        embedding.embeddings.assign(table[np.ix_(side.rows, order)])
+        _assign_rows(embedding.embeddings, tables.pop(), side.rows, order, scale)
     for weight in block_weights(model):
         weight.variable.assign(weight.to_ours(checkpoint.read(weight.name)))
     if not config.scale_embedding:
@@ -172,6 +173,19 @@ def model_of(
     logit_bias: Any = model.logit_bias
     logit_bias.assign(_bias(config, checkpoint, target))
     return model
+
+
+def _assign_rows(variable, table, rows, order, scale):
+    """Assigns `table[rows][:, order] / scale`, with no copy in a wider dtype."""
+    import keras
+    import ml_dtypes  # noqa: F401  teaches NumPy bfloat16
+
+    dtype = np.dtype(keras.backend.standardize_dtype(variable.dtype))
+    values = np.empty((len(rows), len(order)), dtype)
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        part = table[rows[start : start + ROWS_AT_ONCE]].astype("float32")
+        values[start : start + ROWS_AT_ONCE] = part[:, order] / np.float32(scale)
+    variable.assign(values)
 
 
 def _bias(config, checkpoint, target):

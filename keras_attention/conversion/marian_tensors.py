@@ -1,6 +1,5 @@
 """Whether a checkpoint holds the tensors of a Marian model, all and no others."""
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -64,24 +63,26 @@ def check_tensors(config: MarianConfig, checkpoint: Checkpoint) -> None:
 
 
 def read_tables(config: MarianConfig, checkpoint: Checkpoint) -> list[np.ndarray]:
-    """Token embeddings as float32: the source's and the target's, or one for both."""
+    """Token embeddings as they are: the source's and the target's, or one for both.
+
+    They are the largest tensors by far, so that no copy is made of them here.
+    """
     sides = [[SOURCE_TABLE], [TARGET_TABLE, OUTPUT]]
     if config.share_embeddings:
         sides = [[SHARED, SOURCE_TABLE, TARGET_TABLE, OUTPUT]]
-    scale = 1.0 if config.scale_embedding else math.sqrt(config.model_dim)
     tables = []
     for names in sides:
         names = [name for name in names if name in checkpoint.shapes]
         if not names:
             raise ValueError(f"{checkpoint.folder} lacks its embeddings, {sides[0][0]}")
-        table = checkpoint.read(names[0])
+        table = checkpoint.read(names[0], None)
         for name in names[1:]:
-            if not np.array_equal(checkpoint.read(name), table):
+            if not np.array_equal(checkpoint.read(name, None), table):
                 raise ValueError(
                     f"{checkpoint.folder}: {name} must be {names[0]}; received other "
                     "numbers, and a Transformer here shares one table"
                 )
-        tables.append(table / np.float32(scale))
+        tables.append(table)
     return tables
 
 
