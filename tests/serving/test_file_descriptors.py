@@ -41,13 +41,13 @@ def exhausted():
 
 def test_it_is_said_once_a_minute(exhausted, caplog):
     watch = DescriptorWatch()
-    watch.look(0.0)
+    watch.check(0.0)
     assert SAID not in caplog.text
     exhausted()
     for second in range(130):
-        watch.look(float(second))
+        watch.check(float(second))
     exhausted.undo()
-    watch.look(500.0)
+    watch.check(500.0)
     assert caplog.text.count(SAID) == 3
     assert "Too many open files" in caplog.text and "ulimit -n" in caplog.text
 

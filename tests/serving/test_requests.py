@@ -171,7 +171,7 @@ def test_the_time_that_a_slow_reader_takes_is_not_the_model_s():
     requests = Requests()
     request = requests.begin("REST", "Predict")
     request.model_spec = ANSWERED
-    request.has_response()
+    request.is_answered()
     time.sleep(0.5)
     request.finish()
     labels = (("API", "predict"), ("entrypoint", "REST"), ("model_name", "m"))
