@@ -70,6 +70,7 @@ HOMES = {
 
 # Reached as attributes, as `keras_attention.layers`, without an import of their own.
 PACKAGES = (
+    "conversion",
     "data",
     "decoding",
     "evaluation",

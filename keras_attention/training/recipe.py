@@ -43,7 +43,7 @@ RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 class Recipe:
     """One experiment: data, tokenizer, model, training, decoding.
 
-    Checked when it is made. `load_recipe` reads one from TOML; docs/recipes.md lists
+    Checked when it is made. `load_recipe` reads one from TOML; the page on recipes lists
     all keys, with their units and defaults.
 
     Raises:
