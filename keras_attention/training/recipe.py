@@ -43,8 +43,8 @@ RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 class Recipe:
     """One experiment: data, tokenizer, model, training, decoding.
 
-    Checked when it is made. `load_recipe` reads one from TOML; the page on recipes lists
-    all keys, with their units and defaults.
+    Checked when it is made. `load_recipe` reads one from TOML; the page on recipes
+    lists all keys, with their units and defaults.
 
     Raises:
         ValueError: with the key, what it may hold, and what was received.
