@@ -138,6 +138,7 @@ def test_the_model_card_says_where_it_began(run, bundle):
     assert f"| start.bundle | {bundle} |" in card
 
 
+@slow_on_jax
 def test_killed_and_resumed_without_the_bundle_it_ends_as_one_left_alone(
     run, bundle, corpus, tmp_path, monkeypatch
 ):
