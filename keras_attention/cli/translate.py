@@ -75,8 +75,12 @@ def translate(
         from keras_attention.training.corpus import check_tag
 
         check_tag(translator.source_tokenizer, tag)
-    translator.language_ids.source_ids(source_language)  # A mistake need not wait.
-    translator.language_ids.target_ids(target_language)
+    languages = bundles.given(
+        source_language=source_language, target_language=target_language
+    )
+    if languages:  # A mistake need not wait.
+        translator.language_ids.source_ids(source_language)
+        translator.language_ids.target_ids(target_language)
     # Lines are sorted by length within a chunk: large enough to fill batches, small
     # enough that a stream is translated while it flows, and what is typed immediately.
     at_once = batch_size == 1 or (not files and sys.stdin.isatty())
@@ -94,8 +98,7 @@ def translate(
                 avoid=avoid,
                 batch_size=batch_size,
                 seed=seed,
-                source_language=source_language,
-                target_language=target_language,
+                **languages,
                 **options,
             )
         for line, translation in zip(chunk, translations, strict=True):
