@@ -134,7 +134,9 @@ def test_transports_know_the_core_and_not_each_other():
 
 
 def test_keras_is_imported_publicly():
-    assert not [pair for pair in imports() if pair[1].startswith("keras.src")]
+    """But for what it leaves pending, which has no public name."""
+    private = [name for name, module in imports() if module.startswith("keras.src")]
+    assert private == ["models.shapes_alone"]
 
 
 def test_tensorflow_is_imported_by_few():

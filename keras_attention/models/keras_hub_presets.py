@@ -17,6 +17,7 @@ from keras_attention.models.keras_hub_networks import (
     patch_size,
     settle_places,
 )
+from keras_attention.models.shapes_alone import shapes_alone
 
 NO_SHAPE = (None, None, 3)
 # The weight that has the places of images of the size that was learned from.
@@ -39,7 +40,7 @@ def preset_config(name, image_size):
     """
     hub = keras_hub()
     # Within the scope, weights have shapes alone.
-    with keras.StatelessScope(initialize_variables=False):
+    with shapes_alone():
         backbone = _read(name, load_weights=False)
         kind = type(backbone).__name__
         try:
@@ -65,7 +66,7 @@ def load_preset(name, backbone):
         ValueError: they cannot be downloaded, or are of another backbone.
     """
     shape = _image_shape(backbone)
-    with keras.StatelessScope(initialize_variables=False):
+    with shapes_alone():
         own = _image_shape(_read(name, load_weights=False))
     changes = {} if own in (shape, NO_SHAPE) else {"image_shape": shape}
     preset = _read(name, **changes)

@@ -236,14 +236,14 @@ def _built(model_class, config):
 
 def _count_weights(model_class, config):
     """How many numbers a model's weights are, found out before they take memory."""
-    import keras
+    from keras_attention.models.shapes_alone import shapes_alone
 
     for name in ("num_layers", "num_decoder_layers"):
         if (config.get(name) or 1) > MOST_LAYERS:
             raise ValueError(f"{name} must be at most {MOST_LAYERS}")
     config = {key: value for key, value in config.items() if key != "quantization"}
     # Within the scope, weights have shapes alone, and none can be quantised.
-    with keras.StatelessScope(initialize_variables=False):
+    with shapes_alone():
         model = _built(model_class, config)
     return sum(math.prod(weight.shape) for weight in model.weights)
 
