@@ -20,7 +20,7 @@ class Hypotheses(NamedTuple):
         scores: float32 `(B, n)`. Log-probability with the penalties, by which they are
             sorted.
         log_probs: float32 `(B, n)`. Natural logarithm, summed over tokens.
-        attention_scores: float32 `(B, n, T, S)`. Where each token looked; `()` if not
+        attention_scores: float32 `(B, n, T, S)`. Where each token attended; `()` if not
             asked for, or, of a `ForcedDecoder`, if the model has no attention.
     """
 

@@ -54,7 +54,7 @@ def force_decode(model, inputs, token_ids, options):
 class ForcedDecoder:
     """Forces batches of outputs on one model, compiling once per shape.
 
-    Says how probable a model finds what somebody else wrote, and where it looks then.
+    Says how probable a model finds what somebody else wrote, and where it attends then.
 
     Args:
         model: `EncoderDecoder`, built.

@@ -21,7 +21,7 @@ KERAS_HUB = "keras_hub:"
 
 
 class ImageEncoder(KeepsQuantization, keras.layers.Layer):
-    """A convolutional network, cut where its map has as many cells as wanted.
+    """An image network, cut where it has as many regions as wanted.
 
     Each kind is a subclass that gives the network; `image_encoder` makes one by name.
     All weights are there from the beginning, at random; `load_pretrained` fetches

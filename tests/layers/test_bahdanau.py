@@ -1,4 +1,4 @@
-"""BahdanauAttention agrees with its formula and never looks at padding."""
+"""BahdanauAttention agrees with its formula and never attends to padding."""
 
 import keras
 import numpy as np

@@ -261,9 +261,9 @@ def _continued(folder, fingerprint, count, overwrite):
         (folder / FEATURES_META).unlink()
         return None
     raise ValueError(
-        f"{folder} holds features of another encoder or of other images "
-        f"({meta['fingerprint']}, {meta['shape'][0]:,} images); expected "
-        f"({fingerprint}, {count:,}): choose another folder, or pass overwrite=True"
+        f"{folder} holds features of another encoder or of other images: expected "
+        f"({fingerprint}, {count:,} images); received ({meta['fingerprint']}, "
+        f"{meta['shape'][0]:,}): choose another folder, or pass overwrite=True"
     )
 
 
@@ -294,8 +294,8 @@ def _read_meta(folder):
         return None
     if meta.get("format") != FEATURES_FORMAT:
         raise ValueError(
-            f"{folder} has the format {meta.get('format')!r}; expected "
-            f"{FEATURES_FORMAT!r}: compute the features again, in another folder"
+            f"{folder}: expected the format {FEATURES_FORMAT!r}; received "
+            f"{meta.get('format')!r}: compute the features again, in another folder"
         )
     return meta
 

@@ -249,8 +249,8 @@ def read_meta(folder, format, writer):
         ) from None
     if meta.get("format") != format:
         raise ValueError(
-            f"{folder} has the format {meta.get('format')!r}; expected {format!r}: "
-            f"prepare the corpus again, with {writer}"
+            f"{folder}: expected the format {format!r}; received "
+            f"{meta.get('format')!r}: prepare the corpus again, with {writer}"
         )
     return meta
 

@@ -101,7 +101,7 @@ def write_report(results, images, folder, command=""):
 
 
 def findings(results, images):
-    """Paragraphs that say what came out."""
+    """Paragraphs of results."""
     found = [
         against_pooled(results, images),
         by_number_of_things(results, images),

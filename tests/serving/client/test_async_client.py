@@ -35,11 +35,11 @@ def run_async(server, transport):
 @both
 def test_concurrent_requests_get_their_own_responses(run_async, transport):
     async def send(client):
-        questions = [
+        requests = [
             client.predict("calculator", {"x": np.full([1 + i % 3, 2], i)})
             for i in range(64)
         ]
-        return await asyncio.gather(*questions)
+        return await asyncio.gather(*requests)
 
     for i, outputs in enumerate(run_async(send)):
         x = np.full([1 + i % 3, 2], i)
@@ -48,7 +48,7 @@ def test_concurrent_requests_get_their_own_responses(run_async, transport):
 
 @both
 def test_every_method_agrees_with_the_one_that_waits(run_async, client, transport):
-    def questions(client):
+    def requests(client):
         yield client.status("calculator")
         yield client.metadata("calculator", version=3)
         yield client.wait_until_ready("translator")
@@ -57,10 +57,10 @@ def test_every_method_agrees_with_the_one_that_waits(run_async, client, transpor
         yield client.translate([], "translator")
 
     async def send(client):
-        return [await question for question in questions(client)]
+        return [await request for request in requests(client)]
 
     *awaited, nothing = run_async(send)
-    waited = list(questions(client))
+    waited = list(requests(client))
     assert nothing == []
     assert awaited == waited[:-1]
 

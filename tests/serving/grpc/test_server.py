@@ -108,7 +108,7 @@ def test_a_deadline_is_kept_and_told_to_the_core(serve, core):
     eventually(core.callers[-1].is_gone)
     call(predict_request("m"))
     assert core.callers[-1].deadline is None and not core.callers[-1].is_gone()
-    # What runs counts as under way until it ends, also for nobody.
+    # What runs counts as in flight until it ends, also for nobody.
     assert not server.requests.drain(0)
     core.go.set()
     assert server.requests.drain(30)
