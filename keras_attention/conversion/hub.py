@@ -5,7 +5,7 @@ from pathlib import Path
 
 SCHEME = "hf://"
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", re.ASCII)
-TEXTS = ["*.json", "*.spm"]
+TEXTS = ["*.json", "*.spm", "*.bpe.model"]
 # The second only where there is none of the first.
 WEIGHTS = ["model*.safetensors", "pytorch_model*.bin"]
 

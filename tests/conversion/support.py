@@ -11,6 +11,7 @@ from keras_attention.conversion.marian_config import read_config
 from keras_attention.conversion.marian_vocabulary import read_vocabulary
 
 CHECKPOINTS = Path(__file__).parent / "checkpoints"
+MULTILINGUAL = Path(__file__).parent / "multilingual"
 NAMES = sorted(path.name for path in CHECKPOINTS.iterdir())
 
 

@@ -11,8 +11,9 @@ import urllib.parse
 
 import pytest
 
+from keras_attention import Translator
 from keras_attention.conversion.hub import local_folder
-from tests.conversion.support import CHECKPOINTS
+from tests.conversion.support import CHECKPOINTS, MULTILINGUAL
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def test_a_model_is_downloaded_without_what_nobody_needs(hub):
     assert local_folder("hf://Helsinki-NLP/opus-mt-en-de") == CHECKPOINTS / "opus"
     ((name, revision, patterns),) = hub.asked
     assert (name, revision) == ("Helsinki-NLP/opus-mt-en-de", None)
-    assert patterns == ["*.json", "*.spm", "model*.safetensors"]
+    assert patterns == ["*.json", "*.spm", "*.bpe.model", "model*.safetensors"]
 
 
 def test_old_files_only_where_there_are_no_others(hub):
@@ -81,7 +82,11 @@ def test_without_the_client(monkeypatch):
 @pytest.fixture
 def endpoint(monkeypatch, tmp_path):
     """The Hub's own client, and a stand-in for the Hub on this machine."""
-    commit, folder = "0" * 40, CHECKPOINTS / "multi-target"
+    commit = "0" * 40
+    folders = {
+        "owner/name": CHECKPOINTS / "multi-target",
+        "owner/nllb": MULTILINGUAL / "nllb",
+    }
     asked = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -94,7 +99,11 @@ def endpoint(monkeypatch, tmp_path):
         def answer(self, with_body=True):
             path = urllib.parse.unquote(self.path.partition("?")[0])
             asked.append(path)
-            if path.startswith("/api/models/owner/name/tree/"):
+            name = "/".join(path.removeprefix("/api/models").split("/")[1:3])
+            folder = folders.get(name)
+            if folder is None:
+                return self.send_error(404)
+            if path.startswith(f"/api/models/{name}/tree/"):
                 tree = [
                     {
                         "type": "file",
@@ -105,12 +114,12 @@ def endpoint(monkeypatch, tmp_path):
                     for each in folder.iterdir()
                 ]
                 return self.send(json.dumps(tree).encode(), with_body)
-            if path.startswith("/api/models/owner/name/revision/"):
-                names = [{"rfilename": each.name} for each in folder.iterdir()]
-                body = {"id": "owner/name", "sha": commit, "siblings": names}
+            if path.startswith(f"/api/models/{name}/revision/"):
+                siblings = [{"rfilename": each.name} for each in folder.iterdir()]
+                body = {"id": name, "sha": commit, "siblings": siblings}
                 return self.send(json.dumps(body).encode(), with_body)
             file = folder / path.rpartition("/")[2]
-            if path.startswith(f"/owner/name/resolve/{commit}/") and file.is_file():
+            if path.startswith(f"/{name}/resolve/{commit}/") and file.is_file():
                 return self.send(file.read_bytes(), with_body)
             self.send_error(404)
 
@@ -147,6 +156,11 @@ def test_the_hubs_own_client(endpoint):
     for name in found:
         ours, theirs = folder / name, CHECKPOINTS / "multi-target" / name
         assert ours.read_bytes() == theirs.read_bytes()
+
+
+def test_what_cuts_texts_of_many_languages_is_downloaded_too(endpoint):
+    translator = Translator.from_m2m100("hf://owner/nllb")
+    assert "deu_Latn" in translator.languages
 
 
 def test_a_model_that_the_hub_does_not_have(endpoint):
