@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from keras_attention.conversion.marian_config import MarianConfig
+from keras_attention.conversion.marian_config import TOKENIZER, MarianConfig
 from keras_attention.conversion.marian_vocabulary import (
     Vocabulary,
     in_our_order,
@@ -20,7 +20,7 @@ from keras_attention.conversion.marian_vocabulary import (
 from keras_attention.files import read_json
 
 SPM = "sentencepiece.bpe.model"
-NOTES = ("tokenizer_config.json", "special_tokens_map.json")
+NOTES = (TOKENIZER, "special_tokens_map.json")
 FAIRSEQ = ("<s>", "<pad>", "</s>", "<unk>")
 NLLB_CODE = re.compile(r"[a-z]{3}_[A-Z][a-z]{3}")
 CONTROL = re.compile("<([a-z]+|[0-9]+)>")

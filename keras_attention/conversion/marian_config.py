@@ -4,10 +4,17 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from keras_attention.checks import is_kind, kind_name, real_number, whole_number
+from keras_attention.checks import (
+    MOST_LAYERS,
+    is_kind,
+    kind_name,
+    real_number,
+    whole_number,
+)
 from keras_attention.files import read_json
 
 CONFIG = "config.json"
+TOKENIZER = "tokenizer_config.json"
 # Their words for activations, and Keras's.
 ACTIVATIONS = {"swish": "silu", "silu": "silu", "relu": "relu", "gelu": "gelu"}
 # Of PyTorch's LayerNorm, which Marian's classes leave as it is.
@@ -78,7 +85,7 @@ class MarianConfig:
     @property
     def position_offset(self) -> int:
         """Fairseq counts positions from the id of padding, plus one."""
-        return 2 if self.norm_first else 0
+        return self.pad_id + 1 if self.norm_first else 0
 
     def model_options(self) -> dict[str, Any]:
         """Arguments of `Transformer`, but for the sizes of its vocabularies."""
@@ -135,6 +142,9 @@ def parsed(raw: dict[str, Any], model_type: str = "marian") -> MarianConfig:
             raise ValueError(f"it lacks {name}")
         return whole_number(name, raw[name], least, LARGEST)
 
+    def layers(name):
+        return whole_number(name, raw.get(name), 1, MOST_LAYERS)
+
     def one(name, other, what):
         if size(name) != size(other):
             raise ValueError(
@@ -155,10 +165,8 @@ def parsed(raw: dict[str, Any], model_type: str = "marian") -> MarianConfig:
         model_dim=size("d_model"),
         num_heads=one(*heads),
         feed_forward_dim=one(*widths),
-        num_layers=whole_number("encoder_layers", raw.get("encoder_layers"), 1, 1000),
-        num_decoder_layers=whole_number(
-            "decoder_layers", raw.get("decoder_layers"), 1, 1000
-        ),
+        num_layers=layers("encoder_layers"),
+        num_decoder_layers=layers("decoder_layers"),
         activation=_activation(raw.get("activation_function")),
         vocabulary_size=vocabulary_size,
         target_vocabulary_size=target_vocabulary_size,

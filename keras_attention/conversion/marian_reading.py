@@ -11,6 +11,7 @@ from keras_attention.conversion.checkpoint import Checkpoint
 from keras_attention.conversion.hub import local_folder
 from keras_attention.conversion.marian_config import (
     LARGEST,
+    TOKENIZER,
     MarianConfig,
     read_config,
 )
@@ -27,7 +28,6 @@ from keras_attention.conversion.marian_tokenizers import (
 )
 from keras_attention.conversion.marian_vocabulary import (
     KEPT_OUT,
-    SPECIAL_PIECES,
     Vocabulary,
     read_vocabulary,
 )
@@ -37,10 +37,10 @@ from keras_attention.conversion.marian_weights import (
     block_weights,
     last_norm,
 )
+from keras_attention.data.special_ids import PIECES
 from keras_attention.files import read_json
 from keras_attention.special_tokens import PAD_ID, START_ID, UNKNOWN_ID
 
-TOKENIZER = "tokenizer_config.json"
 ROWS_AT_ONCE = 4096
 
 
@@ -109,7 +109,7 @@ def _vocabularies(folder, config, notes):
         config.pad_id,
         unknown,
         notes["eos_token"],
-        SPECIAL_PIECES[START_ID],
+        PIECES[START_ID],
     )
     return source, target
 
@@ -158,10 +158,9 @@ def model_of(
     model.built = True
     order = alternating(config.model_dim)
     scale = 1.0 if config.scale_embedding else math.sqrt(config.model_dim)
-    embeddings = (model.target_embedding, model.source_embedding)
-    for embedding, side in zip(embeddings, (target, source), strict=False):
-        if not tables:  # one for both
-            break
+    sides = [(model.source_embedding, source), (model.target_embedding, target)]
+    while tables:  # one for each side, or one for both; each goes when it is assigned
+        embedding, side = sides.pop()
         _assign_rows(embedding.embeddings, tables.pop(), side.rows, order, scale)
     for weight in block_weights(model):
         weight.variable.assign(weight.to_ours(checkpoint.read(weight.name)))

@@ -11,13 +11,12 @@ from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
-from keras_attention.conversion.marian_vocabulary import SPECIAL_PIECES, Vocabulary
-from keras_attention.data.special_ids import SPECIAL_PIECES as TRAINER_IDS
-from keras_attention.data.special_ids import parsed
+from keras_attention.conversion.marian_vocabulary import Vocabulary
+from keras_attention.data.special_ids import PIECES, SPECIAL_PIECES, parsed
+from keras_attention.data.subwords import SPACE
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.special_tokens import UNKNOWN_ID
 
-SPACE = "▁"
 # What texts for a model of several target languages begin with.
 LANGUAGE_CODE = re.compile(r">>[^<>]+<<")
 # The name of a row that has no piece.
@@ -81,11 +80,11 @@ def numbered(
     new.CopyFrom(proto)
     del new.pieces[:]
     new.DiscardUnknownFields()  # tests of itself, by ids as they were
-    for field, value in TRAINER_IDS.items():
+    for field, value in SPECIAL_PIECES.items():
         setattr(new.trainer_spec, field, value)
     kinds = type(proto.pieces[0])
     for piece, kind in zip(
-        SPECIAL_PIECES,
+        PIECES,
         (kinds.CONTROL, kinds.UNKNOWN, kinds.CONTROL, kinds.CONTROL),
         strict=True,
     ):
@@ -94,7 +93,7 @@ def numbered(
     own = {piece.piece: piece for piece in proto.pieces}
     rest = _Rest(proto, is_source)
     parts = zip(vocabulary.pieces, vocabulary.is_kept_out, strict=True)
-    for name, is_kept_out in list(parts)[len(SPECIAL_PIECES) :]:
+    for name, is_kept_out in list(parts)[len(PIECES) :]:
         found = own.get(name)
         if name in controls:
             new.pieces.add(piece=name, score=0.0, type=kinds.CONTROL)

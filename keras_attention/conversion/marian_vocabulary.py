@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_attention.data.special_ids import PIECES
 from keras_attention.files import read_json
 from keras_attention.special_tokens import START_ID, UNKNOWN_ID
 
-SPECIAL_PIECES = ("<pad>", "<unk>", "<s>", "</s>")
 # Keeps a word out of a softmax in float32, and does little to the mean of all logits,
 # of which label smoothing takes a part.
 KEPT_OUT = -1e3
@@ -97,8 +97,8 @@ def in_our_order(
     special = {pad, unknown_id, end, start}
     rest = [row for row in range(size) if row not in special]
     # Rows without a piece get names; so does what has the name of a special piece.
-    names = {row: piece for piece, row in ids.items() if piece not in SPECIAL_PIECES}
-    pieces = [*SPECIAL_PIECES, *(names.get(row, f"<{row}>") for row in rest)]
+    names = {row: piece for piece, row in ids.items() if piece not in PIECES}
+    pieces = [*PIECES, *(names.get(row, f"<{row}>") for row in rest)]
     is_kept_out = np.zeros(len(pieces), bool)
     is_kept_out[START_ID] = start in (pad, unknown_id, end)
     return Vocabulary(

@@ -10,7 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from keras_attention.conversion.marian_config import ACTIVATIONS, CONFIG, EPSILON
+from keras_attention.conversion.marian_config import (
+    ACTIVATIONS,
+    CONFIG,
+    EPSILON,
+    TOKENIZER,
+)
 from keras_attention.conversion.marian_decoding import GENERATION, generation_config
 from keras_attention.conversion.marian_tokenizers import LANGUAGE_CODE, SPACE
 from keras_attention.conversion.marian_weights import (
@@ -24,7 +29,6 @@ from keras_attention.conversion.marian_weights import (
 from keras_attention.files import whole_folder
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
-TOKENIZER = "tokenizer_config.json"
 # As OPUS-MT's models have, at least.
 POSITIONS = 512
 

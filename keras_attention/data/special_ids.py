@@ -16,6 +16,7 @@ SPECIAL_PIECES: dict[str, Any] = {
 }
 # In the order of their ids.
 NAMES = ("pad", "unk", "bos", "eos")
+PIECES = tuple(SPECIAL_PIECES[f"{name}_piece"] for name in NAMES)
 
 
 def renumbered(model: bytes) -> bytes:
@@ -39,8 +40,8 @@ def renumbered(model: bytes) -> bytes:
     if places == [SPECIAL_PIECES[f"{name}_id"] for name in NAMES]:
         return model
     pieces = []
-    for place, name in zip(places, NAMES, strict=True):
-        piece = kinds(piece=SPECIAL_PIECES[f"{name}_piece"], score=0.0)
+    for place, name, usual in zip(places, NAMES, PIECES, strict=True):
+        piece = kinds(piece=usual, score=0.0)
         if place is not None:
             piece.CopyFrom(proto.pieces[place])
         piece.type = kinds.UNKNOWN if name == "unk" else kinds.CONTROL
@@ -88,12 +89,11 @@ def check_symbols(symbols: list[str]) -> None:
     Raises:
         ValueError: an empty one, one with spaces, a special piece, or one twice.
     """
-    special = [SPECIAL_PIECES[f"{name}_piece"] for name in NAMES]
     for i, symbol in enumerate(symbols):
-        if not symbol or symbol.split() != [symbol] or symbol in special:
+        if not symbol or symbol.split() != [symbol] or symbol in PIECES:
             raise ValueError(
                 'a user-defined symbol must be a text without spaces, as "<2de>", and '
-                f"none of {', '.join(special)}; received {symbol!r}"
+                f"none of {', '.join(PIECES)}; received {symbol!r}"
             )
         if symbol in symbols[:i]:
             raise ValueError(

@@ -10,7 +10,7 @@ import pytest
 
 from keras_attention import Translator
 from keras_attention.conversion.m2m100_vocabulary import SPM, read_multilingual
-from keras_attention.conversion.marian_config import read_config
+from keras_attention.conversion.marian_config import parsed, read_config
 from keras_attention.conversion.marian_tokenizers import read_proto
 
 CHECKPOINTS = Path(__file__).parent / "multilingual"
@@ -57,6 +57,14 @@ def test_logits_are_theirs(name):
         wanted = arrays["logits"]
     columns = our_ids(name, range(wanted.shape[-1]))
     np.testing.assert_allclose(np.asarray(found)[..., columns], wanted, atol=1e-4)
+
+
+def test_positions_are_counted_from_the_id_of_padding():
+    raw = read_config(CHECKPOINTS / "m2m100", "m2m_100").raw
+    offsets = [
+        parsed({**raw, "pad_token_id": i}, "m2m_100").position_offset for i in (1, 4)
+    ]
+    assert offsets == [2, 5]
 
 
 @pytest.mark.parametrize("name", NAMES)
