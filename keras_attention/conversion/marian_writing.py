@@ -26,8 +26,9 @@ from keras_attention.conversion.marian_weights import (
     block_weights,
     halves,
 )
+from keras_attention.data.special_ids import PIECES
 from keras_attention.files import whole_folder
-from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
+from keras_attention.special_tokens import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 
 # As OPUS-MT's models have, at least.
 POSITIONS = 512
@@ -109,6 +110,9 @@ def _vocabularies(translator):
     ids = {}
     for name, (tokenizer, size) in sides.items():
         pieces = tokenizer.ids_to_tokens(range(min(size, tokenizer.vocabulary_size)))
+        # A tokenizer that others trained may call the special ones otherwise, each side
+        # in its own way; Marian's has one name for both.
+        pieces[: len(PIECES)] = PIECES
         codes = [piece.removeprefix(SPACE) for piece in pieces]
         pieces = [
             code if LANGUAGE_CODE.fullmatch(code) else piece
@@ -177,9 +181,9 @@ def _tokenizer_config(translator):
         "target_lang": translator.target_language or None,
         "separate_vocabs": not translator.model.share_embeddings,
         "model_max_length": translator.max_source_length,
-        "unk_token": "<unk>",
-        "eos_token": "</s>",
-        "pad_token": "<pad>",
+        "unk_token": PIECES[UNKNOWN_ID],
+        "eos_token": PIECES[END_ID],
+        "pad_token": PIECES[PAD_ID],
     }
 
 

@@ -9,8 +9,10 @@ import pytest
 
 from keras_attention import Transformer, Translator
 from keras_attention.conversion.marian_writing import check_model
+from keras_attention.data.special_ids import parsed
+from keras_attention.data.tokenizer import Tokenizer
 from tests.cli.support import run
-from tests.conversion.support import NAMES, imported
+from tests.conversion.support import CHECKPOINTS, NAMES, imported
 from tests.translators import make_translator
 
 TINY = Transformer.presets["tiny"] | {"num_layers": 1}
@@ -71,6 +73,26 @@ def test_a_transformer_of_our_own_goes_back_and_forth(shared, tmp_path):
     np.testing.assert_allclose(*logits, atol=1e-4)
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_other_names_of_special_pieces(shared, tmp_path):
+    translator = make_translator(shared=shared, family=post_norm)
+    # As a tokenizer that others trained keeps them.
+    proto = parsed(translator.source_tokenizer.model)
+    for place, field in enumerate(("pad", "unk", "bos", "eos")):
+        proto.pieces[place].piece = f"[{field.upper()}]"
+        setattr(proto.trainer_spec, f"{field}_piece", f"[{field.upper()}]")
+    renamed = Tokenizer(proto.SerializeToString())
+    translator.source_tokenizer = renamed
+    if shared:
+        translator.target_tokenizer = renamed
+    found = Translator.from_marian(translator.to_marian(tmp_path / "out"))
+    assert found.model.source_vocabulary_size == renamed.vocabulary_size
+    texts = ["Click the button.", "Sélectionnez 中文"]
+    assert found.source_tokenizer.encode(texts) == renamed.encode(texts)
+    wanted = translator.target_tokenizer.encode(texts)
+    assert found.target_tokenizer.encode(texts) == wanted
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -110,8 +132,6 @@ def test_one_table_needs_one_numbering(tmp_path):
 
 
 def test_on_the_command_line(tmp_path, capsys):
-    from tests.conversion.support import CHECKPOINTS
-
     bundle, out = str(tmp_path / "bundle"), str(tmp_path / "out")
     argv = ["import", "marian", str(CHECKPOINTS / "opus"), "--out", bundle]
     code, printed, err = run(argv, capsys)
