@@ -80,15 +80,17 @@ def record(chain=CHAIN, source_ids=SOURCE_IDS):
     model = ChainModel(**chain).eval()
     kinds = [number % chain["kinds"] for number in source_ids]
     cases = []
-    for beam, penalty, stop, forced in [
-        *[(4, penalty, stop, 0) for penalty in (0.0, 1.0) for stop in (0, 1, "never")],
-        (3, -1.0, False, 0),
-        (3, 2.0, "never", 0),
-        (2, 2.0, False, 5),
-        (5, 1.0, True, 6),
+    stops = (False, True, "never")
+    for beam, penalty, stop, forced, least in [
+        *[(4, penalty, stop, 0, 0) for penalty in (0.0, 1.0) for stop in stops],
+        (3, -1.0, False, 0, 0),
+        (3, 2.0, "never", 0, 0),
+        (2, 2.0, False, 5, 0),
+        (5, 1.0, True, 6, 0),
+        (4, 1.0, False, 0, 5),
     ]:
-        stop = stop if stop == "never" else bool(stop)
         options = {"length_penalty": penalty, "early_stopping": stop}
+        options |= {"min_length": least} if least else {}
         forced_first = {"forced_bos_token_id": forced} if forced else {}
         found = answers(model, kinds, beam, 8, **options, **forced_first)
         options |= {"beam": beam, "max_length": 8, "score_forced": False}

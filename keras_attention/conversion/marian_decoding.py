@@ -9,12 +9,14 @@ from keras_attention.files import read_json
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 
 GENERATION = "generation_config.json"
-# Ours by their names.
+# Ours by their names. Their `min_length` counts the start token and not the end, ours
+# the end and not the start.
 SAME = {
     "num_beams": "beam",
     "num_return_sequences": "n_best",
     "length_penalty": "length_penalty",
     "early_stopping": "early_stopping",
+    "min_length": "min_length",
     "no_repeat_ngram_size": "no_repeat_ngram",
 }
 # What they do where nothing is said.

@@ -12,7 +12,7 @@ from keras_attention.conversion.marian_writing import check_model
 from keras_attention.data.special_ids import parsed
 from keras_attention.data.tokenizer import Tokenizer
 from tests.cli.support import run
-from tests.conversion.support import CHECKPOINTS, NAMES, imported
+from tests.conversion.support import CHECKPOINTS, NAMES, copy_of, edit_json, imported
 from tests.translators import make_translator
 
 TINY = Transformer.presets["tiny"] | {"num_layers": 1}
@@ -39,6 +39,15 @@ def test_an_imported_model_goes_back_and_forth(name, tmp_path):
     translator = imported(name)
     folder = translator.to_marian(tmp_path / "out")
     assert_same(Translator.from_marian(folder), translator, changed=())
+
+
+def test_the_least_length_goes_back_and_forth(tmp_path):
+    folder = copy_of("opus", tmp_path)
+    edit_json(folder / "generation_config.json", min_length=7)
+    translator = Translator.from_marian(folder)
+    assert translator.options.min_length == 7
+    again = Translator.from_marian(translator.to_marian(tmp_path / "out"))
+    assert again.options == translator.options
 
 
 def test_files_are_those_of_the_hub(tmp_path):
