@@ -8,6 +8,7 @@ Both cut texts by `sentencepiece.bpe.model`. Fairseq puts `<s>`, `<pad>`, `</s>`
 """
 
 import re
+import reprlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ SPM = "sentencepiece.bpe.model"
 NOTES = (TOKENIZER, "special_tokens_map.json")
 FAIRSEQ = ("<s>", "<pad>", "</s>", "<unk>")
 NLLB_CODE = re.compile(r"[a-z]{3}_[A-Z][a-z]{3}")
+ID = re.compile("[0-9]{1,9}")
 CONTROL = re.compile("<([a-z]+|[0-9]+)>")
 # Languages of M2M-100 in the order of their ids, which no file says; and those of the
 # models of WMT 2021.
@@ -116,7 +118,7 @@ def read_multilingual(
 
 def _m2m100_languages(folder, notes):
     kind = notes.get("language_codes", "m2m100")
-    if kind not in M2M100_LANGUAGES:
+    if not isinstance(kind, str) or kind not in M2M100_LANGUAGES:
         raise ValueError(
             f"{folder}: language_codes must be one of {', '.join(M2M100_LANGUAGES)}; "
             f"received {kind!r:.60}"
@@ -142,17 +144,16 @@ def _added_ids(folder, notes, first):
     """Ids of what follows the pieces: by whichever file says them."""
     path = folder / "tokenizer.json"
     if path.is_file():
-        found = read_json(path).get("added_tokens")
-        described = {token["id"]: token for token in found or () if _is_token(token)}
+        tokens = read_json(path).get("added_tokens") or []
     else:
-        decoder = notes.get("added_tokens_decoder")
-        items = decoder.items() if isinstance(decoder, dict) else ()
-        described = {int(i): token for i, token in items if i.isdecimal()}
-    added = {
-        token["content"]: number
-        for number, token in described.items()
-        if number >= first and _is_token({**token, "id": number})
-    }
+        path = folder / TOKENIZER
+        tokens = _decoded(notes.get("added_tokens_decoder") or {})
+    if not isinstance(tokens, list) or not all(map(_is_token, tokens)):
+        raise ValueError(
+            f"{path}: each added token must have an id and a content; received "
+            f"{reprlib.repr(tokens)}"
+        )
+    added = {token["content"]: token["id"] for token in tokens if token["id"] >= first}
     if added:
         return added
     for key in ("extra_special_tokens", "additional_special_tokens"):
@@ -162,6 +163,18 @@ def _added_ids(folder, notes, first):
             names += [] if "<mask>" in names else ["<mask>"]
             return {name: first + i for i, name in enumerate(names)}
     return {}
+
+
+def _decoded(decoder):
+    """Tokens by their ids, `{"4": {…}}`, as `tokenizer.json` lists them, where it can."""
+    if not isinstance(decoder, dict):
+        return decoder
+    return [
+        {**token, "id": int(i)}
+        if isinstance(token, dict) and ID.fullmatch(i)
+        else (i, token)
+        for i, token in decoder.items()
+    ]
 
 
 def _is_token(token):
@@ -174,7 +187,7 @@ def _is_token(token):
 
 def _language(folder, notes, key, languages):
     name = notes.get(key) or ""
-    if name and name not in languages:
+    if name and not (isinstance(name, str) and name in languages):
         raise ValueError(
             f"{folder}: {key} must be one of {', '.join(languages):.400}; received "
             f"{name!r:.60}"

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from keras_attention.checks import whole_number
 from keras_attention.conversion.marian_config import MarianConfig, one_id
 from keras_attention.decoding.options import MOST_STEPS, DecodingOptions
 from keras_attention.files import read_json
@@ -54,7 +55,13 @@ def options_of(
         for theirs, ours in SAME.items()
         if table.get(theirs) is not None
     }
-    length = table.get("max_length") or MAX_LENGTH
+    length = whole_number(
+        f"{GENERATION}: max_length",
+        table.get("max_length") or MAX_LENGTH,
+        1,
+        MOST_STEPS + 1,
+        saturates=True,
+    )
     # Theirs counts the token that decoding starts with, and may end without an end.
     if one_id(table, "forced_eos_token_id") is not None:
         length = max(length - 1, 1)

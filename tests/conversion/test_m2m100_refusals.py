@@ -43,6 +43,20 @@ def test_configurations(changes, message, tmp_path):
         ("nllb", "tokenizer_config.json", '{"legacy_behaviour": true}', "legacy_behav"),
         ("nllb", "tokenizer_config.json", '{"src_lang": "en"}', "src_lang must be one"),
         ("m2m100", "tokenizer_config.json", '{"language_codes": "x"}', "m2m100, wmt21"),
+        ("m2m100", "tokenizer_config.json", '{"language_codes": []}', "m2m100, wmt21"),
+        ("m2m100", "tokenizer_config.json", '{"src_lang": {"a": 1}}', "must be one of"),
+        (
+            "nllb",
+            "tokenizer.json",
+            '{"added_tokens": 5}',
+            "json: each added token must",
+        ),
+        (
+            "nllb",
+            "tokenizer.json",
+            '{"added_tokens": [{"id": 999}]}',
+            "must have an id",
+        ),
         ("m2m100", "vocab.json", '{"<unk>": 3, "</s>": 2}', "lacks <pad>"),
     ],
 )
@@ -53,6 +67,18 @@ def test_files(name, file, text, message, tmp_path):
     else:
         (folder / file).write_text(text)
     with pytest.raises(ValueError, match=message):
+        Translator.from_m2m100(folder)
+
+
+@pytest.mark.parametrize("decoder", ["5", '{"999": "x"}', '{"a": {"content": "x"}}'])
+def test_added_tokens_that_are_damaged(decoder, tmp_path):
+    folder = copy_of("nllb", tmp_path)
+    (folder / "tokenizer.json").unlink()
+    file = folder / "tokenizer_config.json"
+    file.write_text(f'{{"added_tokens_decoder": {decoder}}}')
+    with pytest.raises(
+        ValueError, match="tokenizer_config.json: each added token must"
+    ):
         Translator.from_m2m100(folder)
 
 

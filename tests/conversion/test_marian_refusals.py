@@ -79,6 +79,11 @@ def test_configurations(changes, message, tmp_path):
         ("generation_config.json", "7", "generation_config.json is damaged"),
         ("generation_config.json", '{"num_beams": 0}', "beam must be at least 1"),
         ("generation_config.json", '{"max_length": "a"}', "max_length must be"),
+        (
+            "generation_config.json",
+            '{"max_length": "a", "forced_eos_token_id": 0}',
+            "generation_config.json: max_length must be a whole number",
+        ),
         ("generation_config.json", '{"bad_words_ids": [[5, 6]]}', "one id each"),
         ("generation_config.json", '{"bad_words_ids": [[50]]}', "more than special"),
     ],
