@@ -109,7 +109,11 @@ class ServingError(Exception):
     """
 
     def __init__(
-        self, code: Code, message: str, hint: str = "", http_status: int | None = None
+        self,
+        code: Code | int,
+        message: str,
+        hint: str = "",
+        http_status: int | None = None,
     ) -> None:
         super().__init__(code, message, hint)
         self.code = Code(code)
