@@ -69,7 +69,6 @@ class Ensemble(EncoderDecoder):
         for model in self.models:
             if not model.built:
                 model.build()
-                model.built = True
 
     def call(
         self,

@@ -148,7 +148,6 @@ class RecurrentEncoderDecoder(EncoderDecoder):
     ) -> tuple[Memory, Any]:
         if not self.built:
             self.build()
-            self.built = True
         return self._encode(padded(inputs))
 
     def step(self, token_ids: Tensor, state: Any, memory: Memory) -> Any:

@@ -183,7 +183,6 @@ class TransformerEncoderDecoder(EncoderDecoder):
     ) -> tuple[Memory, Any]:
         if not self.built:
             self.build()
-            self.built = True
         num_steps = self.max_steps if num_steps is None else num_steps
         value, mask = self._encode(padded(inputs))
         keys = tuple(block.project_source(value) for block in self.decoder_blocks)
