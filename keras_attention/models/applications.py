@@ -4,6 +4,7 @@ import functools
 
 import keras
 
+from keras_attention.models.dtype_scope import dtype_policy_scope
 from keras_attention.models.grids import (
     check_grid,
     graph_steps,
@@ -43,15 +44,10 @@ def application_network(name, image_size, grid_size, dtype=None, weights=None):
     """
     make = getattr(keras.applications, name)
     module = getattr(keras.applications, make.__module__.rsplit(".", 1)[-1])
-    before = keras.config.dtype_policy()
-    if dtype is not None:
-        keras.config.set_dtype_policy(dtype)  # These models take no dtype.
-    try:
+    with dtype_policy_scope(dtype):  # These models take no dtype.
         whole = make(
             include_top=False, weights=weights, input_shape=(image_size, image_size, 3)
         )
-    finally:
-        keras.config.set_dtype_policy(before)
     inputs, steps = graph_steps(whole)
     maps = {
         tensor.shape[1]: tensor

@@ -5,7 +5,6 @@ made of nothing else: no class but an image backbone of `keras_hub.models` can c
 of a config.json, and none within it.
 """
 
-import contextlib
 import importlib
 import importlib.util
 import inspect
@@ -17,6 +16,7 @@ from typing import Any
 import keras
 
 from keras_attention.checks import MOST_LAYERS
+from keras_attention.models.dtype_scope import dtype_policy_scope
 from keras_attention.models.grids import (
     check_grid,
     graph_steps,
@@ -149,7 +149,8 @@ def make_backbone(
     shapes = {*SHAPES, LEARNED_SHAPE} & arguments(kind).keys()
     sizes = dict.fromkeys(shapes, (image_size, image_size, 3))
     try:
-        with _dtype_policy(dtype):
+        # Some backbones have layers to which they do not pass theirs on.
+        with dtype_policy_scope(dtype):
             return kind(**config["options"], **sizes, dtype=keras.config.dtype_policy())
     except Exception as error:  # KerasHub and Keras raise what they like.
         raise ValueError(
@@ -201,7 +202,7 @@ def keras_hub_network(
     check_grid(name, image_size, grid_size, grids)
     features = grids[grid_size]
     if len(features.shape) == 3:
-        with _dtype_policy(dtype):
+        with dtype_policy_scope(dtype):
             shape = (grid_size, grid_size, features.shape[-1])
             features = keras.layers.Reshape(shape)(features[:, -(grid_size**2) :])
     return keras.Model(images, features, name=backbone.name)
@@ -246,18 +247,6 @@ def _side(length, side):
         return side
     root = math.isqrt(length)
     return root if root**2 == length else None
-
-
-@contextlib.contextmanager
-def _dtype_policy(dtype):
-    """Some backbones have layers to which they do not pass theirs on."""
-    before = keras.config.dtype_policy()
-    if dtype is not None:
-        keras.config.set_dtype_policy(dtype)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def _is_finite(value):
