@@ -19,6 +19,18 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "stackwise_num_strides": [1, 2],
         "block_type": "basic_block",
     },
+    "EfficientNetBackbone": {
+        "stackwise_width_coefficients": [1.0, 1.0],
+        "stackwise_depth_coefficients": [1.0, 1.0],
+        "stackwise_kernel_sizes": [3, 3],
+        "stackwise_num_repeats": [1, 1],
+        "stackwise_input_filters": [8, 8],
+        "stackwise_output_filters": [8, 16],
+        "stackwise_expansion_ratios": [1, 2],
+        "stackwise_squeeze_and_excite_ratios": [0.25, 0.25],
+        "stackwise_strides": [2, 2],
+        "stackwise_block_types": ["v1", "v1"],
+    },
 }
 SCALE, OFFSET = [1 / 64, 1 / 60, 1 / 56], [-2.0, -2.1, -2.2]
 

@@ -19,7 +19,6 @@ from keras_attention.models.keras_hub_networks import (
 )
 from keras_attention.models.shapes_alone import shapes_alone
 
-NO_SHAPE = (None, None, 3)
 # The weight that has the places of images of the size that was learned from.
 LEARNED = "position_embeddings"
 
@@ -65,10 +64,9 @@ def load_preset(name, backbone):
     Raises:
         ValueError: they cannot be downloaded, or are of another backbone.
     """
-    shape = _image_shape(backbone)
-    with shapes_alone():
-        own = _image_shape(_read(name, load_weights=False))
-    changes = {} if own in (shape, NO_SHAPE) else {"image_shape": shape}
+    changes = {}
+    if LEARNED_SHAPE in arguments(type(backbone)):
+        changes = {"image_shape": _image_shape(backbone)}  # Places are interpolated.
     preset = _read(name, **changes)
     try:
         for weight, value in zip(backbone.weights, preset.weights, strict=True):

@@ -160,6 +160,21 @@ def test_places_that_are_interpolated_allow_other_sizes(tmp_path):
 
 
 @slow_on_jax
+def test_networks_without_places_take_other_sizes_than_their_preset(tmp_path):
+    options = OPTIONS["EfficientNetBackbone"]
+    # Others call it image_shape.
+    backbone, other = (
+        keras_hub.models.EfficientNetBackbone(input_shape=(size, size, 3), **options)
+        for size in (64, 32)
+    )
+    other.set_weights(backbone.get_weights())
+    name = save_preset(tmp_path, backbone, "EfficientNetImageConverter")
+    encoder = image_encoder(name, 32, 4)
+    encoder.load_pretrained()
+    assert_close(encoder(IMAGES), to_numpy(other(SCALED)))
+
+
+@slow_on_jax
 @pytest.mark.parametrize("change", [0.5, -0.5])
 def test_places_that_were_learned_are_saved(tmp_path, change):
     encoder, other = (encoder_of("DINOV2Backbone", 32, 4) for _ in range(2))
