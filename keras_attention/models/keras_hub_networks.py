@@ -9,13 +9,12 @@ import importlib
 import importlib.util
 import inspect
 import math
-import numbers
 import reprlib
 from typing import Any
 
 import keras
 
-from keras_attention.checks import MOST_LAYERS
+from keras_attention.checks import MOST_LAYERS, is_kind
 from keras_attention.models.dtype_scope import dtype_policy_scope
 from keras_attention.models.grids import (
     check_grid,
@@ -35,8 +34,13 @@ LEARNED_SHAPE = "position_embedding_shape"
 # Which the encoder decides, not the backbone's options.
 OURS = {*SHAPES, LEARNED_SHAPE, "name", "trainable", "dtype"}
 # Keys of options that count layers have one of these words in them.
-COUNTS = ("layer", "block", "depth", "repeat")
+COUNTS = ("layers", "blocks", "depth", "repeat")
+# EfficientNet multiplies its repeats by these.
+REPEATS, COEFFICIENTS = "stackwise_num_repeats", "stackwise_depth_coefficients"
+# HGNetV2's: a row for each stage, of three widths, its blocks, their layers, a kernel.
+STAGES = "stackwise_stage_filters"
 MOST_WIDTH = 1 << 16
+MOST_FLOAT32 = 3.4e38
 # Tokens of a sequence that are no patches: of the class, distillation, registers.
 MOST_SPECIAL = 16
 
@@ -79,7 +83,7 @@ def check_encoder_config(config: dict[str, Any]) -> None:
     for key in ("scale", "offset"):
         values = config[key]
         is_triple = isinstance(values, (list, tuple)) and len(values) == 3
-        if not is_triple or not all(map(_is_finite, values)):
+        if not is_triple or not all(_is_number(v, MOST_FLOAT32) for v in values):
             raise ValueError(
                 f"encoder_config.{key} must be three finite numbers, one for each "
                 f"channel; received {reprlib.repr(values)}"
@@ -101,6 +105,18 @@ def check_encoder_config(config: dict[str, Any]) -> None:
             raise ValueError(
                 f"encoder_config.options.{key} must be a number up to {most:,}, a str, "
                 f"a bool, None, or a list of such; received {reprlib.repr(value)}"
+            )
+        if key == STAGES and not _are_stages(value):
+            raise ValueError(
+                f"encoder_config.options.{key} must be lists of six numbers, one for "
+                f"each stage; received {reprlib.repr(value)}"
+            )
+    for key in options:
+        num_layers = _num_layers(key, options)
+        if num_layers > MOST_LAYERS:
+            raise ValueError(
+                f"encoder_config.options.{key} makes {num_layers:,} layers or blocks; "
+                f"they may be {MOST_LAYERS:,}: take fewer"
             )
 
 
@@ -249,9 +265,30 @@ def _side(length, side):
     return root if root**2 == length else None
 
 
-def _is_finite(value):
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return is_number and math.isfinite(value)
+def _num_layers(key, options):
+    """How many layers an option counts. Of one that counts none, how many numbers it
+    has: some networks make a layer for each."""
+    if key == STAGES:
+        products = (blocks * layers for *_, blocks, layers, _ in options[key])
+        return math.ceil(sum(map(abs, products)))
+    numbers = _numbers(options[key])
+    if not any(word in key for word in COUNTS):
+        return len(numbers)
+    scale = max([1, *_numbers(options.get(COEFFICIENTS))]) if key == REPEATS else 1
+    return math.ceil(scale * sum(map(abs, numbers)))
+
+
+def _numbers(value):
+    return [each for each in keras.tree.flatten(value) if is_kind(each, float)]
+
+
+def _are_stages(value):
+    return isinstance(value, (list, tuple)) and all(
+        isinstance(row, (list, tuple))
+        and len(row) == 6
+        and all(is_kind(each, float) for each in row)
+        for row in value
+    )
 
 
 def _is_plain(value, most):
@@ -259,4 +296,8 @@ def _is_plain(value, most):
         return len(value) <= MOST_LAYERS and all(_is_plain(v, most) for v in value)
     if isinstance(value, (bool, str, type(None))):
         return True
-    return _is_finite(value) and abs(value) <= most
+    return _is_number(value, most)
+
+
+def _is_number(value, most):
+    return is_kind(value, float) and abs(value) <= most

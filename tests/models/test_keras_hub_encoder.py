@@ -7,7 +7,10 @@ import pytest
 
 from keras_attention.models import keras_hub_networks
 from keras_attention.models.image_encoder import image_encoder
-from keras_attention.models.keras_hub_networks import make_backbone
+from keras_attention.models.keras_hub_networks import (
+    check_encoder_config,
+    make_backbone,
+)
 from tests.keras_hub_presets import (
     OFFSET,
     OPTIONS,
@@ -208,6 +211,10 @@ def changed(**changes):
     return {**encoder_config("ViTBackbone"), **changes}
 
 
+def of(backbone, **options):
+    return changed(backbone=backbone, options=options)
+
+
 class NotOfKerasHub(keras_hub.models.ViTBackbone):
     """What somebody registered, and no bundle may name."""
 
@@ -240,9 +247,47 @@ SERIALISED = {
             changed(options={"num_layers": 10**9}),
             "num_layers must be a number up to",
         ),
+        (changed(options={"num_layers": 10**400}), "num_layers must be a number up to"),
         (changed(options={"hidden_dim": 10**9}), "hidden_dim must be a number up to 6"),
+        (changed(options={"hidden_dim": 10**400}), "hidden_dim must be a number up to"),
+        (of("ResNetBackbone", stackwise_num_blocks=[999, 2]), "blocks .* 1,001 layers"),
+        (of("ResNetBackbone", stackwise_num_blocks=[999, -2]), "blocks .* 1,001 lay"),
+        (of("VGGBackbone", stackwise_num_repeats=[501] * 2), "repeats .* 1,002 layers"),
+        (of("SwinTransformerBackbone", depths=[[501], 500]), "depths .* 1,001 layers"),
+        (of("MiTBackbone", layerwise_depths=[2, 999]), "depths .* 1,001 layers"),
+        (of("CSPNetBackbone", stackwise_depth=[2, 999]), "depth .* 1,001 layers"),
+        (
+            of(
+                "EfficientNetBackbone",
+                stackwise_num_repeats=[400, 100],
+                stackwise_depth_coefficients=[2.5, 1.0],
+            ),
+            "stackwise_num_repeats .* 1,250 layers",
+        ),
+        (
+            of("XceptionBackbone", stackwise_conv_filters=[[8] * 501] * 2),
+            "conv_filters .* 1,002 layers",
+        ),
+        (
+            of("HGNetV2Backbone", stackwise_stage_filters=[[8, 8, 8, 40, 20, 3]] * 2),
+            "stage_filters .* 1,600 layers",
+        ),
+        (
+            of("HGNetV2Backbone", stackwise_stage_filters=[[8, 8, 8, 4]]),
+            "stage_filters must be lists of six numbers",
+        ),
+        (
+            of("HGNetV2Backbone", stackwise_stage_filters=[[8, 8, 8, 1, "40", 3]]),
+            "stage_filters must be lists of six numbers",
+        ),
+        (
+            of("HGNetV2Backbone", stackwise_stage_filters=8),
+            "stage_filters must be lists of six numbers",
+        ),
         (changed(options={}), "ViTBackbone cannot be made .* missing"),
         (changed(scale=[1.0, float("nan"), 1.0]), "scale must be three finite numbers"),
+        (changed(scale=[10**400, 1.0, 1.0]), "scale must be three finite numbers"),
+        (changed(scale=[1e300, 1.0, 1.0]), "scale must be three finite numbers"),
         (changed(offset=0), "offset must be three finite numbers"),
     ],
 )
@@ -250,6 +295,19 @@ def test_nothing_but_an_image_backbone_can_be_made(config, message):
     keras.saving.register_keras_serializable("tests")(NotOfKerasHub)
     with pytest.raises(ValueError, match=message):
         image_encoder("keras_hub:x", 32, 4, encoder_config=config)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "options"),
+    [
+        ("MobileNetBackbone", {"last_layer_filter": 1280}),
+        ("HGNetV2Backbone", {"stackwise_stage_filters": [[512, 1e3, 2e3, 6, 6, 5]]}),
+        ("VGGBackbone", {"stackwise_num_repeats": [500, 500]}),
+        ("ViTBackbone", {"num_layers": 1000, "hidden_dim": 65536}),
+    ],
+)
+def test_widths_may_be_more_than_layers(backbone, options):
+    check_encoder_config(of(backbone, **options))
 
 
 def test_other_encoders_have_no_configuration():
