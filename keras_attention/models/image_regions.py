@@ -7,7 +7,7 @@ from keras import ops
 
 from keras_attention.annotations import Shape, Tensor
 from keras_attention.layers.quantization import KeepsQuantization
-from keras_attention.models.image_encoder import image_encoder
+from keras_attention.models.image_encoder import ImageEncoder, image_encoder
 
 # Of the inputs of a captioner, what tells of the image.
 IMAGES, FEATURES, WINDOWS = "images", "features", "windows"
@@ -136,6 +136,35 @@ class ImageRegions(KeepsQuantization, keras.layers.Layer):
             "train_encoder": self.train_encoder,
             "encoder_config": self.encoder.encoder_config,
         }
+
+
+class ReadsImages:
+    """What captioners have in common: their source is the regions of an image."""
+
+    regions: ImageRegions
+    grid_size: int
+
+    @property
+    def image_encoder(self) -> ImageEncoder:
+        """What makes features `(B, N, N, D)` of pixels."""
+        return self.regions.encoder
+
+    @property
+    def encoder_config(self) -> dict[str, Any] | None:
+        """What of the encoder its name does not say; None where it says all."""
+        return self.image_encoder.encoder_config
+
+    def source_mask(self, inputs: dict[str, Tensor]) -> Tensor:
+        """Which regions show any of the image, bool `(B, L)`."""
+        return self.regions.mask(inputs)
+
+    def source_signature(self) -> dict[str, Any]:
+        """Shape and dtype of images, a dict of `keras.InputSpec`."""
+        return {"images": self.image_encoder.input_signature()}
+
+    def source_length(self, input_shape: dict[str, Shape]) -> int | None:
+        """`L`, the regions of an image."""
+        return self.grid_size**2
 
 
 def region_mask(windows, image_size, grid_size):

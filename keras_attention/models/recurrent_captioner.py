@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-from keras_attention.annotations import Shape, Tensor
+from keras_attention.annotations import Shape
 from keras_attention.layers.token_embedding import token_embedding
 from keras_attention.models.caption_decoders import (
     INJECTIONS,
@@ -19,8 +19,7 @@ from keras_attention.models.caption_decoders import (
     SoftImageDecoder,
 )
 from keras_attention.models.encoder_decoder import Memory
-from keras_attention.models.image_encoder import ImageEncoder
-from keras_attention.models.image_regions import ImageRegions
+from keras_attention.models.image_regions import ImageRegions, ReadsImages
 from keras_attention.models.recurrent_encoder_decoder import RecurrentEncoderDecoder
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -57,7 +56,7 @@ READOUTS = ("linear", "tanh", "maxout")
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class RecurrentCaptioner(RecurrentEncoderDecoder):
+class RecurrentCaptioner(ReadsImages, RecurrentEncoderDecoder):
     """A recurrent decoder that writes about an image.
 
     Args:
@@ -208,16 +207,6 @@ class RecurrentCaptioner(RecurrentEncoderDecoder):
                 f"dropout must be at least 0 and below 1; received {self.dropout}"
             )
 
-    @property
-    def image_encoder(self) -> ImageEncoder:
-        """What makes features `(B, N, N, D)` of pixels."""
-        return self.regions.encoder
-
-    @property
-    def encoder_config(self) -> dict[str, Any] | None:
-        """What of the encoder its name does not say; None where it says all."""
-        return self.image_encoder.encoder_config
-
     def _decoder(self):
         options = {
             "readout": self.readout,
@@ -237,20 +226,11 @@ class RecurrentCaptioner(RecurrentEncoderDecoder):
         self.regions.build()
         self.build_decoder()
 
-    def source_mask(self, inputs: dict[str, Tensor]) -> Tensor:
-        return self.regions.mask(inputs)
-
     def _encode(self, inputs, training=False):
         value = self.regions(inputs, training=training)
         mask = self.source_mask(inputs)
         key = self.decoder.project_key(value)
         return Memory(value, key, mask), self.decoder.start(value, mask)
-
-    def source_signature(self) -> dict[str, Any]:
-        return {"images": self.image_encoder.input_signature()}
-
-    def source_length(self, input_shape: dict[str, Shape]) -> int | None:
-        return self.grid_size**2
 
     def get_config(self) -> dict[str, Any]:
         names = (

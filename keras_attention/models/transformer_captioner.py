@@ -10,9 +10,8 @@ from typing import Any
 
 import keras
 
-from keras_attention.annotations import Shape, Tensor
-from keras_attention.models.image_encoder import ImageEncoder
-from keras_attention.models.image_regions import WINDOWS, ImageRegions
+from keras_attention.annotations import Shape
+from keras_attention.models.image_regions import WINDOWS, ImageRegions, ReadsImages
 from keras_attention.models.transformer_encoder_decoder import TransformerEncoderDecoder
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -50,7 +49,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 @keras.saving.register_keras_serializable(package="keras_attention")
-class TransformerCaptioner(TransformerEncoderDecoder):
+class TransformerCaptioner(ReadsImages, TransformerEncoderDecoder):
     """Encoder blocks over the regions of an image, decoder blocks over words.
 
     Args:
@@ -146,22 +145,9 @@ class TransformerCaptioner(TransformerEncoderDecoder):
         )
         self.make_stacks()
 
-    @property
-    def image_encoder(self) -> ImageEncoder:
-        """What makes features `(B, N, N, D)` of pixels."""
-        return self.regions.encoder
-
-    @property
-    def encoder_config(self) -> dict[str, Any] | None:
-        """What of the encoder its name does not say; None where it says all."""
-        return self.image_encoder.encoder_config
-
     def build(self, input_shape: Shape | None = None) -> None:
         self.regions.build()
         self.build_stacks()
-
-    def source_mask(self, inputs: dict[str, Tensor]) -> Tensor:
-        return self.regions.mask(inputs)
 
     def _encode(self, inputs, training=False):
         features = self.regions(inputs, training=training)
@@ -172,12 +158,6 @@ class TransformerCaptioner(TransformerEncoderDecoder):
         for block in self.encoder_blocks:
             features = block(features, value_mask=value_mask, training=training)
         return self.encoder_norm(features), mask
-
-    def source_signature(self) -> dict[str, Any]:
-        return {"images": self.image_encoder.input_signature()}
-
-    def source_length(self, input_shape: dict[str, Shape]) -> int | None:
-        return self.grid_size**2
 
     def get_config(self) -> dict[str, Any]:
         names = (
