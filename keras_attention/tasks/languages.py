@@ -1,6 +1,7 @@
 """The languages of a model of several: what its texts and translations begin with."""
 
 from keras_attention.data.tokenizer import Tokenizer
+from keras_attention.tasks.batches import strings
 
 
 class Languages:
@@ -16,7 +17,8 @@ class Languages:
         defaults: `(source, target)`, str, "" for none.
 
     Raises:
-        ValueError: a token that a tokenizer lacks, or a default that is none of them.
+        ValueError: a token that is no str or that a tokenizer lacks, or a default that
+            is none of them.
 
     References:
         [Fan et al., 2021](https://arxiv.org/abs/2010.11125), section 2.1.
@@ -32,7 +34,7 @@ class Languages:
         self._ids = []
         for tokenizer in tokenizers:
             try:
-                ids = tokenizer.tokens_to_ids(list(tokens.values()))
+                ids = tokenizer.tokens_to_ids(strings(tokens.values(), "tokens"))
             except ValueError as error:
                 raise ValueError(f"languages: {error}") from None
             self._ids.append(dict(zip(tokens, ids, strict=True)))

@@ -114,6 +114,12 @@ def change(path, place, value):
         ("max_source_length", "9", "max_source_length must be int; received '9'"),
         ("max_source_length", 1, "config.json: max_source_length must be at least 2"),
         ("source_language", {}, "source_language must be str; received {}"),
+        ("languages", [], r"languages must be dict; received \[\]"),
+        (
+            "languages",
+            {"en": 5},
+            r"config.json: languages: tokens must be strings; tokens\[0\] is of type int",
+        ),
         ("training", [1], r"training must be dict; received \[1\]"),
         ("training.name", 7, "training.name must be str; received 7"),
         ("training.recipe", [], r"training.recipe must be dict; received \[\]"),
