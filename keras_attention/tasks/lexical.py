@@ -139,4 +139,5 @@ def _power_of_two(number):
 
 
 def _multiple(step, number):
-    return -(-number // step) * step
+    # Of phrases that a tokenizer makes nothing of, as "▁", there is a column too.
+    return max(step, -(-number // step) * step)

@@ -49,6 +49,15 @@ def test_translations_avoid_words_of_theirs(translator, options):
             assert not any(has_word(hypothesis.text, word) for word in words)
 
 
+def test_what_a_tokenizer_makes_nothing_of_asks_for_nothing(translator):
+    assert translator.target_tokenizer.encode(["\u2581"]) == [[]]
+    (plain,) = translator.translate(SHORT[0])
+    (avoided,) = translator.translate(SHORT[0], avoid=["\u2581"])
+    assert avoided.text == plain.text
+    (found,) = translator.translate(SHORT[0], constraints=["\u2581"])
+    assert found.text
+
+
 def test_captions_contain_and_avoid(captioner):
     images = encoded_images()[:3]
     (before, *_) = captioner.caption(images)
