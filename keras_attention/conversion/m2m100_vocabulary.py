@@ -166,7 +166,7 @@ def _added_ids(folder, notes, first):
 
 
 def _decoded(decoder):
-    """Tokens by their ids, `{"4": {…}}`, as `tokenizer.json` lists them, where it can."""
+    """Tokens by their ids, `{"4": {…}}`, as the list of `tokenizer.json`."""
     if not isinstance(decoder, dict):
         return decoder
     return [

@@ -118,7 +118,7 @@ def change(path, place, value):
         (
             "languages",
             {"en": 5},
-            r"config.json: languages: tokens must be strings; tokens\[0\] is of type int",
+            r"languages: tokens must be strings; tokens\[0\] is of type int",
         ),
         ("training", [1], r"training must be dict; received \[1\]"),
         ("training.name", 7, "training.name must be str; received 7"),
