@@ -46,6 +46,13 @@ def real_number(name, value, least, most=None, saturates=False):
     return float(value)
 
 
+def below_one(name, value):
+    """`value` as a float; ValueError if it is no number from 0 to below 1."""
+    if not _is_number(value) or not 0 <= value < 1:
+        raise ValueError(f"{name} must be at least 0 and below 1; received {value}")
+    return float(value)
+
+
 def is_kind(value, kind):
     """Whether a value, as JSON or TOML gives it, is of a kind; a float is finite."""
     kinds = typing.get_args(kind) or (kind,)

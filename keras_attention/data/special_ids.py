@@ -65,22 +65,29 @@ def _place(proto, name):
 
 
 def with_symbols(model: bytes, symbols: list[str]) -> bytes:
-    """A SentencePiece model that keeps some more texts whole; `model` if it does.
+    """A SentencePiece model that keeps some more texts whole.
 
     Args:
         model: bytes.
-        symbols: list of str. Those that are missing get ids of their own, at the end.
+        symbols: list of str, each once. Those that are missing get ids of their own, at
+            the end.
+
+    Returns:
+        bytes; `model` itself if it keeps them whole already.
     """
     proto = parsed(model)
+    kind = proto.pieces[0].USER_DEFINED
     places = {piece.piece: piece for piece in proto.pieces}
-    for symbol in symbols:
-        if symbol not in places:
-            places[symbol] = proto.pieces.add(piece=symbol, score=0.0)
-        if places[symbol].type != places[symbol].USER_DEFINED:
-            places[symbol].type = places[symbol].USER_DEFINED
-            proto.trainer_spec.user_defined_symbols.append(symbol)
+    whole = {name for name, piece in places.items() if piece.type == kind}
+    missing = [symbol for symbol in symbols if symbol not in whole]
+    if not missing:
+        return model
+    for symbol in missing:
+        piece = places.get(symbol) or proto.pieces.add(piece=symbol, score=0.0)
+        piece.type = kind
+        proto.trainer_spec.user_defined_symbols.append(symbol)
     proto.trainer_spec.vocab_size = len(proto.pieces)
-    return proto.SerializeToString() if symbols else model
+    return proto.SerializeToString()
 
 
 def check_symbols(symbols: list[str]) -> None:

@@ -77,6 +77,8 @@ class DrawnSubwords:
         return [self._drawn(np.asarray(ids, "int32"), rng) for ids in sentences]
 
     def _drawn(self, ids, rng):
+        if not len(ids):
+            return []
         usual = self._usual[ids]
         edges = self._begins[ids] | ~usual
         edges[1:] |= ~usual[:-1]

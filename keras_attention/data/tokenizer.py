@@ -158,7 +158,8 @@ class Tokenizer:
         """
         symbols = list(symbols)
         check_symbols(symbols)
-        return Tokenizer(with_symbols(self.model, symbols)) if symbols else self
+        model = with_symbols(self.model, symbols)
+        return self if model is self.model else Tokenizer(model)
 
     def save(self, path: str | Path) -> None:
         """Writes the bytes of the model; a file that is there is replaced."""

@@ -107,8 +107,9 @@ class StudyRun:
         work = self._work(console)
         corpus = self.corpus(console)
         if not len(corpus.test):
+            corpora = ", ".join(self.base.data.corpus_names())
             raise ValueError(
-                f"no test {self.test_of} in {self.base.data.corpus}, and the study "
+                f"no test {self.test_of} in {corpora}, and the study "
                 "measures that split; raise data.test_share, or give more data"
             )
         return tuple(work.sizes(corpus).values())

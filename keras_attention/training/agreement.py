@@ -96,6 +96,7 @@ def _tokenizer(recipe, start, said):
             type=first.model_type,
             vocabulary_size=first.vocabulary_size,
             shared=all(other is first for other in others),
+            user_defined_symbols=table.get("user_defined_symbols", ()),
         )
     ours = recipe.tokenizer
     # How segmentations are drawn is of training, as dropout is.

@@ -96,7 +96,8 @@ def _check_splits(data, corpus, reports):
                 "which has none: see data.max_source_length and data.max_target_length"
             )
     if not len(corpus.valid):
-        num_good = sum(report.num_good for report in reports)
+        # Of the corpora alone: files of their own are held out whole.
+        num_good = sum(report.num_good for report in reports[: len(data.tables())])
         # Corpora that were prepared earlier may not know.
         few = few_sources(num_good, corpus.meta.get("num_sources"))
         few = few if data.valid_share else ""

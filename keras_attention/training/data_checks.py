@@ -1,6 +1,6 @@
 """What the `[data]` of a recipe may not say, found out before anything is read."""
 
-from keras_attention.checks import real_number
+from keras_attention.checks import below_one, real_number
 from keras_attention.data.special_ids import check_symbols
 from keras_attention.data.text.direction import check_direction
 from keras_attention.data.text.toy import TASKS
@@ -35,6 +35,7 @@ def check_data(data):
             languages = data.source_language, data.target_language
             check_direction(table.corpus, *languages, table.swap)
     _check_held_out("data", data)
+    _check_untagged(data)
     _check_weights([table.weight for table in data.corpora])
     linked = [bool(table.alignments) for _, table in data.tables()]
     if any(linked) and not all(linked):
@@ -84,6 +85,17 @@ def _check_held_out(where, table):
             )
 
 
+def _check_untagged(data):
+    """Files of `[data]` itself are of no corpus, and so without its tag."""
+    for key in HELD_OUT.values():
+        if getattr(data, key) and data.tags():
+            raise ValueError(
+                "data.validation and data.test have no tag, and data.corpora have; "
+                f"received data.{key}={getattr(data, key)!r}: name the files in the "
+                "tables of their corpora"
+            )
+
+
 def _check_weights(weights):
     if any(weights) and not all(weights):
         raise ValueError(
@@ -92,12 +104,14 @@ def _check_weights(weights):
         )
 
 
-def check_tokenizer(config, guided_alignment=0.0):
+def check_tokenizer(config, guided_alignment=0.0, start=False):
     """Refuses keys of `[tokenizer]` that contradict each other.
 
     Args:
         config: `TokenizerConfig`.
         guided_alignment: float. That of the recipe.
+        start: bool. Whether the tokenizers are those of a bundle, whose kinds are not
+            known yet.
 
     Raises:
         ValueError: with what is wrong, and what would be right.
@@ -118,12 +132,8 @@ def check_tokenizer(config, guided_alignment=0.0):
     except ValueError as error:
         raise ValueError(f"tokenizer.user_defined_symbols: {error}") from None
     real_number("tokenizer.sampling_alpha", config.sampling_alpha, 0)
-    if not 0 <= config.bpe_dropout < 1:
-        raise ValueError(
-            "tokenizer.bpe_dropout must be at least 0 and below 1; received "
-            f"{config.bpe_dropout}"
-        )
-    if not config.model:
+    below_one("tokenizer.bpe_dropout", config.bpe_dropout)
+    if not (config.model or start):
         check_sampling(config, [config.type])
     if guided_alignment and (config.sampling_alpha or config.bpe_dropout):
         raise ValueError(

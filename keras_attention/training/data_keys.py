@@ -103,6 +103,10 @@ class DataConfig:
         of_corpus = {key: getattr(self, key) for key in fields if hasattr(self, key)}
         return [("data", CorpusConfig(**of_corpus))]
 
+    def corpus_names(self):
+        """What `corpus` says of each that is trained on, a list of str."""
+        return [table.corpus for _, table in self.tables()]
+
     def held_out(self):
         """Files of their own to validate and to test on.
 
@@ -142,16 +146,19 @@ class DataConfig:
         }
 
     def languages(self):
-        """Source and target language; where not given, what the corpora's names say."""
-        found = {
-            fill_languages(
-                table.corpus, self.source_language, self.target_language, table.swap
-            )
+        """Source and target language; where not given, what the corpora's names say,
+        if they agree on that side."""
+        given = self.source_language, self.target_language
+        found = [
+            fill_languages(table.corpus, *given, table.swap)
             for _, table in self.tables()
-        }
-        if len(found) == 1:
-            return found.pop()
-        return self.source_language, self.target_language
+        ]
+        sides = zip(*found, strict=True)
+        source, target = (
+            side[0] if len(set(side)) == 1 else own
+            for side, own in zip(sides, given, strict=True)
+        )
+        return source, target
 
 
 # Splits that may have files of their own, and the keys that name them.
@@ -209,3 +216,7 @@ class CaptionDataConfig:
     """Captions of each."""
     scenes_artist: str = "noto"
     """Whose emoji."""
+
+    def corpus_names(self):
+        """As `DataConfig.corpus_names`."""
+        return [self.corpus]

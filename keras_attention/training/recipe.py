@@ -6,7 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from keras_attention.checks import check_model_name, real_number, whole_number
+from keras_attention.checks import (
+    below_one,
+    check_model_name,
+    real_number,
+    whole_number,
+)
 from keras_attention.data.images.augmentation import Augmentation
 from keras_attention.data.scenes import SCENES, is_scenes
 from keras_attention.data.splits import check_shares
@@ -122,11 +127,7 @@ class Recipe:
                 f"max_steps={self.training.max_steps}"
             )
         for name in BELOW_ONE:
-            value = getattr(self.training, name)
-            if not 0 <= value < 1:
-                raise ValueError(
-                    f"training.{name} must be at least 0 and below 1; received {value}"
-                )
+            below_one(f"training.{name}", getattr(self.training, name))
         if (
             self.training.scheduled_sampling != "none"
             and self.model.family != "recurrent"
@@ -153,16 +154,15 @@ class Recipe:
 
     def _check_translation(self, data):
         check_data(data)
-        check_tokenizer(self.tokenizer, self.training.guided_alignment)
-        aligned = all(
-            table.alignments or (table.corpus in TASKS and not table.tag)
-            for _, table in data.tables()
-        )
-        if self.training.guided_alignment and not aligned:
+        start = bool(self.training.start)
+        check_tokenizer(self.tokenizer, self.training.guided_alignment, start)
+        for where, table in data.tables() if self.training.guided_alignment else ():
+            if table.alignments or (table.corpus in TASKS and not table.tag):
+                continue
             raise ValueError(
                 "training.guided_alignment needs to know which words belong together; "
-                f"received data.corpus={data.corpus!r} without data.alignments. "
-                "Name a file of links in data.alignments, take a toy task "
+                f"received {where}.corpus={table.corpus!r} without {where}.alignments. "
+                f"Name a file of links in {where}.alignments, take a toy task "
                 f"({', '.join(TASKS)}), or leave guided_alignment at 0"
             )
 

@@ -22,7 +22,8 @@ class Start:
         sums: dict of file name to SHA-256, of weights and tokenizers.
 
     Raises:
-        ValueError: it is missing, damaged, of another task, or quantised.
+        ValueError: it is missing, damaged, of another task, quantised, or of several
+            languages.
     """
 
     def __init__(self, path, task_class):
@@ -38,6 +39,12 @@ class Start:
                 f"training.start: {self.path} is quantised: its weights are rounded to "
                 "integers, which have no gradient. Start from the bundle that it was "
                 "made from"
+            )
+        if self.config.get("languages"):
+            raise ValueError(
+                f"training.start: {self.path} is a model of several languages, whose "
+                "texts begin with a token of each; training does not write these. "
+                "Start from a model of one pair"
             )
         names = [WEIGHTS, *self.config["tokenizers"]]
         self.sums = {name: sha256_of(self.path / name) for name in names}

@@ -40,8 +40,12 @@ class TranslationTraining:
         check_corpus(self.recipe.data)
         if self.recipe.tokenizer.model:
             given_tokenizers(self.recipe.tokenizer, self.recipe.symbols())
-        for tag in self.recipe.data.tags() if self.start else ():
-            check_tag(self.start.tokenizers["source_tokenizer"], tag)
+        if self.start:
+            tokenizers = self.start.tokenizers
+            types = sorted({each.model_type for each in tokenizers.values()})
+            check_sampling(self.recipe.tokenizer, types)
+            for tag in self.recipe.data.tags():
+                check_tag(tokenizers["source_tokenizer"], tag)
 
     def default_options(self):
         """What [model] says where the recipe does not."""
@@ -127,9 +131,6 @@ class TranslationTraining:
         config = self.recipe.tokenizer
         if not config.samples:
             return None
-        tokenizers = corpus.source_tokenizer, corpus.target_tokenizer
-        # Those that are given may be of another kind than the recipe says.
-        check_sampling(config, sorted({each.model_type for each in tokenizers}))
         return SubwordSampling(
             corpus.source_tokenizer,
             corpus.target_tokenizer,

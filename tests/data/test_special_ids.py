@@ -68,6 +68,14 @@ def test_a_model_of_this_package_stays_as_it_is():
     assert renumbered(tokenizer.model) is tokenizer.model
 
 
+def test_a_model_that_has_all_symbols_stays_as_it_is():
+    tokenizer = Tokenizer.train(SENTENCES, 420, user_defined_symbols=["<a>", "<b>"])
+    for symbols in ([], ["<b>"], ["<a>", "<b>"]):
+        assert tokenizer.with_symbols(symbols) is tokenizer
+    more = tokenizer.with_symbols(["<b>", "<c>"])
+    assert more.vocabulary_size == tokenizer.vocabulary_size + 1
+
+
 def test_a_graph_cuts_alike():
     tensorflow_text = pytest.importorskip("tensorflow_text")
     tokenizer = Tokenizer(renumbered(trained(byte_fallback=True)))

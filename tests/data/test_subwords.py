@@ -40,6 +40,11 @@ def test_texts_stay_the_same_and_symbols_whole(tokenizer):
     assert sum(map(len, ids)) > 1.05 * sum(map(len, best))
 
 
+def test_an_empty_sentence_stays_so(tokenizer):
+    ids = drawn(tokenizer, ["", "a", ""], alpha=0.1, dropout=0.3)
+    assert ids[0] == ids[2] == [] and ids[1]
+
+
 def segmentations(text, scores):
     """All of a text, each with the sum of its scores."""
     if not text:

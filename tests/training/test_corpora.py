@@ -115,6 +115,15 @@ def test_what_cannot_be_is_refused(recipe, change, message):
         load_recipe("mine.toml", [change])
 
 
+@pytest.mark.parametrize(
+    ("swap", "languages"), [(False, ("en", "")), (True, ("", "en"))]
+)
+def test_a_language_that_all_corpora_have_is_known(swap, languages):
+    tables = [CorpusConfig(name, swap=swap) for name in ("help-en-de", "help-en-zh")]
+    assert DataConfig(corpora=tables).languages() == languages
+    assert DataConfig(corpora=tables[:1]).languages() == ("en", "de")[:: 1 - 2 * swap]
+
+
 def test_a_missing_file_is_named_by_its_place(recipe):
     changed = load_recipe("mine.toml", ["data.corpora.1.target=no.de"])
     with pytest.raises(ValueError, match=r"data\.corpora\[1\]\.target: there is no"):
@@ -131,6 +140,10 @@ def test_words_are_linked_in_all_corpora_or_in_none(tmp_path):
     assert len(corpus.train.alignments) == len(corpus.train) > 100
     assert len(gold_alignments(recipe, corpus)) == len(corpus.test)
     (tmp_path / "pairs.tsv").write_text("a\tb\n")
-    with pytest.raises(ValueError, match="guided_alignment needs to know which words"):
+    message = (
+        "guided_alignment needs to know which words .*; received "
+        r"data\.corpora\[2\]\.corpus='.*pairs\.tsv' without data\.corpora\[2\]\.alig"
+    )
+    with pytest.raises(ValueError, match=message):
         tables = [*tables, CorpusConfig(str(tmp_path / "pairs.tsv"))]
         dataclasses.replace(recipe, data=DataConfig(corpora=tables, **data))

@@ -98,6 +98,17 @@ def test_few_sources_are_why_there_is_nothing_to_validate_on(tmp_path, num_sourc
             prepare_corpus(recipe, tmp_path / "data", quiet())
 
 
+def test_a_file_to_test_on_is_not_among_those_that_could_validate(tmp_path):
+    for name, count in (("pairs", 400), ("test", 30)):
+        lines = "".join(f"{name} {i}\tx\n" for i in range(count))
+        (tmp_path / f"{name}.tsv").write_text(lines)
+    files = {name: str(tmp_path / f"{name}.tsv") for name in ("pairs", "test")}
+    recipe = recipe_with(corpus=files["pairs"], test=files["test"], valid_share=1e-6)
+    message = "no validation pair among 400 good ones; raise data.valid_share"
+    with pytest.raises(ValueError, match=message):
+        prepare_corpus(recipe, tmp_path / "data", quiet())
+
+
 @pytest.mark.parametrize("test_share, warned", [(0.1, False), (1e-6, True)])
 def test_a_corpus_that_leaves_nothing_to_test_on_warns(tmp_path, test_share, warned):
     console = quiet()

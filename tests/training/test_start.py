@@ -8,6 +8,7 @@ import pytest
 
 from keras_attention.data.corpora import corpus_path
 from keras_attention.data.text.translations import read_pairs
+from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.tasks.captioner import Captioner
 from keras_attention.tasks.translator import Translator
 from keras_attention.training.parts import freeze_parts
@@ -17,6 +18,7 @@ from keras_attention.training.state import save_state
 from keras_attention.training.trainer import Trainer
 from tests.support import slow_on_jax
 from tests.training.support import assert_equal_weights, quiet
+from tests.translators import TEXTS, transformer
 
 TRAINING = {
     "max_steps": 12,
@@ -172,6 +174,38 @@ def test_killed_and_resumed_without_the_bundle_it_ends_as_one_left_alone(
         Trainer(other, mine, quiet()).run(resume=True)
 
 
+@pytest.fixture(scope="module")
+def bpe_bundle(tmp_path_factory):
+    """The folder of a bundle whose tokenizer is of the other kind."""
+    tokenizer = Tokenizer.train(TEXTS, 300, "bpe")
+    model = transformer(tokenizer.vocabulary_size, tokenizer.vocabulary_size)
+    model.build()
+    path = tmp_path_factory.mktemp("bpe") / "bundle"
+    Translator(model, tokenizer).save(path)
+    return path
+
+
+def test_segmentations_are_drawn_if_the_bundles_tokenizers_can(
+    bpe_bundle, bundle, corpus, tmp_path
+):
+    recipe = recipe_of(bpe_bundle, corpus, tokenizer={"bpe_dropout": 0.1})
+    trainer = Trainer(recipe, tmp_path / "run", quiet())
+    trainer._open_start()
+    trainer.work.check()
+    batches, _ = trainer.work.batches(trainer.work.prepare(tmp_path / "data", {}))
+    assert batches.sampling.drawn["source"].arguments[2] == 0.1
+    assert Recipe.from_tables(trainer.recipe.to_tables()) == trainer.recipe
+    for start, key, kind in (
+        (bpe_bundle, "sampling_alpha", "bpe"),
+        (bundle, "bpe_dropout", "unigram"),
+    ):
+        recipe = recipe_of(start, corpus, tokenizer={key: 0.1})
+        message = f"tokenizer.{key} draws from .* 0.1 and the type {kind}: set it to 0"
+        with pytest.raises(ValueError, match=message):
+            Trainer(recipe, tmp_path / "run", quiet()).run()
+    assert not (tmp_path / "run").exists()
+
+
 def edited(bundle, folder, change):
     shutil.copytree(bundle, folder)
     change(folder)
@@ -183,11 +217,21 @@ def cut(folder):
     path.write_bytes(path.read_bytes()[:-10])
 
 
-def quantise(folder):
+def configure(folder, change):
     path = folder / "config.json"
     config = json.loads(path.read_text())
-    config["model"]["config"]["quantization"] = {"target_embedding": {}}
+    change(config)
     path.write_text(json.dumps(config))
+
+
+def quantise(folder):
+    quantized = {"quantization": {"target_embedding": {}}}
+    configure(folder, lambda config: config["model"]["config"].update(quantized))
+
+
+def teach_languages(folder):
+    languages = {"en": "__en__", "de": "__de__"}
+    configure(folder, lambda config: config.update(languages=languages))
 
 
 @pytest.mark.parametrize(
@@ -195,9 +239,10 @@ def quantise(folder):
     [
         (cut, "training.start: .*model.weights.h5 is damaged"),
         (quantise, "is quantised: its weights are rounded to integers"),
+        (teach_languages, "bundle is a model of several languages, whose texts begin"),
         (lambda folder: (folder / "source.model").unlink(), "lacks source.model"),
     ],
-    ids=["damaged", "quantised", "incomplete"],
+    ids=["damaged", "quantised", "multilingual", "incomplete"],
 )
 def test_a_bundle_that_cannot_be_trained_is_refused(
     bundle, corpus, tmp_path, change, message
@@ -282,6 +327,23 @@ def test_what_has_no_shape_may_differ(bundle, corpus, tmp_path):
     trainer = Trainer(again, tmp_path, quiet())
     trainer._open_start()
     assert trainer.recipe == again
+
+
+def test_symbols_of_a_tokenizer_that_was_given_are_the_bundles(
+    bundle, corpus, tmp_path
+):
+    """The bundle's recipe named a model; the symbols that it got are known."""
+    notes = {"tokenizer": {"model": "spm.model", "user_defined_symbols": ["<2de>"]}}
+    start = edited(
+        bundle,
+        tmp_path / "bundle",
+        lambda folder: configure(folder, lambda c: c["training"].update(recipe=notes)),
+    )
+    for tokenizer in (None, {"user_defined_symbols": ["<2de>"]}):
+        recipe = recipe_of(start, corpus, tokenizer=tokenizer)
+        trainer = Trainer(recipe, tmp_path / "run", quiet())
+        trainer._open_start()
+        assert trainer.recipe.tokenizer.user_defined_symbols == ("<2de>",)
 
 
 def test_tags_are_tokens_of_the_bundle(bundle, corpus, tmp_path):

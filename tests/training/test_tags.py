@@ -95,6 +95,16 @@ def test_a_tag_that_would_be_cut_is_refused(tmp_path):
         prepare_corpus(recipe_with(), tmp_path, quiet())
 
 
+@pytest.mark.parametrize("key", ["validation", "test"])
+def test_files_that_would_have_no_tag_are_refused(key):
+    tables = [dataclasses.replace(TABLES[0], **{key: "pairs.tsv"}), TABLES[1]]
+    ((_, _, table),) = recipe_with(tables).data.held_out()
+    assert table.tag == "<2a>"
+    data = DataConfig(corpora=TABLES, **{key: "pairs.tsv"})
+    with pytest.raises(ValueError, match=f"no tag, .*; received data.{key}='pairs.tsv"):
+        dataclasses.replace(recipe_with(), data=data)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

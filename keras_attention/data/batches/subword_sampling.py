@@ -108,9 +108,10 @@ class SubwordSampling:
             best = getattr(corpus, side).lengths
             # A step that no training reaches.
             drawn = [len(ids) for ids in self._drawn(corpus, side, rows, 2**62)]
-            mean = max(1.0, sum(drawn) / best[rows].sum())
+            # Empty sentences stay so.
+            mean = max(1.0, sum(drawn) / max(best[rows].sum(), 1))
             rest = np.array(drawn) - mean * best[rows]
-            deviation = np.sqrt(np.mean(rest**2 / best[rows]))
+            deviation = np.sqrt(np.mean(rest**2 / np.maximum(best[rows], 1)))
             length = mean * best + DEVIATIONS * deviation * np.sqrt(best)
             room.append(np.ceil(length).astype("int32") + 1)
         return room

@@ -214,7 +214,7 @@ class TokenBatches(keras.utils.PyDataset):
 
     def padding_share(self) -> float:
         """The share of all positions that hold padding, over a data epoch: from 0 to
-        1."""
+        1. With `sampling`, as if best segmentations were fed."""
         rows = self._pairs(0)
         used = sum(side[rows].sum(dtype="int64") for side in self._lengths())
         areas = [shape[0] * (shape[1] + shape[2]) for shape in self.shapes]

@@ -267,7 +267,7 @@ def _aligned(parts):
     """The splits whose words are known to belong together."""
     corpora = [part for part in parts if not part.split]
     linked = [part.alignments is not None for part in corpora]
-    if any(linked) != all(linked):
+    if any(linked) and not all(linked):
         without = corpora[linked.index(False)].name
         raise ValueError(
             "expected alignments of all corpora or of none; received none of "

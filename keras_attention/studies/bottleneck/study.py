@@ -105,13 +105,13 @@ def _data_sets(recipes):
     """Names of data sets, which are short where a corpus has a name, and recipes."""
     studied = {}
     for recipe in recipes:
-        corpus = recipe.data.corpus
-        if corpus == "-":
+        if "-" in recipe.data.corpus_names():
             raise ValueError(
                 "standard input can be read once, and a study reads its corpus for "
                 "each model; put it into a file"
             )
         known = {*TASKS, *shipped_corpora()} - set(studied)
+        corpus = recipe.data.corpus
         name = corpus if corpus in known else recipe.name
         if name in studied:
             raise ValueError(

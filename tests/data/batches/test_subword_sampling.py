@@ -13,6 +13,7 @@ from keras_attention.data.corpora import corpus_path
 from keras_attention.data.prepared.store import TokenisedCorpus
 from keras_attention.data.text.readers import read_pairs
 from keras_attention.data.tokenizer import Tokenizer
+from keras_attention.special_tokens import END_ID
 
 PAIRS = [
     (pair.source, pair.target)
@@ -101,6 +102,15 @@ def test_most_drawn_sentences_fit_and_the_others_are_cut_as_usual(
     best = corpus.source.padded(rows, ids.shape)
     assert (ids == best).all(axis=1).any()
     assert tokenizer.decode(ids) == [PAIRS[i][0] for i in rows]
+
+
+@pytest.mark.parametrize("others", [[], PAIRS[:3]], ids=["alone", "among others"])
+def test_an_empty_sentence_has_room_for_its_end(kind, tokenizer, others):
+    corpus = TokenisedCorpus.from_pairs([("", ""), *others], tokenizer, tokenizer)
+    sampling = SubwordSampling(tokenizer, tokenizer, **OPTIONS[kind])
+    assert [side[0] for side in sampling.room(corpus)] == [1, 1]
+    ids = sampling.padded(corpus, "source", [0], (1, 3), 0)
+    assert ids.tolist() == [[END_ID, 0, 0]]
 
 
 def test_links_of_pieces_are_lost(tokenizer):

@@ -274,6 +274,11 @@ def test_nothing_to_train_on_is_an_error(tmp_path, tokenizers):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_files_held_out_are_no_corpus(tmp_path, tokenizers):
+    with pytest.raises(ValueError, match="expected pairs to train on; received 600"):
+        run([Part(PAIRS, split="valid")], tmp_path / "c", tokenizers)
+
+
 def test_many_pairs_of_one_source_are_why_a_split_is_empty(tmp_path, tokenizers):
     shares = {"valid_share": 0.2, "test_share": 0.2}
     source = next(f"s{i}" for i in range(99) if split_of(f"s{i}", 0.2, 0.2) == "valid")

@@ -8,12 +8,15 @@ import pytest
 
 from keras_attention.cli import main
 from keras_attention.studies.bottleneck.study import run_bottleneck
+from keras_attention.training.data_keys import CorpusConfig
 from keras_attention.training.recipe import ModelConfig
 from keras_attention.training.run_folder import claim_folder
 from keras_attention.training.trainer import Trainer
 from tests.studies.support import studied_recipe
 from tests.support import held_elsewhere
 from tests.training.support import quiet
+
+TOYS = [CorpusConfig("copy"), CorpusConfig("reverse")]
 
 
 def renamed(recipe, name, **data):
@@ -63,6 +66,16 @@ def test_a_budget_cannot_change_halfway(tmp_path):
         ),
         ([renamed(studied_recipe(), "x", corpus="-")], {}, "put it into a file"),
         (
+            [renamed(studied_recipe(), "x", corpus="", corpora=[CorpusConfig("-")])],
+            {},
+            "put it into a file",
+        ),
+        (
+            [renamed(studied_recipe(), "x", corpus="", corpora=TOYS, test_share=0)],
+            {},
+            "no test pair in copy, reverse, and the study",
+        ),
+        (
             [renamed(studied_recipe(), "x", corpus="a.tsv")] * 2,
             {},
             "two recipes are called 'x'",
@@ -74,7 +87,16 @@ def test_a_budget_cannot_change_halfway(tmp_path):
             "no model without attention has the",
         ),
     ],
-    ids=["none", "transformer", "stdin", "names", "buckets", "size"],
+    ids=[
+        "none",
+        "transformer",
+        "stdin",
+        "stdins",
+        "untested",
+        "names",
+        "buckets",
+        "size",
+    ],
 )
 def test_mistakes_are_found_before_anything_is_trained(
     recipes, options, message, tmp_path, monkeypatch
