@@ -97,10 +97,19 @@ class Lexicon:
 
     def _normalised(self, text):
         """As an output would read."""
-        return self.tokenizer.decode(self.tokenizer.encode([text]))[0].strip()
+        return self.tokenizer.decode([self._encoded("avoid", text)])[0].strip()
+
+    def _encoded(self, name, text):
+        (ids,) = self.tokenizer.encode([text])
+        if not ids:
+            raise ValueError(
+                f"{name} must be words; received {text!r:.60}, of which the tokenizer "
+                "makes no tokens"
+            )
+        return ids
 
     def _ids(self, phrase):
-        (ids,) = self.tokenizer.encode([phrase])
+        ids = self._encoded("constraints", phrase)
         if UNKNOWN_ID in ids:
             raise ValueError(
                 f"a constraint must be written in tokens of the vocabulary; received "
@@ -139,5 +148,4 @@ def _power_of_two(number):
 
 
 def _multiple(step, number):
-    # Of phrases that a tokenizer makes nothing of, as "▁", there is a column too.
-    return max(step, -(-number // step) * step)
+    return -(-number // step) * step
