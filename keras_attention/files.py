@@ -11,6 +11,22 @@ from pathlib import Path
 from keras_attention.os_errors import writing
 
 
+def check_free(path, option=""):
+    """Refuses a place where something is already: first of all, since work is in vain.
+
+    Args:
+        path: where a file or folder shall be.
+        option: str. What would allow that, for the error, as ", or say --force".
+
+    Raises:
+        FileExistsError: if `path` is there.
+    """
+    if Path(path).exists():
+        raise FileExistsError(
+            f"{path} exists already and is left as it is; choose another place{option}"
+        )
+
+
 @contextlib.contextmanager
 def whole_folder(path, overwrite=False, option=""):
     """Yields a temporary folder that becomes `path` if the block succeeds.
@@ -25,10 +41,8 @@ def whole_folder(path, overwrite=False, option=""):
         FileExistsError: if `path` is there and `overwrite` is False.
     """
     path = Path(path).absolute()
-    if path.exists() and not overwrite:
-        raise FileExistsError(
-            f"{path} exists already and is left as it is; choose another place{option}"
-        )
+    if not overwrite:
+        check_free(path, option)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         # A leading dot: whoever watches the parent folder passes it by.

@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 
 from keras_attention.cli import bundles
+from keras_attention.files import check_free
 
 FORMATS = ("savedmodel", "marian")
 
@@ -83,10 +84,7 @@ def check_format(layout):
 
 
 def write_marian(bundle, out, changes):
-    if out.exists():  # a mistake need not wait
-        raise FileExistsError(
-            f"{out} exists already and is left as it is; choose another place"
-        )
+    check_free(out)
     task = bundles.load(bundle, "translation")
     task.options = task.options.replace(**changes)
     print(f"Marian model: {task.to_marian(out)}")

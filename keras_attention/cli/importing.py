@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 
 from keras_attention.cli.backend_loading import load_backend
+from keras_attention.files import check_free
 
 app = typer.Typer(
     help="Make a bundle of a model that another library trained.",
@@ -24,7 +25,7 @@ Dtype = typer.Option(
 @app.command()
 def marian(folder: str = Folder, out: Path = Out, dtype: str = Dtype):
     """Import a Marian model of Hugging Face's transformers, as OPUS-MT's are."""
-    check_place(out)
+    check_free(out)
     load_backend()
     from keras_attention.tasks.translator import Translator
 
@@ -49,19 +50,12 @@ def m2m100(
 
     --dtype bfloat16 takes half of the memory that float32 takes.
     """
-    check_place(out)
+    check_free(out)
     load_backend()
     from keras_attention.tasks.translator import Translator
 
     translator = Translator.from_m2m100(folder, dtype, source_language, target_language)
     save(translator, out, "" if translator.target_language else " --target-language …")
-
-
-def check_place(out):
-    if out.exists():  # a mistake need not wait
-        raise FileExistsError(
-            f"{out} exists already and is left as it is; choose another place"
-        )
 
 
 def save(translator, out, options=""):
