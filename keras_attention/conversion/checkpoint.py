@@ -39,10 +39,9 @@ class Checkpoint:
                 if name in self._homes:
                     raise ValueError(f"{path} has {name!s:.80}, as another file has")
                 self._homes[name] = file
-
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        return {name: file.shapes[name] for name, file in self._homes.items()}
+        self.shapes: dict[str, tuple[int, ...]] = {
+            name: file.shapes[name] for name, file in self._homes.items()
+        }
 
     def read(self, name: str, dtype: str | None = "float32") -> np.ndarray:
         """One tensor.
@@ -65,6 +64,14 @@ class Checkpoint:
         if not np.isfinite(array).all():
             raise ValueError(f"{file.path}: {name} has numbers that are not finite")
         return array
+
+    def is_same(self, name: str, other: str) -> bool:
+        """Whether two names are of one tensor in a file, which need not be read twice.
+
+        False says nothing of the numbers: they may be the same, and be there twice.
+        """
+        file = self._homes[name]
+        return file is self._homes[other] and file.is_same(name, other)
 
 
 def _weight_files(folder):
@@ -115,6 +122,9 @@ class _Safetensors:
     def read(self, name: str) -> np.ndarray:
         with self._open() as file:
             return file.get_tensor(name)
+
+    def is_same(self, name: str, other: str) -> bool:
+        return name == other  # The format allows of no numbers that two tensors share.
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[Any]:

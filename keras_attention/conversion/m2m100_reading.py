@@ -12,8 +12,8 @@ from keras_attention.conversion.m2m100_vocabulary import SPM, read_multilingual
 from keras_attention.conversion.marian_config import one_id, read_config
 from keras_attention.conversion.marian_decoding import (
     generation_table,
+    keep_out_forbidden,
     options_of,
-    renormalizes,
 )
 from keras_attention.conversion.marian_reading import model_of
 from keras_attention.conversion.marian_tensors import check_tensors
@@ -22,7 +22,7 @@ from keras_attention.conversion.marian_tokenizers import (
     read_proto,
     unknown_pieces,
 )
-from keras_attention.special_tokens import PAD_ID, UNKNOWN_ID
+from keras_attention.special_tokens import UNKNOWN_ID
 
 
 def read_m2m100(
@@ -60,9 +60,7 @@ def read_m2m100(
     unknown_id = int(vocabulary.rows[UNKNOWN_ID])
     vocabulary = vocabulary.with_unknown(unknown_pieces(proto, vocabulary.pieces))
     options = options_of(table, config, unknown_id)
-    if renormalizes(table):  # What may not be said leaves its share to the rest.
-        vocabulary.is_kept_out[PAD_ID] = True
-        vocabulary.is_kept_out[UNKNOWN_ID] |= options.unknown == "forbid"
+    keep_out_forbidden(vocabulary, options, table)
     tokenizer = numbered(
         proto, vocabulary, True, folder / SPM, found.controls, may_lack=True
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 from keras_attention.checks import whole_number
 from keras_attention.conversion.marian_config import MarianConfig, one_id
+from keras_attention.conversion.marian_vocabulary import Vocabulary
 from keras_attention.decoding.options import MOST_STEPS, DecodingOptions
 from keras_attention.files import read_json
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID, UNKNOWN_ID
@@ -29,11 +30,6 @@ def generation_table(folder: str | Path, config: MarianConfig) -> dict[str, Any]
     """What is said of generation: by its own file, and by `config.json` before."""
     path = Path(folder) / GENERATION
     return read_json(path) if path.is_file() else config.raw
-
-
-def renormalizes(table: dict[str, Any]) -> bool:
-    """Whether words that are forbidden leave their probability to the others."""
-    return table.get("renormalize_logits") is True
 
 
 def options_of(
@@ -84,6 +80,21 @@ def options_of(
         },
         where=GENERATION,
     )
+
+
+def keep_out_forbidden(
+    vocabulary: Vocabulary, options: DecodingOptions, table: dict[str, Any]
+) -> None:
+    """Marks what is never said, if it leaves its probability to the rest.
+
+    Args:
+        vocabulary: `Vocabulary` of the target, whose `is_kept_out` is changed.
+        options: what `options_of` gave.
+        table: what `generation_table` gave.
+    """
+    if table.get("renormalize_logits") is True:
+        vocabulary.is_kept_out[PAD_ID] = True
+        vocabulary.is_kept_out[UNKNOWN_ID] |= options.unknown == "forbid"
 
 
 def _bad_ids(words):

@@ -17,8 +17,8 @@ from keras_attention.conversion.marian_config import (
 )
 from keras_attention.conversion.marian_decoding import (
     generation_table,
+    keep_out_forbidden,
     options_of,
-    renormalizes,
 )
 from keras_attention.conversion.marian_tensors import check_tensors, read_tables
 from keras_attention.conversion.marian_tokenizers import (
@@ -39,7 +39,7 @@ from keras_attention.conversion.marian_weights import (
 )
 from keras_attention.data.special_ids import PIECES
 from keras_attention.files import read_json
-from keras_attention.special_tokens import PAD_ID, START_ID, UNKNOWN_ID
+from keras_attention.special_tokens import START_ID, UNKNOWN_ID
 
 ROWS_AT_ONCE = 4096
 
@@ -72,9 +72,7 @@ def read_marian(path: str | Path, dtype: str | None = None) -> dict[str, Any]:
     target = source if config.share_embeddings else target
     table = generation_table(folder, config)
     options = options_of(table, config, unknown_id)
-    if renormalizes(table):  # What may not be said leaves its share to the rest.
-        target.is_kept_out[PAD_ID] = True
-        target.is_kept_out[UNKNOWN_ID] |= options.unknown == "forbid"
+    keep_out_forbidden(target, options, table)
     model = model_of(config, checkpoint, source, target, dtype)
     source_path, target_path = folder / "source.spm", folder / "target.spm"
     return {

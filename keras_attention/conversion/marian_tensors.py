@@ -77,7 +77,9 @@ def read_tables(config: MarianConfig, checkpoint: Checkpoint) -> list[np.ndarray
             raise ValueError(f"{checkpoint.folder} lacks its embeddings, {sides[0][0]}")
         table = checkpoint.read(names[0], None)
         for name in names[1:]:
-            if not np.array_equal(checkpoint.read(name, None), table):
+            if not checkpoint.is_same(name, names[0]) and not np.array_equal(
+                checkpoint.read(name, None), table
+            ):
                 raise ValueError(
                     f"{checkpoint.folder}: {name} must be {names[0]}; received other "
                     "numbers, and a Transformer here shares one table"

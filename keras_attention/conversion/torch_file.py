@@ -8,6 +8,7 @@ before   five pickles (magic number, protocol, system, dict of tensors, keys), a
 
 import os
 import zipfile
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,11 @@ class _TorchFile:
     path: Path
     tensors: dict[str, StoredTensor]
 
-    @property
+    @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {name: tensor.shape for name, tensor in self.tensors.items()}
 
-    @property
+    @cached_property
     def dtypes(self) -> dict[str, str]:
         return {name: tensor.storage.dtype for name, tensor in self.tensors.items()}
 
@@ -63,6 +64,10 @@ class _TorchFile:
             numbers[offset:], shape, strides, writeable=False
         )
         return np.ascontiguousarray(view).reshape(shape)
+
+    def is_same(self, name: str, other: str) -> bool:
+        """Whether two names are of the same numbers, laid out alike."""
+        return self.tensors[name] == self.tensors[other]
 
     def _bytes(self, storage: Storage) -> bytes:
         raise NotImplementedError

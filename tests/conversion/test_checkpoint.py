@@ -12,6 +12,15 @@ import pytest
 from safetensors.numpy import save_file
 
 from keras_attention.conversion.checkpoint import Checkpoint
+from keras_attention.conversion.marian_config import read_config
+from keras_attention.conversion.marian_tensors import read_tables
+from keras_attention.conversion.marian_weights import (
+    OUTPUT,
+    SHARED,
+    SOURCE_TABLE,
+    TARGET_TABLE,
+)
+from keras_attention.conversion.torch_file import open_torch
 from tests.conversion.support import CHECKPOINTS
 from tests.conversion.test_torch_pickle import Calls, tensor
 
@@ -205,6 +214,34 @@ def test_a_folder_without_weights(tmp_path):
     (tmp_path / "tf_model.h5").touch()
     with pytest.raises(ValueError, match="has no weights: it needs model.safetensors"):
         Checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("gelu-unscaled", [SHARED]),
+        ("tc-big", [SOURCE_TABLE, TARGET_TABLE]),
+    ],
+)
+def test_tensors_that_share_their_numbers_are_read_once(name, read, monkeypatch):
+    found, once = [], Checkpoint.read
+
+    def counted(checkpoint, name, dtype="float32"):
+        found.append(name)
+        return once(checkpoint, name, dtype)
+
+    monkeypatch.setattr(Checkpoint, "read", counted)
+    checkpoint = Checkpoint(CHECKPOINTS / name)
+    assert OUTPUT in checkpoint.shapes
+    read_tables(read_config(CHECKPOINTS / name), checkpoint)
+    assert found == read
+
+
+def test_shapes_are_listed_once():
+    checkpoint = Checkpoint(CHECKPOINTS / "tc-big")
+    assert checkpoint.shapes is checkpoint.shapes
+    file = open_torch(CHECKPOINTS / "tc-big" / "pytorch_model.bin")
+    assert file.shapes is file.shapes and file.dtypes is file.dtypes
 
 
 @pytest.mark.parametrize("name", ["gelu-unscaled", "tc-big"])
