@@ -25,6 +25,7 @@ ARROWS = {
     "__init__": ["registration", "training", "serving"],
     "checks": [],
     "byte_fallback": [],
+    "texts": [],
     "graph_errors": [],
     "choices": [],
     "locks": [],
@@ -80,9 +81,10 @@ def reachable(part):
         "locks",
         "os_errors",
         "graph_errors",
+        "texts",
     }
     if part == "serving":
-        return {part, "graph_errors", "lazy"}
+        return {part, "graph_errors", "lazy", "texts"}
     for other in ARROWS[part]:
         found |= reachable(other)
     return found

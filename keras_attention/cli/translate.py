@@ -120,7 +120,7 @@ def translate(
 
 def _tagged(text, tag):
     """Nothing stays nothing, of which there is no translation."""
-    from keras_attention.data.text.blank import is_blank
+    from keras_attention.texts import is_blank
 
     return f"{tag} {text}" if tag and not is_blank(text) else text
 

@@ -1,8 +1,8 @@
 """Words that outputs must contain, or avoid, inside a graph; see `tasks.lexical`."""
 
-from keras_attention.data.text.blank import BLANK
 from keras_attention.data.text.spelling import BYTE, LETTER
 from keras_attention.special_tokens import END_ID, PAD_ID, UNKNOWN_ID
+from keras_attention.texts import BLANK
 
 SPACE = "\u2581"
 

@@ -5,7 +5,6 @@ text ─ SentencePiece ─ ids ─ encode ─ search ─ ids ─ SentencePiece �
 
 import numpy as np
 
-from keras_attention.data.text.blank import BLANK
 from keras_attention.export.copying import (
     CopyingTexts,
     attended_copies,
@@ -28,6 +27,7 @@ from keras_attention.export.lexical import (
     lexical_constraints,
 )
 from keras_attention.special_tokens import END_ID, PAD_ID
+from keras_attention.texts import BLANK
 
 WARMUP_TEXTS = (
     ["Hello."],

@@ -1,22 +1,8 @@
 """Batches of few shapes, which compiled programs can share."""
 
-from typing import Any
-
 import numpy as np
 
 from keras_attention.special_tokens import PAD_ID
-
-
-def strings(texts: Any, name: str) -> list[str]:
-    """A list of str, of which one alone may be given as it is."""
-    texts = [texts] if isinstance(texts, str) else list(texts)
-    for i, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise ValueError(
-                f"{name} must be strings; {name}[{i}] is of type "
-                f"{type(text).__name__}: {text!r:.60}"
-            )
-    return texts
 
 
 def num_rows(batch):

@@ -15,9 +15,8 @@ from keras_attention.tasks.batches import (
     num_rows,
     pad_rows,
     pad_to_bucket,
-    strings,
 )
-from keras_attention.tasks.lexical import Lexicon, word_lists
+from keras_attention.tasks.lexical import Lexicon
 from keras_attention.tasks.results import (
     Caption,
     CaptionHypothesis,
@@ -25,6 +24,7 @@ from keras_attention.tasks.results import (
     read_caption_hypotheses,
 )
 from keras_attention.tasks.task import Task
+from keras_attention.texts import strings, word_lists
 
 if TYPE_CHECKING:
     from keras_attention.data.tokenizer import Tokenizer

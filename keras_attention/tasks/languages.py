@@ -1,7 +1,7 @@
 """The languages of a model of several: what its texts and translations begin with."""
 
 from keras_attention.data.tokenizer import Tokenizer
-from keras_attention.tasks.batches import strings
+from keras_attention.texts import strings
 
 
 class Languages:

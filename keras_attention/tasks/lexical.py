@@ -4,11 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_attention.data.text.blank import is_blank
 from keras_attention.data.text.spelling import spelled, spelling
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.special_tokens import UNKNOWN_ID
-from keras_attention.tasks.batches import strings
+from keras_attention.texts import word_lists
 
 if TYPE_CHECKING:
     from keras_attention.decoding.lexical import LexicalConstraints
@@ -119,28 +118,6 @@ class Lexicon:
         # No space needs to be before what is a word by itself.
         space = len(ids) > 1 and self.tokenizer.ids_to_tokens(ids[:1]) == ["\u2581"]
         return ids[1:] if space and first[1] % 2 == 0 else ids
-
-
-def word_lists(name, given, count):
-    """One list of str for each of `count` outputs; see `Lexicon`."""
-    if given is None:
-        return [[]] * count
-    given = [given] if isinstance(given, str) else list(given)
-    if all(isinstance(one, str) for one in given):
-        given = [given] * count
-    if len(given) != count:
-        raise ValueError(
-            f"{name} must be one list of words for all, or one list for each; received "
-            f"{len(given)} lists for {count}"
-        )
-    given = [strings(one, f"{name}[{i}]") for i, one in enumerate(given)]
-    for i, words in enumerate(given):
-        for word in words:
-            if is_blank(word):
-                raise ValueError(
-                    f"{name}[{i}] must be words; received {word!r:.40}, which is empty"
-                )
-    return [list(dict.fromkeys(words)) for words in given]
 
 
 def _power_of_two(number):

@@ -9,7 +9,6 @@ import numpy as np
 
 from keras_attention.checks import whole_number
 from keras_attention.data.text.alignments import subword_words
-from keras_attention.data.text.blank import is_blank
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.decoding.options import DecodingOptions
 from keras_attention.special_tokens import END_ID, PAD_ID
@@ -17,12 +16,12 @@ from keras_attention.tasks.batches import (
     in_batches,
     num_rows,
     pad_to_bucket,
-    strings,
 )
 from keras_attention.tasks.languages import Languages
 from keras_attention.tasks.lexical import Lexicon
 from keras_attention.tasks.results import Hypothesis, Translation, read_hypotheses
 from keras_attention.tasks.task import Task
+from keras_attention.texts import is_blank, strings
 
 if TYPE_CHECKING:
     from keras_attention.models.encoder_decoder import EncoderDecoder

@@ -70,24 +70,25 @@ class Calls:
 
         return self._with_signature(model_spec, transport, timeout, run)
 
-    def read_all(self, name, values, read, model_spec, transport, timeout):
-        """A signature of one input, with a result for each of its values."""
+    def read_all(self, rows, read, model_spec, transport, timeout):
+        """A signature with a result for each of its inputs' rows, which are `Rows`."""
         from keras_attention.serving.client.arrays import convert
 
         def run(protocol, signature, deadline):
             # All of them before the first is sent: the last may be the wrong one.
-            array = convert({name: values}, signature)[name]
+            inputs = convert(rows.inputs(signature, model_spec), signature)
 
             def send(part):
-                arrays = {name: part}
+                some = slice(part.start, part.stop)
+                arrays = {name: array[some] for name, array in inputs.items()}
                 steps = self._run(
                     protocol, model_spec, signature, arrays, None, deadline
                 )
                 return read((yield from steps))
 
-            return self._in_parts(array, send, model_spec)
+            return self._in_parts(range(len(rows.values)), send, model_spec)
 
-        if not values:
+        if not rows.values:
             return []
         steps = self._with_signature(model_spec, transport, timeout, run)
         return list(chain(*(yield from steps)))
@@ -211,6 +212,9 @@ class Calls:
 def _find(signatures, name):
     if name not in signatures:
         known = ", ".join(sorted(n for n in signatures if not n.startswith("__")))
+        if name == "constrained":
+            known += "; for constraints and avoid, export it with constrained=True"
+            known += " (--constrained)"
         raise ServingError(
             Code.FAILED_PRECONDITION,
             f'Serving signature key "{name}" not found.',

@@ -17,7 +17,7 @@ def in_parts(values, send, limits, key):
     only one request is rejected.
 
     Args:
-        values: list or array.
+        values: list, or range of their numbers.
         send: function of some of the values that gives the steps of their request.
         limits: dict of key to int, the limits known so far.
         key: whose limit to keep.

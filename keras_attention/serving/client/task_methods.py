@@ -6,11 +6,14 @@ from typing import Any, Generic, TypeVar
 from keras_attention.serving.client.images import encode_images
 from keras_attention.serving.client.methods import Methods, make_model_spec
 from keras_attention.serving.client.results import read_captions, read_translations
-from keras_attention.serving.wire.signatures import DEFAULT_SIGNATURE
+from keras_attention.serving.client.rows import Rows
 
 # What each method returns: the value, or of `AsyncClient` what is awaited for it.
 Translations = TypeVar("Translations")
 Captions = TypeVar("Captions")
+# For all texts or images, or for each.
+Languages = str | Sequence[str] | None
+Words = Sequence[str] | Sequence[Sequence[str]] | None
 
 
 class TaskMethods(Methods, Generic[Translations, Captions]):
@@ -27,6 +30,10 @@ class TaskMethods(Methods, Generic[Translations, Captions]):
         signature_name: str | None = None,
         label: str | None = None,
         timeout: float | None = None,
+        source_language: Languages = None,
+        target_language: Languages = None,
+        constraints: Words = None,
+        avoid: Words = None,
     ) -> Translations:
         """Translates sentences.
 
@@ -34,16 +41,27 @@ class TaskMethods(Methods, Generic[Translations, Captions]):
             texts: list of str, or one str.
             model: str, an exported translator.
             attention: bool. Return tokens and attention scores too.
-            signature_name: str, optional. By default the one that searches, or the
-                one with attention.
+            signature_name: str, optional. By default the one that searches, the one
+                with attention, or the one that takes words.
             transport, version, label, timeout: as for `predict`.
+            source_language: str, or list of as many as there are texts, optional. What
+                they are in, for a multilingual model; its default where left out or "".
+            target_language: likewise. What to translate into.
+            constraints: list of str for all, or list of such lists, one for each text,
+                optional. Words or phrases that translations must contain; for a model
+                exported with `constrained=True`.
+            avoid: likewise. Words or phrases that they may not contain.
 
         Returns:
             List of `ServedTranslation`, one for each text.
 
         Raises:
-            ValueError: the model is no translator.
-            ServingError: as for `predict`.
+            ValueError: the model is no translator, or takes no languages or words;
+                languages or words for another number of texts; empty words; words
+                together with attention.
+            ServingError: FAILED_PRECONDITION, a model that was exported without the
+                signature for words; INVALID_ARGUMENT, a language that the model does
+                not know, or constraints that cannot be met; others as for `predict`.
 
         Example: of a model that shouts.
 
@@ -51,13 +69,19 @@ class TaskMethods(Methods, Generic[Translations, Captions]):
         >>> translation.text
         'GOOD MORNING.'
         """
-        texts = [texts] if isinstance(texts, str) else list(texts)
-        model_spec = make_model_spec(
-            model, version, label, _chosen(signature_name, attention)
+        rows = Rows(
+            "text",
+            [texts] if isinstance(texts, str) else list(texts),
+            constraints,
+            avoid,
+            source_language=source_language,
+            target_language=target_language,
         )
+        name = rows.signature_name(signature_name, attention)
+        model_spec = make_model_spec(model, version, label, name)
         return self._perform(
             self._calls.read_all(
-                "text", texts, read_translations, model_spec, transport, timeout
+                rows, read_translations, model_spec, transport, timeout
             )
         )
 
@@ -72,6 +96,8 @@ class TaskMethods(Methods, Generic[Translations, Captions]):
         signature_name: str | None = None,
         label: str | None = None,
         timeout: float | None = None,
+        constraints: Words = None,
+        avoid: Words = None,
     ) -> Captions:
         """Captions images.
 
@@ -82,12 +108,14 @@ class TaskMethods(Methods, Generic[Translations, Captions]):
             model: str, an exported captioner.
             attention: bool. Return tokens and attention grids too.
             signature_name, transport, version, label, timeout: as for `translate`.
+            constraints, avoid: as for `translate`; for all images, or for each.
 
         Returns:
             List of `ServedCaption`, one for each image.
 
         Raises:
-            ValueError: what is no image; the model is no captioner.
+            ValueError: what is no image; the model is no captioner; constraints and
+                avoid as for `translate`.
             OSError: a file that cannot be read.
             ServingError: INVALID_ARGUMENT, what the server cannot decode; others as for
                 `predict`.
@@ -99,21 +127,9 @@ class TaskMethods(Methods, Generic[Translations, Captions]):
         >>> caption.text
         '200'
         """
-        image_bytes = encode_images(images)
-        model_spec = make_model_spec(
-            model, version, label, _chosen(signature_name, attention)
-        )
+        rows = Rows("image_bytes", encode_images(images), constraints, avoid)
+        name = rows.signature_name(signature_name, attention)
+        model_spec = make_model_spec(model, version, label, name)
         return self._perform(
-            self._calls.read_all(
-                "image_bytes",
-                image_bytes,
-                read_captions,
-                model_spec,
-                transport,
-                timeout,
-            )
+            self._calls.read_all(rows, read_captions, model_spec, transport, timeout)
         )
-
-
-def _chosen(signature_name, attention):
-    return signature_name or ("attend" if attention else DEFAULT_SIGNATURE)

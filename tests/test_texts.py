@@ -1,10 +1,10 @@
-"""What nobody would see is blank; what anybody would see is not."""
+"""What nobody would see is blank; words are one list for all, or one for each."""
 
 import unicodedata
 
 import pytest
 
-from keras_attention.data.text.blank import is_blank
+from keras_attention.texts import is_blank
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,51 @@
+"""Texts as they are given: one or many, blank or not, and words for each."""
+
+import re
+from typing import Any
+
+# Spaces, control characters, and what Unicode calls default-ignorable: joiners, marks
+# of direction, variation selectors. A pattern for Python and for RE2.
+BLANK = (
+    "[\x00-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f"
+    "\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    "\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]*"
+)
+
+
+def is_blank(text):
+    """Whether a text holds nothing to read, str."""
+    return re.fullmatch(BLANK, text) is not None
+
+
+def strings(texts: Any, name: str) -> list[str]:
+    """A list of str, of which one alone may be given as it is."""
+    texts = [texts] if isinstance(texts, str) else list(texts)
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ValueError(
+                f"{name} must be strings; {name}[{i}] is of type "
+                f"{type(text).__name__}: {text!r:.60}"
+            )
+    return texts
+
+
+def word_lists(name, given, count):
+    """One list of str for each of `count` outputs; see `Lexicon`."""
+    if given is None:
+        return [[]] * count
+    given = [given] if isinstance(given, str) else list(given)
+    if all(isinstance(one, str) for one in given):
+        given = [given] * count
+    if len(given) != count:
+        raise ValueError(
+            f"{name} must be one list of words for all, or one list for each; received "
+            f"{len(given)} lists for {count}"
+        )
+    given = [strings(one, f"{name}[{i}]") for i, one in enumerate(given)]
+    for i, words in enumerate(given):
+        for word in words:
+            if is_blank(word):
+                raise ValueError(
+                    f"{name}[{i}] must be words; received {word!r:.40}, which is empty"
+                )
+    return [list(dict.fromkeys(words)) for words in given]
