@@ -28,6 +28,10 @@ def attend(
     ensemble: list[Path] = bundles.Ensemble,
     beam: int = bundles.Beam,
     unknown: str = bundles.Unknown,
+    source_language: str = bundles.SourceLanguage,
+    target_language: str = bundles.TargetLanguage,
+    constraint: list[str] = bundles.Constraint,
+    avoid: list[str] = bundles.Avoid,
     target: str = typer.Option(
         None,
         "--target",
@@ -49,26 +53,39 @@ def attend(
     if not source.strip() or (target is not None and not target.strip()):
         raise ValueError("there is nothing to attend to in an empty text")
     options = bundles.decoding(beam=beam, unknown=unknown)
+    options |= bundles.lexical(constraint, avoid)
     if target is not None and (options or encoder is not None):
         raise ValueError(
-            "--target says what the text is: with it, --beam and --unknown have "
-            "nothing to search, and --encoder takes the source alone. Leave one of "
-            "them out"
+            "--target says what the text is: with it, --beam, --unknown, --constraint "
+            "and --avoid have nothing to search, and --encoder takes the source alone. "
+            "Leave one of them out"
+        )
+    if encoder is not None and (options or target_language is not None):
+        raise ValueError(
+            "--encoder takes the source alone: leave out --beam, --unknown, "
+            "--constraint, --avoid and --target-language, which are of a translation"
+        )
+    of_image = bundles.task_of(bundle) == "captioning"
+    if of_image and encoder is not None:
+        raise ValueError(
+            "--encoder shows how words attend to each other; of an image, which "
+            "has none, leave it out"
+        )
+    if of_image and (source_language is not None or target_language is not None):
+        raise ValueError(
+            "--source-language and --target-language say nothing about captions: "
+            "leave them out"
         )
     task = bundles.load(bundle, ensemble=ensemble)
     if output is None and not as_json:
         output = Path("attention.png")
-    if task.task == "captioning":
-        if encoder is not None:
-            raise ValueError(
-                "--encoder shows how words attend to each other; of an image, which "
-                "has none, leave it out"
-            )
+    if of_image:
         found = _image(task, source, target, options, output)
     elif encoder is not None:
-        found = _encoder(task, source, encoder, output)
+        found = _encoder(task, source, source_language, encoder, output)
     else:
-        found = _decoder(task, source, target, options, output)
+        languages = bundles.languages(task, source_language, target_language)
+        found = _decoder(task, source, target, options, languages, output)
     if as_json:
         print(json.dumps(found, ensure_ascii=False))
     else:
@@ -77,23 +94,25 @@ def attend(
         print(f"heat map: {output}")
 
 
-def _decoder(translator, text, target, options, output):
+def _decoder(translator, text, target, options, languages, output):
     from keras_attention.evaluation.attention import coverage, entropy
     from keras_attention.plotting.heat_map import plot_attention
 
     _check_attends(translator.model)
     if target is not None:
-        (translation,) = translator.force_decode(text, target)
+        (translation,) = translator.force_decode(text, target, **languages)
     else:
-        (translation,) = translator.translate(text, return_attention=True, **options)
+        (translation,) = translator.translate(
+            text, return_attention=True, **languages, **options
+        )
     if not translation.source_tokens:
         raise ValueError("there is nothing to attend to in a text without tokens")
     translation = translation.in_characters()
     attention = translation.attention
     if output is not None:
-        plot_attention(
-            attention, translation.source_tokens, translation.tokens, path=output
-        )
+        labels = translator.language_ids.labels
+        source, target = map(labels, (translation.source_tokens, translation.tokens))
+        plot_attention(attention, source, target, path=output)
     return {
         "source": translation.source,
         "truncated": translation.truncated,
@@ -105,14 +124,14 @@ def _decoder(translator, text, target, options, output):
     }
 
 
-def _encoder(translator, text, layer, output):
+def _encoder(translator, text, language, layer, output):
     import numpy as np
 
     from keras_attention.byte_fallback import characters, mean_rows, sum_columns
     from keras_attention.evaluation.attention import entropy
     from keras_attention.plotting.heat_map import plot_heads
 
-    tokens, scores = translator.self_attention(text)
+    tokens, scores = translator.self_attention(text, language)
     if layer > len(scores):
         raise ValueError(
             f"--encoder goes up to {len(scores)}, the model's encoder layers; "
@@ -122,7 +141,8 @@ def _encoder(translator, text, layer, output):
     heads = sum_columns(scores[layer - 1], starts)
     heads = np.stack([mean_rows(head, starts) for head in heads])
     if output is not None:
-        plot_heads(heads, tokens, tokens, path=output)
+        labels = translator.language_ids.labels(tokens)
+        plot_heads(heads, labels, labels, path=output)
     return {
         "source": text,
         "source_tokens": tokens,

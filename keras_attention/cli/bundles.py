@@ -98,6 +98,24 @@ def given(**options):
     return {name: value for name, value in options.items() if value is not None}
 
 
+def languages(translator, source_language=None, target_language=None):
+    """The languages that have been given, a dict.
+
+    Raises:
+        ValueError: for those that the model does not know, before anything slow is done.
+    """
+    found = given(source_language=source_language, target_language=target_language)
+    if found:
+        translator.language_ids.source_ids(source_language)
+        translator.language_ids.target_ids(target_language)
+    return found
+
+
+def lexical(constraint, avoid):
+    """What must come and what may not, where any has been given, a dict."""
+    return given(constraints=constraint or None, avoid=avoid or None)
+
+
 def decoding(**options):
     """The decoding options that have been given, a dict.
 

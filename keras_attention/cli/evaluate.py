@@ -29,6 +29,10 @@ def evaluate(
     early_stopping: str = bundles.EarlyStopping,
     length_penalty: float = bundles.LengthPenalty,
     unknown: str = bundles.Unknown,
+    source_language: str = bundles.SourceLanguage,
+    target_language: str = bundles.TargetLanguage,
+    constraint: list[str] = bundles.Constraint,
+    avoid: list[str] = bundles.Avoid,
     alignments: str = typer.Option(
         None,
         "--alignments",
@@ -85,12 +89,18 @@ def evaluate(
         length_penalty=length_penalty,
         unknown=unknown,
     )
+    options |= bundles.lexical(constraint, avoid)
     of_images = bundles.given(
         images=images, split=split, artist=artist, count=count, results=results
     )
     if meteor:
         of_images["meteor"] = True
-    of_texts = bundles.given(target=target, alignments=alignments)
+    of_texts = bundles.given(
+        target=target,
+        alignments=alignments,
+        source_language=source_language,
+        target_language=target_language,
+    )
     if attention:
         of_texts["attention"] = True
     if bundles.task_of(bundle) == "captioning":
@@ -107,7 +117,7 @@ def evaluate(
 
 def _refuse(options, what):
     for name in options:
-        name = "the target side" if name == "target" else f"--{name}"
+        name = f"--{name.replace('_', '-')}" if name != "target" else "the target side"
         raise ValueError(f"{name} says nothing about {what}: leave it out")
 
 
@@ -120,7 +130,8 @@ def _evaluate_translator(
     output,
     target=None,
     alignments=None,
-    attention=0,
+    attention=False,
+    **languages,
 ):
     from keras_attention.evaluation.translation import score, tokenize_for
     from keras_attention.training.console import plain_console
@@ -130,20 +141,23 @@ def _evaluate_translator(
     sources = [pair.source for pair in read]
     references = [pair.target for pair in read]
     translator = bundles.load(bundle, ensemble=ensemble)
+    languages = bundles.languages(translator, **languages)
     measures = None
     if attention or gold is not None:
         from keras_attention.evaluation.alignments import measure_attention
 
         # First, since it takes the shorter time to say what is wrong.
-        measures = measure_attention(translator, sources, references, gold)
+        measures = measure_attention(translator, sources, references, gold, **languages)
     console = plain_console()
+    options = {**options, **languages}
     texts = translate_with_bar(translator, sources, console, "translating", **options)
     if output is not None:
         said = [""] * num_lines
         for pair, text in zip(read, texts, strict=True):
             said[pair.line_number - 1] = bundles.one_line(text)
         write_whole(output, "".join(f"{line}\n" for line in said))
-    tokenize = tokenize_for(translator.target_language)
+    language = languages.get("target_language", translator.target_language)
+    tokenize = tokenize_for(language)
     scores = score(texts, references, tokenize)
     copied = score(sources, references, tokenize)
     if as_json:

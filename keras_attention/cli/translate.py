@@ -75,12 +75,7 @@ def translate(
         from keras_attention.training.corpus import check_tag
 
         check_tag(translator.source_tokenizer, tag)
-    languages = bundles.given(
-        source_language=source_language, target_language=target_language
-    )
-    if languages:  # A mistake need not wait.
-        translator.language_ids.source_ids(source_language)
-        translator.language_ids.target_ids(target_language)
+    languages = bundles.languages(translator, source_language, target_language)
     # Lines are sorted by length within a chunk: large enough to fill batches, small
     # enough that a stream is translated while it flows, and what is typed immediately.
     at_once = batch_size == 1 or (not files and sys.stdin.isatty())

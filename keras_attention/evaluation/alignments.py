@@ -25,7 +25,8 @@ PAIRS_AT_ONCE = 1024  # Attention of so many is kept in memory.
 
 @dataclass(frozen=True)
 class AttentionMeasures:
-    """Attention over a corpus; `</s>` is neither a token nor a word that is counted."""
+    """Attention over a corpus; neither `</s>` nor the token of a language is a token or
+    a word that is counted."""
 
     sentences: int
     """Pairs that were measured."""
@@ -70,6 +71,8 @@ def measure_attention(
     gold: Sequence[GoldAlignment | Alignment] | None = None,
     threshold: float = 0.2,
     batch_size: int = 32,
+    source_language: str | None = None,
+    target_language: str | None = None,
 ) -> AttentionMeasures:
     """Measures attention between sentences and given translations of them.
 
@@ -85,14 +88,15 @@ def measure_attention(
             `(source word, target word)`; words as `str.split` cuts them, from 0.
         threshold: float. Coverage below which a source token counts as left out.
         batch_size: int. Pairs in one go.
+        source_language, target_language: str, optional. As for `Translator.translate`.
 
     Returns:
         `AttentionMeasures`. Coverage is what a source token receives from all steps
-        of the decoder, that of the end token included.
+        of the decoder, those of the end token and of a language included.
 
     Raises:
         ValueError: unequal numbers, nothing to measure, a gold link outside of its
-            pair, or a model without attention.
+            pair, a language that the model does not know, or a model without attention.
 
     References:
         AER of attention: [Luong et al., 2015](https://arxiv.org/abs/1508.04025),
@@ -104,13 +108,16 @@ def measure_attention(
     gold = None if gold is None else [_as_gold(each) for each in gold]
     for i, each in enumerate(gold or ()):
         check_links(each, sources[i], targets[i], f"gold[{i}]")
+    text = slice(translator.language_ids.count, -1)  # between language and end
     entropies, coverages, found = [], [], []
     for start in range(0, len(sources), PAIRS_AT_ONCE):
         rows = slice(start, start + PAIRS_AT_ONCE)
-        translations = translator.force_decode(sources[rows], targets[rows], batch_size)
+        translations = translator.force_decode(
+            sources[rows], targets[rows], batch_size, source_language, target_language
+        )
         for translation in translations:
-            entropies.append(entropy(translation.attention)[:-1])
-            coverages.append(coverage(translation.attention)[:-1])
+            entropies.append(entropy(translation.attention)[text])
+            coverages.append(coverage(translation.attention)[text])
             found.append(translation.alignment)
     spread, received = np.concatenate(entropies), np.concatenate(coverages)
     if not spread.size or not received.size:

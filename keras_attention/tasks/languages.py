@@ -38,6 +38,7 @@ class Languages:
             except ValueError as error:
                 raise ValueError(f"languages: {error}") from None
             self._ids.append(dict(zip(tokens, ids, strict=True)))
+        self._names = {token: name for name, token in tokens.items()}
         if tokens:
             for side in (0, 1):
                 if defaults[side]:
@@ -70,13 +71,22 @@ class Languages:
         """What a translation is made to begin with, as `source_ids`."""
         return self._side_ids(1, name)
 
+    def labels(self, subwords: list[str]) -> list[str]:
+        """Subwords for a figure: a language is `<de>`, as `</s>` is another sign that is
+        no text; `__de__` or `deu_Latn` could be words."""
+        names = self._names
+        return [f"<{names[each]}>" if each in names else each for each in subwords]
+
     def _side_ids(self, side, name):
         if self:
             return [self._id(side, self.defaults[side] if name is None else name)]
-        if name is not None and name != self.defaults[side]:
+        default = self.defaults[side]
+        if name is not None and name != default:
+            known = f"{default!r}, the only one of this model"
+            if not default:
+                known = "left out, since this model has no languages to choose from"
             raise ValueError(
-                f"{_argument(side)} must be {self.defaults[side]!r}, the only one of "
-                f"this model; received {name!r:.60}"
+                f"{_argument(side)} must be {known}; received {name!r:.60}"
             )
         return []
 

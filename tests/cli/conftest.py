@@ -3,6 +3,7 @@
 import pytest
 
 from keras_attention.cli import bundles
+from tests.conversion.support import imported_multilingual
 from tests.translators import make_recurrent_translator
 
 
@@ -29,6 +30,14 @@ def loaded(load, translator):
 def loaded_captioner(load, captioner):
     """Likewise, the session's captioner."""
     load(captioner)
+
+
+@pytest.fixture
+def multilingual(load):
+    """Commands find a model of a hundred languages, by default from "en" to "de"."""
+    translator = imported_multilingual("m2m100")
+    load(translator)
+    return translator
 
 
 @pytest.fixture

@@ -34,6 +34,23 @@ def imported(name):
     return Translator.from_marian(CHECKPOINTS / name)
 
 
+@cache
+def expected_multilingual(name):
+    """As `expected`, and the pair of languages."""
+    return json.loads((MULTILINGUAL / name / "expected.json").read_text("utf-8"))
+
+
+@cache
+def imported_multilingual(name):
+    """The `Translator` of "m2m100" or "nllb"; left as it is."""
+    from keras_attention import Translator
+
+    source, target = expected_multilingual(name)["languages"]
+    return Translator.from_m2m100(
+        MULTILINGUAL / name, source_language=source, target_language=target
+    )
+
+
 def our_ids(name, ids, side):
     """Their ids in our numbers; side is "source" or "target"."""
     folder = CHECKPOINTS / name

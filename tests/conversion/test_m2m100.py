@@ -1,9 +1,5 @@
 """M2M-100 and NLLB imported say what transformers have them say."""
 
-import json
-from functools import cache
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
@@ -12,23 +8,11 @@ from keras_attention import Translator
 from keras_attention.conversion.m2m100_vocabulary import SPM, read_multilingual
 from keras_attention.conversion.marian_config import parsed, read_config
 from keras_attention.conversion.marian_tokenizers import read_proto
+from tests.conversion.support import MULTILINGUAL as CHECKPOINTS
+from tests.conversion.support import expected_multilingual as expected
+from tests.conversion.support import imported_multilingual as imported
 
-CHECKPOINTS = Path(__file__).parent / "multilingual"
 NAMES = ("m2m100", "nllb")
-
-
-@cache
-def expected(name):
-    return json.loads((CHECKPOINTS / name / "expected.json").read_text("utf-8"))
-
-
-@cache
-def imported(name):
-    """The `Translator` of a checkpoint; left as it is."""
-    source, target = expected(name)["languages"]
-    return Translator.from_m2m100(
-        CHECKPOINTS / name, source_language=source, target_language=target
-    )
 
 
 def our_ids(name, ids):

@@ -6,6 +6,8 @@ import math
 import pytest
 import sacrebleu
 
+from keras_attention.conversion.m2m100_vocabulary import M2M100_LANGUAGES
+from keras_attention.evaluation import translation
 from keras_attention.evaluation.translation import (
     by_source_length,
     exact_match,
@@ -68,10 +70,41 @@ def test_scores_are_written_and_printed():
         ("zh", "zh"),
         ("zh-Hant-TW", "zh"),
         ("th", "char"),
+        ("deu_Latn", "13a"),
+        ("zho_Hans", "zh"),
+        ("yue_Hant", "zh"),
+        ("cmn", "zh"),
+        ("cmn_Latn", "13a"),
+        ("mya_Mymr", "char"),
+        ("shn_Mymr", "char"),
+        ("dzo_Tibt", "char"),
+        ("", "13a"),
     ],
 )
 def test_languages_find_their_tokenizer(language, tokenize):
     assert tokenize_for(language) == tokenize
+
+
+@pytest.mark.parametrize(
+    ("languages", "installed", "otherwise"),
+    [
+        (("ja", "jpn", "jpn_Jpan"), "ja-mecab", "char"),
+        (("ko", "kor", "kor_Hang"), "ko-mecab", "13a"),
+    ],
+)
+def test_mecab_cuts_words_where_it_is_installed(
+    monkeypatch, languages, installed, otherwise
+):
+    for found, tokenize in ((True, installed), (False, otherwise)):
+        monkeypatch.setattr(translation, "find_spec", lambda _, found=found: found)
+        assert {tokenize_for(language) for language in languages} == {tokenize}
+
+
+def test_of_a_hundred_languages_seven_have_tokenizers_of_their_own():
+    languages = M2M100_LANGUAGES["m2m100"]
+    assert len(languages) == 100
+    others = {each for each in languages if tokenize_for(each) != "13a"}
+    assert others - {"ko"} == {"ja", "km", "lo", "my", "th", "zh"}
 
 
 def test_japanese_never_asks_for_what_is_not_installed():

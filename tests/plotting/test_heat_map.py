@@ -36,6 +36,13 @@ def test_marks_no_words_where_every_token_is_one():
     assert texts(axes.get_yticklabels()) == ["b", "_"]
 
 
+def test_letters_are_joined_as_they_are_written():
+    tokens = ["▁می\u200cخواهم", "\u200c", "a\u200eb"]
+    axes = plot_attention(np.eye(3), tokens, tokens).axes[0]
+    expected = ["_می\u200cخواهم", r"\u200c", r"a\u200eb"]
+    assert texts(axes.get_xticklabels()) == texts(axes.get_yticklabels()) == expected
+
+
 def test_the_bytes_of_a_character_share_a_column_and_a_row():
     spelt = ["▁", "<0xC3>", "<0xA9>", "</s>"]
     scores = [[0.1, 0.2, 0.3, 0.4], [0, 0.5, 0.5, 0], [0.5, 0.5, 0, 0], [0, 0, 0, 1]]
