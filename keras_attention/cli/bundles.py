@@ -102,7 +102,7 @@ def languages(translator, source_language=None, target_language=None):
     """The languages that have been given, a dict.
 
     Raises:
-        ValueError: for those that the model does not know, before anything slow is done.
+        ValueError: for those that the model does not know, before anything slow.
     """
     found = given(source_language=source_language, target_language=target_language)
     if found:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from sacrebleu.metrics import BLEU, CHRF
 
-# Scripts of ISO 15924 that are written without spaces between words, where 13a would see
+# Scripts (ISO 15924) that are written without spaces between words, where 13a would see
 # whole sentences as words; and Korean, whose words have endings that MeCab cuts off.
 _TOKENIZERS = {
     **dict.fromkeys(("hani", "hans", "hant"), "zh"),

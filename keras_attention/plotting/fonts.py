@@ -58,8 +58,8 @@ def font_families(text, candidates=None):
         _noted.update(missing)
         logger.warning(
             "no font here can draw %s, so that boxes stand for them; install one that "
-            "can: on Debian and Ubuntu fonts-noto-cjk has Chinese, Japanese and Korean, "
-            "fonts-noto-core other scripts",
+            "can: on Debian and Ubuntu fonts-noto-cjk has Chinese, Japanese and "
+            "Korean, fonts-noto-core other scripts",
             " ".join(sorted(missing)[:10]),
         )
     return families

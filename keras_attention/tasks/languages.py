@@ -72,8 +72,8 @@ class Languages:
         return self._side_ids(1, name)
 
     def labels(self, subwords: list[str]) -> list[str]:
-        """Subwords for a figure: a language is `<de>`, as `</s>` is another sign that is
-        no text; `__de__` or `deu_Latn` could be words."""
+        """Subwords for a figure: a language is `<de>`, a sign like `</s>` and no text,
+        since `__de__` or `deu_Latn` could be words."""
         names = self._names
         return [f"<{names[each]}>" if each in names else each for each in subwords]
 
