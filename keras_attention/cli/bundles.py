@@ -25,7 +25,12 @@ EarlyStopping = typer.Option(
     "--early-stopping",
     help=f"Of a full pool: {', '.join(WORDS['early_stopping'])}.",
 )
-LengthPenalty = typer.Option(None, "--length-penalty", help="GNMT's alpha.")
+LengthPenalty = typer.Option(
+    None,
+    "--length-penalty",
+    help="α: log-probabilities are divided by GNMT's ((5 + length) / 6)^α, or by "
+    "length^α with --beam-rule pool, where α may be negative.",
+)
 MinLength = typer.Option(None, "--min-length", min=0, help="Least tokens.")
 MaxLength = typer.Option(None, "--max-length", min=1, help="Most tokens.")
 NoRepeatNgram = typer.Option(

@@ -52,6 +52,10 @@ class Ranking:
         is to go on at no cost, divided by the normaliser of the longest length that
         is allowed. Coverage grows: its score may rise, up to 0.
 
+        That is so for α ≥ 0. For α < 0 each token costs more the longer the hypothesis
+        gets, so that the best is to end at once, at no cost: there the bound is their
+        `score` with one token more, and this is less.
+
         Args:
             log_probs: float32 `(B, K)`, so far.
             limits: int `(B,)`. The length at which each source's hypotheses end.

@@ -50,7 +50,7 @@ class Hypothesis:
 
         Args:
             source_starts: list of int. The source piece with which each character or
-                token begins, as `byte_pieces.characters` gives them.
+                token begins, as `byte_fallback.characters` gives them.
         """
         tokens, starts = characters(self.tokens)
         attention = self.attention
