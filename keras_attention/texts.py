@@ -19,7 +19,12 @@ def is_blank(text):
 
 def strings(texts: Any, name: str) -> list[str]:
     """A list of str, of which one alone may be given as it is."""
-    texts = [texts] if isinstance(texts, str) else list(texts)
+    try:
+        texts = [texts] if isinstance(texts, str) else list(texts)
+    except TypeError:
+        raise ValueError(
+            f"{name} must be strings; received a {type(texts).__name__}: {texts!r:.60}"
+        ) from None
     for i, text in enumerate(texts):
         if not isinstance(text, str):
             raise ValueError(
@@ -30,22 +35,41 @@ def strings(texts: Any, name: str) -> list[str]:
 
 
 def word_lists(name, given, count):
-    """One list of str for each of `count` outputs; see `Lexicon`."""
+    """A tuple of str for each of `count` outputs; what is given for all is one tuple.
+
+    Args:
+        name: str. What they are called, for errors.
+        given: list of str, for all outputs, or list of such lists, one for each; or
+            None.
+        count: int. Outputs.
+
+    Raises:
+        ValueError: another number of lists, what is no str or has nothing in it.
+    """
     if given is None:
-        return [[]] * count
-    given = [given] if isinstance(given, str) else list(given)
+        return [()] * count
+    try:
+        given = [given] if isinstance(given, str) else list(given)
+    except TypeError:
+        raise ValueError(
+            f"{name} must be a list of words; received a {type(given).__name__}: "
+            f"{given!r:.60}"
+        ) from None
     if all(isinstance(one, str) for one in given):
-        given = [given] * count
+        return [_words(f"{name}[0]", given)] * count
     if len(given) != count:
         raise ValueError(
             f"{name} must be one list of words for all, or one list for each; received "
             f"{len(given)} lists for {count}"
         )
-    given = [strings(one, f"{name}[{i}]") for i, one in enumerate(given)]
-    for i, words in enumerate(given):
-        for word in words:
-            if is_blank(word):
-                raise ValueError(
-                    f"{name}[{i}] must be words; received {word!r:.40}, which is empty"
-                )
-    return [list(dict.fromkeys(words)) for words in given]
+    return [_words(f"{name}[{i}]", one) for i, one in enumerate(given)]
+
+
+def _words(name, given):
+    words = tuple(dict.fromkeys(strings(given, name)))
+    for word in words:
+        if is_blank(word):
+            raise ValueError(
+                f"{name} must be words; received {word!r:.40}, which is empty"
+            )
+    return words

@@ -62,6 +62,8 @@ def caption(
     )
     sources = image_sources(images)
     captioner = bundles.load(bundle, "captioning", ensemble)
+    # A mistake need not wait for images.
+    captioner.check_arguments(constraints=constraint, avoid=avoid, **options)
     at_once = batch_size == 1 or (not images and sys.stdin.isatty())
     num_bad = 0
     for batch in good_images(captioner, sources, 1 if at_once else batch_size):

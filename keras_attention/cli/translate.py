@@ -75,6 +75,8 @@ def translate(
         from keras_attention.training.corpus import check_tag
 
         check_tag(translator.source_tokenizer, tag)
+    # A mistake need not wait for lines.
+    translator.check_arguments(constraints=constraint, avoid=avoid, **options)
     languages = bundles.languages(translator, source_language, target_language)
     # Lines are sorted by length within a chunk: large enough to fill batches, small
     # enough that a stream is translated while it flows, and what is typed immediately.

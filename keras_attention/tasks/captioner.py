@@ -16,7 +16,6 @@ from keras_attention.tasks.batches import (
     pad_rows,
     pad_to_bucket,
 )
-from keras_attention.tasks.lexical import Lexicon
 from keras_attention.tasks.results import (
     Caption,
     CaptionHypothesis,
@@ -24,7 +23,7 @@ from keras_attention.tasks.results import (
     read_caption_hypotheses,
 )
 from keras_attention.tasks.task import Task
-from keras_attention.texts import strings, word_lists
+from keras_attention.texts import strings
 
 if TYPE_CHECKING:
     from keras_attention.data.tokenizer import Tokenizer
@@ -83,6 +82,11 @@ class Captioner(Task):
         self.tokenizer = tokenizer
         self.fit = fit
         self.language = language
+
+    @property
+    def output_tokenizer(self) -> "Tokenizer":
+        """`tokenizer`."""
+        return self.tokenizer
 
     def tokenizers(self) -> "dict[str, Tokenizer]":
         """`target.model`, that of captions."""
@@ -146,24 +150,15 @@ class Captioner(Task):
         """
         images = _images(images)
         batch_size = whole_number("batch_size", batch_size, 1)
-        words = {
-            name: word_lists(name, given, len(images))
-            for name, given in {"constraints": constraints, "avoid": avoid}.items()
-        }
-        captions = []
+        request = self._request(
+            len(images), beam, n_best, options, seed, prefixes, constraints, avoid
+        )
+        names = [_name(image, i) for i, image in enumerate(images)]
+        captions: list[Caption] = []
         for start in range(0, len(images), batch_size):
-            some = images[start : start + batch_size]
-            captions += self.caption_inputs(
-                self._inputs(some),
-                names=[_name(image, start + i) for i, image in enumerate(some)],
-                beam=beam,
-                n_best=n_best,
-                return_attention=return_attention,
-                prefixes=prefixes and prefixes[start : start + batch_size],
-                batch_size=batch_size,
-                seed=seed,
-                **{n: each[start : start + batch_size] for n, each in words.items()},
-                **options,
+            inputs = self._inputs(images[start : start + batch_size])
+            captions += self._caption(
+                inputs, request, start, names, return_attention, batch_size
             )
             if progress is not None:
                 progress(len(captions))
@@ -202,33 +197,17 @@ class Captioner(Task):
         """
         count = _check_inputs(inputs)
         batch_size = whole_number("batch_size", batch_size, 1)
-        seed = whole_number("seed", seed, 0)
-        decoding = self.decoding_options(beam, n_best, options)
-        attention = return_attention and self.model.attends
-        if prefixes is not None and len(prefixes) != count:
+        if names is not None and len(names) != count:
             raise ValueError(
-                'one prefix for each image is needed ("" for none); received '
-                f"{count} images and {len(prefixes)} prefixes"
+                f"one name for each image is needed; received {count} images and "
+                f"{len(names)} names"
             )
-        prefix_ids = prefixes and self.tokenizer.encode(prefixes)
-        lexicon = Lexicon(self.tokenizer, count, constraints, avoid)
-        groups = lexicon.groups(list(range(count)))
-        lexicon.check_lengths(groups[1], np.full(len(groups[1]), decoding.max_length))
-        captions: dict[int, Caption] = {}
-        for numbers in in_batches(groups, batch_size):
-            batch, rows = _batch(inputs, numbers)
-            prefix = None
-            if prefix_ids:
-                some = [prefix_ids[i] or [PAD_ID] for i in numbers]
-                prefix = pad_to_bucket(some, rows)
-            lexical = lexicon.arrays(numbers, rows)
-            hypotheses = self.decode(batch, decoding, prefix, attention, seed, lexical)
-            begun = prefixes and [prefixes[i] for i in numbers]
-            found = self._captions(hypotheses, numbers, names, batch, prefixes=begun)
-            captions.update(zip(numbers, found, strict=True))
-            if progress is not None:
-                progress(len(captions))
-        return [captions[i] for i in range(count)]
+        request = self._request(
+            count, beam, n_best, options, seed, prefixes, constraints, avoid
+        )
+        return self._caption(
+            inputs, request, 0, names, return_attention, batch_size, progress
+        )
 
     def force_decode(
         self, images: Any, captions: list[str] | str, batch_size: int = 16
@@ -289,6 +268,39 @@ class Captioner(Task):
             texts = [text for _, text in some]
             found += self._captions(hypotheses, numbers, names, batch, texts)
         return found
+
+    def _request(self, count, *arguments):
+        request = super()._request(count, *arguments)
+        limits = [request.options.max_length] * count
+        request.lexicon.check_lengths(list(range(count)), limits)
+        return request
+
+    def _caption(
+        self, inputs, request, first, names, attention, batch_size, progress=None
+    ):
+        """Captions of inputs that are the numbers from `first` on of a `Request`."""
+        order = list(range(first, first + _check_inputs(inputs)))
+        captions: dict[int, Caption] = {}
+        for numbers in in_batches(request.lexicon.groups(order), batch_size):
+            batch, rows = _batch(inputs, [i - first for i in numbers])
+            prefix = None
+            if request.prefix_ids:
+                some = [request.prefix_ids[i] or [PAD_ID] for i in numbers]
+                prefix = pad_to_bucket(some, rows)
+            hypotheses = self.decode(
+                batch,
+                request.options,
+                prefix,
+                attention and self.model.attends,
+                request.seed,
+                request.lexicon.arrays(numbers, rows),
+            )
+            begun = request.prefixes and [request.prefixes[i] for i in numbers]
+            found = self._captions(hypotheses, numbers, names, batch, prefixes=begun)
+            captions.update(zip(numbers, found, strict=True))
+            if progress is not None:
+                progress(len(captions))
+        return [captions[i] for i in order]
 
     def _inputs(self, images):
         pixels, windows = load_images(images, self.model.image_size, self.fit)

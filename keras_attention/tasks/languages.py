@@ -3,6 +3,9 @@
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.texts import strings
 
+# What calls name a language by, of sources and of translations.
+ARGUMENTS = ("source_language", "target_language")
+
 
 class Languages:
     """Names of languages, and the ids of the tokens that stand for them.
@@ -86,7 +89,7 @@ class Languages:
             if not default:
                 known = "left out, since this model has no languages to choose from"
             raise ValueError(
-                f"{_argument(side)} must be {known}; received {name!r:.60}"
+                f"{ARGUMENTS[side]} must be {known}; received {name!r:.60}"
             )
         return []
 
@@ -94,11 +97,7 @@ class Languages:
         ids = self._ids[side]
         if not isinstance(name, str) or name not in ids:
             raise ValueError(
-                f"{_argument(side)} must be one of {', '.join(sorted(ids))}; received "
+                f"{ARGUMENTS[side]} must be one of {', '.join(sorted(ids))}; received "
                 f"{name!r:.60}"
             )
         return ids[name]
-
-
-def _argument(side):
-    return ("source_language", "target_language")[side]

@@ -1,5 +1,6 @@
 """Words that outputs must contain, or avoid, as a search takes them."""
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,10 @@ from keras_attention.texts import word_lists
 
 if TYPE_CHECKING:
     from keras_attention.decoding.lexical import LexicalConstraints
+    from keras_attention.decoding.options import DecodingOptions
+
+# What they are called, of tasks and of exports; both are lists of words.
+ARGUMENTS = ("constraints", "avoid")
 
 
 class Lexicon:
@@ -32,35 +37,54 @@ class Lexicon:
         self, tokenizer: Tokenizer, count: int, constraints: Any, avoid: Any
     ) -> None:
         self.tokenizer = tokenizer
-        self.constraints = [
-            [self._ids(phrase) for phrase in phrases]
-            for phrases in word_lists("constraints", constraints, count)
-        ]
-        self.avoid = [
-            [self._normalised(word) for word in words]
-            for words in word_lists("avoid", avoid, count)
-        ]
+        # One list is mostly that of all.
+        ids_of = functools.cache(lambda words: list(map(self._ids, words)))
+        said_of = functools.cache(lambda words: set(map(self._normalised, words)))
+        of_constraints, of_avoid = (
+            word_lists(name, given, count)
+            for name, given in zip(ARGUMENTS, (constraints, avoid), strict=True)
+        )
+        self.constraints = list(map(ids_of, of_constraints))
+        self.avoid = list(map(said_of, of_avoid))
+
+    @property
+    def has_constraints(self) -> bool:
+        """Whether any output must contain something."""
+        return any(self.constraints)
 
     def groups(self, order: list[int]) -> list[list[int]]:
         """Numbers of outputs, those with constraints apart, for another search."""
         free = [i for i in order if not self.constraints[i]]
         return [free, [i for i in order if self.constraints[i]]]
 
-    def check_lengths(self, rows: list[int], limits: np.ndarray) -> None:
+    def check_options(self, options: "DecodingOptions") -> None:
+        """Refuses `DecodingOptions` that cannot meet these constraints.
+
+        Raises:
+            ValueError: they sample, or have a coverage penalty.
+        """
+        if self.has_constraints:
+            check_constrained(options)
+
+    def check_lengths(self, rows: list[int], limits: Any, num_forced: int = 0) -> None:
         """Refuses constraints for which an output has no room.
 
         Args:
             rows: list of int. Numbers of outputs.
             limits: int, as many. Most tokens of each, the end token included.
+            num_forced: int. How many of them say the language.
 
         Raises:
             ValueError: the first that has too many tokens.
         """
-        for i, limit in zip(rows, limits, strict=False):
-            needed = sum(map(len, self.constraints[i])) + 1
+        others = "the end token"
+        if num_forced:
+            others += " and that of the language"
+        for i, limit in zip(rows, limits, strict=True):
+            needed = sum(map(len, self.constraints[i])) + 1 + num_forced
             if self.constraints[i] and needed > limit:
                 raise ValueError(
-                    f"constraints[{i}] have {needed} tokens with the end token, and "
+                    f"constraints[{i}] have {needed} tokens with {others}, and "
                     f"this output may have {limit}; raise max_length, "
                     "max_length_ratio or max_length_offset, or ask for less"
                 )
@@ -118,6 +142,14 @@ class Lexicon:
         # No space needs to be before what is a word by itself.
         space = len(ids) > 1 and self.tokenizer.ids_to_tokens(ids[:1]) == ["\u2581"]
         return ids[1:] if space and first[1] % 2 == 0 else ids
+
+
+def check_constrained(options):
+    """Refuses `DecodingOptions` under which no output can be constrained."""
+    from keras_attention.decoding.constrained_beam import check_constraints
+    from keras_attention.decoding.lexical import LexicalConstraints
+
+    check_constraints(options, LexicalConstraints((), np.zeros((1, 1, 1), "int32")))
 
 
 def _power_of_two(number):

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from keras_attention.annotations import Tensor
+from keras_attention.checks import whole_number
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.decoding.options import DecodingOptions, checked
 from keras_attention.tasks.bundle import read_bundle, write_bundle
 from keras_attention.tasks.bundle_config import naming
 from keras_attention.tasks.ensemble import ensemble_of
+from keras_attention.tasks.lexical import Lexicon
+from keras_attention.tasks.requests import Request, checked_prefixes
 
 if TYPE_CHECKING:
     from keras_attention.decoding.hypotheses import Hypotheses
@@ -27,7 +30,7 @@ class Task:
 
     Subclasses say `task`, the name of the kind of bundle; `fields`, the arguments that
     `config.json` keeps, each with its kind; `optional_fields`, those that it keeps
-    where they say something; and `tokenizers`.
+    where they say something; `tokenizers` and `output_tokenizer`.
 
     Args:
         model: `EncoderDecoder`, built.
@@ -103,6 +106,16 @@ class Task:
     def tokenizers(self) -> dict[str, Tokenizer]:
         """Dict of file name to `Tokenizer`."""
         raise NotImplementedError
+
+    @property
+    def output_tokenizer(self) -> Tokenizer:
+        """That of what is written."""
+        raise NotImplementedError
+
+    @property
+    def num_forced(self) -> int:
+        """Tokens that every output is made to begin with, prefixes aside."""
+        return 0
 
     @classmethod
     def tokenizer_files(cls, config: dict[str, Any]) -> dict[str, list[str]]:
@@ -180,6 +193,38 @@ class Task:
         options = self.options.replace(**changes)
         self.check_options(options)
         return options
+
+    def check_arguments(
+        self,
+        beam: int | None = None,
+        n_best: int | None = None,
+        constraints: Any = None,
+        avoid: Any = None,
+        **options: Any,
+    ) -> None:
+        """Refuses what would be refused whatever the input, before there is one.
+
+        Args: as of `translate` or `caption`, of one output.
+
+        Raises:
+            ValueError: options or words that cannot be, or cannot be together.
+        """
+        request = self._request(1, beam, n_best, options, 0, None, constraints, avoid)
+        limits = [request.options.max_length]
+        request.lexicon.check_lengths([0], limits, self.num_forced)
+
+    def _request(
+        self, count, beam, n_best, options, seed, prefixes, constraints, avoid
+    ):
+        """`Request` of `count` outputs."""
+        seed = whole_number("seed", seed, 0)
+        of = "text" if self.has_source_text else "image"
+        prefixes = checked_prefixes(prefixes, count, of)
+        decoding = self.decoding_options(beam, n_best, options)
+        lexicon = Lexicon(self.output_tokenizer, count, constraints, avoid)
+        lexicon.check_options(decoding)
+        prefix_ids = prefixes and self.output_tokenizer.encode(prefixes)
+        return Request(decoding, seed, prefixes, prefix_ids, lexicon)
 
     def check_options(self, options: DecodingOptions) -> None:
         """Refuses `DecodingOptions` that make no sense of this model.

@@ -18,7 +18,6 @@ from keras_attention.tasks.batches import (
     pad_to_bucket,
 )
 from keras_attention.tasks.languages import Languages
-from keras_attention.tasks.lexical import Lexicon
 from keras_attention.tasks.results import Hypothesis, Translation, read_hypotheses
 from keras_attention.tasks.task import Task
 from keras_attention.texts import is_blank, strings
@@ -272,22 +271,16 @@ class Translator(Task):
         """
         texts = strings(texts, "texts")
         batch_size = whole_number("batch_size", batch_size, 1)
-        seed = whole_number("seed", seed, 0)
-        if prefixes is not None and len(prefixes) != len(texts):
-            raise ValueError(
-                'one prefix for each text is needed ("" for none); received '
-                f"{len(texts)} texts and {len(prefixes)} prefixes"
-            )
-        decoding = self.decoding_options(beam, n_best, options)
+        decoding, seed, prefixes, prefix_ids, lexicon = self._request(
+            len(texts), beam, n_best, options, seed, prefixes, constraints, avoid
+        )
         return_attention = return_attention and self.model.attends
         copies = decoding.unknown == "copy"
         before = self.language_ids.source_ids(source_language)
         wanted = self.language_ids.target_ids(target_language)
         source_ids, truncated = self._source_ids(texts, before)
-        prefix_ids = prefixes and self.target_tokenizer.encode(prefixes)
         if wanted:
             prefix_ids = [wanted + ids for ids in prefix_ids or [[]] * len(texts)]
-        lexicon = Lexicon(self.target_tokenizer, len(texts), constraints, avoid)
         results: list[Any] = [None] * len(texts)
         order = sorted(range(len(texts)), key=lambda i: len(source_ids[i]))
         # The end token alone is no sentence: nothing in, nothing out. Nor are spaces,
@@ -305,7 +298,8 @@ class Translator(Task):
         if groups[1]:
             padded = pad_to_bucket([source_ids[i] for i in groups[1]], len(groups[1]))
             limits = decoding.length_limits({"source_ids": padded})
-            lexicon.check_lengths(groups[1], np.asarray(limits))
+            limits = np.asarray(limits).tolist()
+            lexicon.check_lengths(groups[1], limits, self.num_forced)
         for rows in in_batches(groups, batch_size):
             batch = [source_ids[i] for i in rows]
             hypotheses = self._decode(
@@ -428,6 +422,16 @@ class Translator(Task):
         return self.source_tokenizer.ids_to_tokens(ids), np.stack(scores).astype(
             "float32"
         )
+
+    @property
+    def output_tokenizer(self) -> Tokenizer:
+        """`target_tokenizer`."""
+        return self.target_tokenizer
+
+    @property
+    def num_forced(self) -> int:
+        """1 in a model of several languages, whose translations begin with theirs."""
+        return self.language_ids.count
 
     @property
     def most_subwords(self) -> int:

@@ -146,6 +146,16 @@ def test_a_translator_captions_nothing(bundle, folder, capsys):
     assert f"is a bundle for translation: try keras-attention translate {bundle}" in err
 
 
+def test_words_are_refused_before_an_image_is_read(
+    loaded_captioner, folder, monkeypatch, capsys
+):
+    monkeypatch.setattr(sources, "decode_source", lambda *_: pytest.fail("read"))
+    argv = ["caption", "bundle", str(folder), "--constraint", "Ω"]
+    code, out, err = run(argv, capsys)
+    assert (code, out) == (1, "")
+    assert "of which it lacks some" in err
+
+
 class Recorder:
     """A captioner that only records its calls."""
 
@@ -157,6 +167,9 @@ class Recorder:
 
     def __init__(self):
         self.calls = []
+
+    def check_arguments(self, **options):
+        """All are right."""
 
     def caption_inputs(self, inputs, **options):
         self.calls.append((inputs["images"].shape, options))

@@ -226,6 +226,9 @@ class Recorder:
     def __init__(self):
         self.calls = []
 
+    def check_arguments(self, **options):
+        """All are right."""
+
     def translate(self, texts, **options):
         self.calls.append((texts, options))
         return []
@@ -270,6 +273,18 @@ def test_options_reach_the_search(recorder, monkeypatch, capsys):
             },
         )
     ]
+
+
+def test_words_are_refused_before_a_line_is_read(loaded, monkeypatch, capsys):
+    monkeypatch.setattr(translate.lines, "read", lambda _: pytest.fail("read"))
+    for options, message in {
+        "--constraint Datei --temperature 1": "temperature=1.0: leave it at 0",
+        "--constraint Datei --max-length 1": "tokens with the end token",
+        "--avoid \u2581": "avoid must be words",
+    }.items():
+        code, out, err = run(["translate", "bundle", *options.split()], capsys)
+        assert (code, out) == (1, "")
+        assert message in err
 
 
 @pytest.mark.parametrize(

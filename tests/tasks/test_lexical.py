@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from keras_attention.data.text.spelling import spelled, spelling
+from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.tasks.lexical import Lexicon
+from keras_attention.tasks.translator import Translator
 from tests.captioners import encoded_images
 from tests.translators import TEXTS
 
@@ -107,6 +109,95 @@ def test_tokens_are_spelt_as_they_read(translator):
 def test_what_cannot_be_is_refused(translator, words, message):
     with pytest.raises(ValueError, match=message):
         translator.translate(SHORT, **words)
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        ({"avoid": 3}, "avoid must be a list of words; received a int: 3"),
+        ({"constraints": ["Datei", 3, "Text"]}, r"constraints\[1\] must be strings"),
+        ({"prefixes": "abc"}, "3 texts and 1 prefixes"),
+        ({"prefixes": ["a", 3, "b"]}, r"prefixes\[1\] is of type int"),
+    ],
+    ids=str,
+)
+def test_what_is_no_list_of_words_is_named(translator, words, message):
+    with pytest.raises(ValueError, match=message):
+        translator.translate(SHORT, **words)
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        ({"prefixes": ["a", "b", "c"]}, "2 images and 3 prefixes"),
+        ({"constraints": [[], ["Ω"]]}, "received 'Ω', of which it lacks some"),
+        ({"constraints": [[], ["red dog"]], "max_length": 2}, r"constraints\[1\] have"),
+        ({"constraints": [[], ["dog"]], "temperature": 1.0}, "temperature=1.0"),
+        ({"constraints": [[], ["dog"]], "coverage_penalty": 0.2}, "coverage_penalty="),
+        ({"constraints": [[], ["dog"]], "beam": 0}, "beam must be at least 1"),
+    ],
+    ids=str,
+)
+def test_images_are_neither_read_nor_decoded_before_all_is_checked(
+    captioner, monkeypatch, words, message
+):
+    monkeypatch.setattr(captioner, "_inputs", lambda _: pytest.fail("read"))
+    monkeypatch.setattr(captioner, "decode", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(ValueError, match=message):
+        captioner.caption(encoded_images()[:2], batch_size=1, **words)
+
+
+def test_texts_are_not_tokenised_before_all_is_checked(translator, monkeypatch):
+    monkeypatch.setattr(translator, "_source_ids", lambda *_: pytest.fail("tokenised"))
+    for penalty in ({"temperature": 1.0}, {"coverage_penalty": 0.2}):
+        with pytest.raises(ValueError, match=f"constraints .*{next(iter(penalty))}="):
+            translator.translate(SHORT, constraints=["Datei"], **penalty)
+
+
+def test_each_image_has_a_name_if_any_has(captioner):
+    inputs = captioner._inputs(encoded_images()[:2])
+    with pytest.raises(ValueError, match="2 images and 1 names"):
+        captioner.caption_inputs(inputs, names=["a"])
+
+
+def test_constraints_leave_room_for_the_token_of_the_language(translator):
+    found = of_languages(translator)
+    (ids,) = Lexicon(found.target_tokenizer, 1, ["Datei"], None).constraints[0]
+    limits = {"max_length_ratio": 9.0, "max_length": len(ids) + 2}
+    for translation in found.translate(SHORT, constraints=["Datei"], **limits):
+        assert translation.tokens[0] == "e"
+        assert has_word(translation.text, "Datei")
+    limits["max_length"] -= 1
+    for check in (lambda **more: found.translate(SHORT, **more), found.check_arguments):
+        with pytest.raises(ValueError, match="and that of the language, .* may have"):
+            check(constraints=["Datei"], **limits)
+
+
+def test_one_list_for_all_is_tokenised_once(translator, monkeypatch):
+    encode, encoded = Tokenizer.encode, []
+
+    def record(self, texts, *options):
+        encoded.extend(texts)
+        return encode(self, texts, *options)
+
+    monkeypatch.setattr(Tokenizer, "encode", record)
+    words = ["Datei", "Text"]
+    lexicon = Lexicon(translator.target_tokenizer, 50, words, [words] * 50)
+    assert encoded == words * 2
+    assert len(lexicon.constraints) == len(lexicon.avoid) == 50
+    assert lexicon.constraints[0] == lexicon.constraints[-1]
+
+
+def of_languages(translator):
+    """It, with two subwords that stand for languages."""
+    return Translator(
+        translator.model,
+        translator.source_tokenizer,
+        options=translator.options,
+        source_language="en",
+        target_language="de",
+        languages={"en": "n", "de": "e"},
+    )
 
 
 def test_what_the_vocabulary_cannot_write_is_refused(captioner):
