@@ -7,12 +7,12 @@ only, so that nothing here is compiled with XLA and nothing needs Python to run.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from keras_attention.checks import check_model_name, whole_number
 from keras_attention.export.captioner import served_captioner
+from keras_attention.export.lexical import no_words
 from keras_attention.export.translator import served_translator
 from keras_attention.files import whole_folder
+from keras_attention.tasks.lexical import check_constrained
 
 if TYPE_CHECKING:
     from keras_attention.decoding.options import DecodingOptions
@@ -79,8 +79,8 @@ def export(
 
     Raises:
         ValueError: on another backend than TensorFlow; a name or version that
-            TensorFlow Serving would not find; or options that sample, or make no sense
-            of the model.
+            TensorFlow Serving would not find; or options that sample, make no sense
+            of the model, or have a coverage penalty where `constrained`.
         FileExistsError: if the version exists: versions are never overwritten.
 
     Example:
@@ -107,6 +107,11 @@ def export(
         raise ValueError(
             "what is served searches: it cannot sample; export with temperature=0"
         )
+    if constrained:
+        try:
+            check_constrained(options)
+        except ValueError as error:
+            raise ValueError(f"constrained=True: {error}") from None
     task.check_options(options)
     path = version_folder(saved_models, name, version)
     module, warmup_inputs = WRITERS[task.task](task, options)
@@ -136,9 +141,7 @@ def _with_words(inputs, signature):
     """Inputs to warm up with; no words, since a model may lack any."""
     if signature != "constrained":
         return inputs
-    given = next(iter(inputs.values()))
-    words = np.full((len(given), 1), "", object)
-    return {**inputs, "constraints": words, "avoid": words}
+    return {**inputs, **no_words(len(next(iter(inputs.values()))))}
 
 
 def version_folder(saved_models, name, version=None):

@@ -16,7 +16,9 @@ from keras_attention.export.graph_text import (
 from keras_attention.export.lexical import (
     apart,
     check_constraints,
+    has_constraints,
     lexical_constraints,
+    words_specs,
 )
 
 
@@ -37,10 +39,6 @@ def served_captioner(captioner, options):
 
     model = captioner.model
     bytes_spec = [tf.TensorSpec([None], tf.string, name="image_bytes")]
-    words_spec = [
-        tf.TensorSpec([None, None], tf.string, name=name)
-        for name in ("constraints", "avoid")
-    ]
 
     class ServedCaptioner(tf.Module):
         def __init__(self):
@@ -62,7 +60,7 @@ def served_captioner(captioner, options):
             if lexical is not None:
                 added = tf.pad(lexical.avoid_in, [more, [0, 0]])
                 lexical = lexical._replace(avoid_in=added)
-                if not isinstance(lexical.constraints, tuple):
+                if has_constraints(lexical):
                     check_constraints(lexical.constraints, options.max_length)
                     added = tf.pad(lexical.constraints, [more, [0, 0], [0, 0]])
                     lexical = lexical._replace(constraints=added)
@@ -89,7 +87,7 @@ def served_captioner(captioner, options):
         def serving_default(self, image_bytes):
             return self.n_best(image_bytes)
 
-        @tf.function(input_signature=bytes_spec + words_spec)
+        @tf.function(input_signature=bytes_spec + words_specs())
         def constrained(self, image_bytes, constraints, avoid):
             lexical = lexical_constraints(
                 self.target, captioner.tokenizer.vocabulary_size, constraints, avoid

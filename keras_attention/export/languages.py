@@ -2,7 +2,7 @@
 
 import numpy as np
 
-INPUTS = ("source_language", "target_language")
+from keras_attention.tasks.languages import ARGUMENTS
 
 
 def language_inputs(languages, num_texts):
@@ -10,7 +10,7 @@ def language_inputs(languages, num_texts):
     if not languages:
         return {}
     found = {}
-    for side, name in enumerate(INPUTS):
+    for side, name in enumerate(ARGUMENTS):
         default = languages.defaults[side] or min(languages.ids_by_name(side))
         found[name] = np.array([default] * num_texts, object)
     return found
@@ -45,7 +45,7 @@ def graph_languages(languages):
             ids = self.tables[side].lookup(names)
             wrong = tf.boolean_mask(names, ids < 0)
             known = ", ".join(sorted(languages.ids_by_name(side)))
-            what = [f"{INPUTS[side]} must be one of {known}; received", wrong[:1]]
+            what = [f"{ARGUMENTS[side]} must be one of {known}; received", wrong[:1]]
             with tf.control_dependencies(
                 [tf.debugging.Assert(tf.equal(tf.size(wrong), 0), what)]
             ):

@@ -1,10 +1,30 @@
 """Words that outputs must contain, or avoid, inside a graph; see `tasks.lexical`."""
 
+import numpy as np
+
 from keras_attention.data.text.spelling import BYTE, LETTER
 from keras_attention.special_tokens import END_ID, PAD_ID, UNKNOWN_ID
+from keras_attention.tasks.lexical import ARGUMENTS
 from keras_attention.texts import BLANK
 
 SPACE = "\u2581"
+
+
+def words_specs():
+    """What a signature takes of them: a list of `tf.TensorSpec`, `(B, C)` each."""
+    import tensorflow as tf
+
+    return [tf.TensorSpec([None, None], tf.string, name=name) for name in ARGUMENTS]
+
+
+def no_words(count):
+    """What a request for `count` outputs says of them, to ask for nothing."""
+    return {name: np.full((count, 1), "", object) for name in ARGUMENTS}
+
+
+def has_constraints(lexical):
+    """Whether a search of `LexicalConstraints`, or None, is for what must come."""
+    return lexical is not None and not isinstance(lexical.constraints, tuple)
 
 
 def lexical_constraints(tokenizer, vocabulary_size, constraints, avoid):
@@ -37,12 +57,19 @@ def lexical_constraints(tokenizer, vocabulary_size, constraints, avoid):
     )
 
 
-def check_constraints(constraints, limits):
-    """Refuses constraints that cannot be met: int `(B, C, L)`, and limits `(B,)`."""
+def check_constraints(constraints, limits, num_forced=0):
+    """Refuses constraints that cannot be met.
+
+    Args:
+        constraints: int `(B, C, L)`, padded with 0.
+        limits: int `(B,)`, or one for all. Most tokens of an output, with its end.
+        num_forced: int. How many of them say the language.
+    """
     import tensorflow as tf
 
     real = tf.reduce_sum(tf.cast(constraints > 0, tf.int32), axis=[1, 2])
-    fits = tf.reduce_all(tf.logical_or(real < 1, real + 1 <= limits))
+    fits = tf.logical_or(real < 1, real + 1 + num_forced <= limits)
+    fits = tf.reduce_all(fits)
     known = tf.reduce_all(tf.not_equal(constraints, UNKNOWN_ID))
     return [
         tf.debugging.Assert(

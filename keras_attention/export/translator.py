@@ -16,17 +16,16 @@ from keras_attention.export.graph_text import (
     texts_of,
     tokens_of,
 )
-from keras_attention.export.languages import (
-    INPUTS,
-    graph_languages,
-    language_inputs,
-)
+from keras_attention.export.languages import graph_languages, language_inputs
 from keras_attention.export.lexical import (
     apart,
     check_constraints,
+    has_constraints,
     lexical_constraints,
+    words_specs,
 )
 from keras_attention.special_tokens import END_ID, PAD_ID
+from keras_attention.tasks.languages import ARGUMENTS
 from keras_attention.texts import BLANK
 
 WARMUP_TEXTS = (
@@ -52,12 +51,8 @@ def served_translator(translator, options):
     model = translator.model
     max_tokens = translator.most_subwords
     languages = translator.language_ids
-    names = ["text", *(INPUTS if languages else ())]
+    names = ["text", *(ARGUMENTS if languages else ())]
     specs = [tf.TensorSpec([None], tf.string, name=name) for name in names]
-    words_spec = [
-        tf.TensorSpec([None, None], tf.string, name=name)
-        for name in ("constraints", "avoid")
-    ]
 
     class ServedTranslator(tf.Module):
         def __init__(self):
@@ -98,10 +93,11 @@ def served_translator(translator, options):
             shape = tf.shape(source_ids)
             source_ids = tf.reshape(source_ids, [shape[0], tf.maximum(shape[1], 1)])
             inputs = {"source_ids": source_ids}
-            if lexical is not None and not isinstance(lexical.constraints, tuple):
+            if has_constraints(lexical):
                 limits = options.length_limits(inputs)
                 limits = tf.where(is_empty, tf.int32.max, limits)
-                check_constraints(lexical.constraints, limits)
+                forced = translator.num_forced
+                check_constraints(lexical.constraints, limits, forced)
             hypotheses = search(
                 model,
                 inputs,
@@ -134,7 +130,7 @@ def served_translator(translator, options):
         def serving_default(self, *said):
             return self.n_best(said)
 
-        @tf.function(input_signature=specs + words_spec)
+        @tf.function(input_signature=specs + words_specs())
         def constrained(self, *inputs):
             *said, constraints, avoid = inputs
             lexical = lexical_constraints(

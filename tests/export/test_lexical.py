@@ -6,8 +6,12 @@ import pytest
 
 from keras_attention.data.text.spelling import spelling
 from keras_attention.export import export
+from keras_attention.export.lexical import lexical_constraints
+from keras_attention.export.translator import served_translator
 from keras_attention.graph_errors import plain_message
 from keras_attention.serving.models.warmup import read_warmup
+from keras_attention.tasks.lexical import Lexicon
+from keras_attention.tasks.translator import Translator
 from tests.captioners import encoded_images
 from tests.translators import OPTIONS
 
@@ -68,6 +72,41 @@ def test_what_cannot_be_is_refused_with_a_reason(loaded):
         return plain_message(caught.value.message)
 
     assert "leave room for the end token" in run("Datei " * 30)
+
+
+def test_what_constraints_cannot_be_searched_with_is_not_exported(tmp_path, translator):
+    options = OPTIONS.replace(coverage_penalty=0.2)
+    message = "constrained=True: constraints .* received coverage_penalty=0.2"
+    with pytest.raises(ValueError, match=message):
+        export(translator, tmp_path / "out", "tiny", options=options, constrained=True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_token_of_the_language_takes_room(translator, monkeypatch):
+    tokenizer = translator.target_tokenizer
+    found = Translator(
+        translator.model,
+        tokenizer,
+        source_language="en",
+        target_language="de",
+        languages={"en": "n", "de": "e"},
+    )
+    (ids,) = Lexicon(tokenizer, 1, ["Datei"], None).constraints[0]
+    monkeypatch.setattr(
+        "keras_attention.decoding.search.search", lambda *_, **__: 1 / 0
+    )
+    said = [tf.constant([text]) for text in ("Save the file.", "en", "de")]
+    for room, error in ((1, tf.errors.InvalidArgumentError), (2, ZeroDivisionError)):
+        options = OPTIONS.replace(max_length=len(ids) + room, max_length_ratio=9.0)
+        module, _ = served_translator(found, options)
+        lexical = lexical_constraints(
+            module.target,
+            tokenizer.vocabulary_size,
+            tf.constant([["Datei"]]),
+            tf.constant([[""]]),
+        )
+        with pytest.raises(error):
+            module.run(said, options, lexical=lexical)
 
 
 def test_warm_up_has_words_too(version):
