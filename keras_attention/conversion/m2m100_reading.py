@@ -8,7 +8,11 @@ from typing import Any
 
 from keras_attention.conversion.checkpoint import Checkpoint
 from keras_attention.conversion.hub import local_folder
-from keras_attention.conversion.m2m100_vocabulary import SPM, read_multilingual
+from keras_attention.conversion.m2m100_vocabulary import (
+    cutting_file,
+    read_cutting,
+    read_multilingual,
+)
 from keras_attention.conversion.marian_config import one_id, read_config
 from keras_attention.conversion.marian_decoding import (
     generation_table,
@@ -19,7 +23,6 @@ from keras_attention.conversion.marian_reading import model_of
 from keras_attention.conversion.marian_tensors import check_tensors
 from keras_attention.conversion.marian_tokenizers import (
     numbered,
-    read_proto,
     unknown_pieces,
 )
 from keras_attention.special_tokens import UNKNOWN_ID
@@ -52,7 +55,8 @@ def read_m2m100(
     checkpoint = Checkpoint(folder)
     # Before anything large is made, sizes are compared with what the files hold.
     check_tensors(config, checkpoint)
-    proto = read_proto(folder / SPM)
+    cutting = cutting_file(folder)
+    proto = read_cutting(cutting)
     table = generation_table(folder, config)
     forced_id = one_id(table, "forced_bos_token_id")
     found = read_multilingual(folder, config, proto, forced_id)
@@ -62,7 +66,7 @@ def read_m2m100(
     options = options_of(table, config, unknown_id)
     keep_out_forbidden(vocabulary, options, table)
     tokenizer = numbered(
-        proto, vocabulary, True, folder / SPM, found.controls, may_lack=True
+        proto, vocabulary, True, cutting, found.controls, may_lack=True
     )
     return {
         "model": model_of(config, checkpoint, vocabulary, vocabulary, dtype),

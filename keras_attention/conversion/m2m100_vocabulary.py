@@ -3,24 +3,27 @@
 M2M-100     `vocab.json` has the ids; languages follow it, `__en__` for en
 NLLB        SentencePiece's own, moved by fairseq's offset; languages follow, `eng_Latn`
 
-Both cut texts by `sentencepiece.bpe.model`. Fairseq puts `<s>`, `<pad>`, `</s>` and
-`<unk>` before all else, where SentencePiece has `<unk>`, `<s>` and `</s>`.
+Both cut texts by `sentencepiece.bpe.model`, NLLB also by the `tokenizer.json` that was
+made of it, where that is all there is. Fairseq puts `<s>`, `<pad>`, `</s>` and `<unk>`
+before all else, where SentencePiece has `<unk>`, `<s>` and `</s>`.
 """
 
 import re
-import reprlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from keras_attention.conversion.marian_config import TOKENIZER, MarianConfig
+from keras_attention.conversion.marian_tokenizers import read_proto
 from keras_attention.conversion.marian_vocabulary import (
     Vocabulary,
     in_our_order,
     read_ids,
 )
+from keras_attention.conversion.tokenizer_json import added_ids, read_tokenizer_json
 from keras_attention.files import read_json
 
 SPM = "sentencepiece.bpe.model"
+TOKENIZER_JSON = "tokenizer.json"
 NOTES = (TOKENIZER, "special_tokens_map.json")
 FAIRSEQ = ("<s>", "<pad>", "</s>", "<unk>")
 NLLB_CODE = re.compile(r"[a-z]{3}_[A-Z][a-z]{3}")
@@ -49,6 +52,20 @@ class MultilingualVocabulary(NamedTuple):
     target_language: str
 
 
+def cutting_file(folder: Path) -> Path:
+    """Which file of a folder says how texts are cut."""
+    has_ids = (folder / SPM).is_file() or (folder / "vocab.json").is_file()
+    path = folder / TOKENIZER_JSON
+    return path if path.is_file() and not has_ids else folder / SPM
+
+
+def read_cutting(path: Path) -> Any:
+    """The ModelProto of what `cutting_file` gave; ValueError if it is damaged."""
+    if path.name == TOKENIZER_JSON:
+        return read_tokenizer_json(path, FAIRSEQ)
+    return read_proto(path)
+
+
 def read_multilingual(
     folder: Path, config: MarianConfig, proto: Any, forced_id: Any = None
 ) -> MultilingualVocabulary:
@@ -57,7 +74,7 @@ def read_multilingual(
     Args:
         folder: Path.
         config: `MarianConfig`.
-        proto: ModelProto of `sentencepiece.bpe.model`.
+        proto: ModelProto that cuts texts.
         forced_id: int, optional. Theirs that translations begin with, if it is always
             the same.
 
@@ -76,7 +93,7 @@ def read_multilingual(
         ids |= {piece: count + i for i, piece in enumerate(languages.values())}
         default = "en"
     else:
-        path, ids = folder / SPM, _fairseq_ids(proto)
+        path, ids = cutting_file(folder), _fairseq_ids(proto)
         if notes.get("legacy_behaviour"):
             raise ValueError(
                 f"{folder}: legacy_behaviour must be false; received true: texts that "
@@ -142,18 +159,13 @@ def _fairseq_ids(proto):
 
 def _added_ids(folder, notes, first):
     """Ids of what follows the pieces: by whichever file says them."""
-    path = folder / "tokenizer.json"
+    path = folder / TOKENIZER_JSON
     if path.is_file():
         tokens = read_json(path).get("added_tokens") or []
     else:
         path = folder / TOKENIZER
         tokens = _decoded(notes.get("added_tokens_decoder") or {})
-    if not isinstance(tokens, list) or not all(map(_is_token, tokens)):
-        raise ValueError(
-            f"{path}: each added token must have an id and a content; received "
-            f"{reprlib.repr(tokens)}"
-        )
-    added = {token["content"]: token["id"] for token in tokens if token["id"] >= first}
+    added = {name: i for name, i in added_ids(path, tokens).items() if i >= first}
     if added:
         return added
     for key in ("extra_special_tokens", "additional_special_tokens"):
@@ -175,14 +187,6 @@ def _decoded(decoder):
         else (i, token)
         for i, token in decoder.items()
     ]
-
-
-def _is_token(token):
-    return (
-        isinstance(token, dict)
-        and type(token.get("id")) is int
-        and isinstance(token.get("content"), str)
-    )
 
 
 def _language(folder, notes, key, languages):

@@ -108,23 +108,27 @@ def check_symbols(symbols: list[str]) -> None:
             )
 
 
+def proto_class() -> Any:
+    """The class `ModelProto` of SentencePiece, which takes a while to import."""
+    from sentencepiece import sentencepiece_model_pb2
+
+    return vars(sentencepiece_model_pb2)["ModelProto"]
+
+
 def parsed(model: bytes) -> Any:
     """The `ModelProto` of a serialised SentencePiece model.
 
     Raises:
         ValueError: it is none.
     """
-    # Takes a while to import, and is needed here alone.
     from google.protobuf.message import DecodeError
-    from sentencepiece import sentencepiece_model_pb2
 
-    proto_class: Any = vars(sentencepiece_model_pb2)["ModelProto"]
-    proto = proto_class()
+    proto = proto_class()()
     try:
         proto.ParseFromString(model)
     except DecodeError:
         proto.Clear()
-    kind = proto_class.SentencePiece.UNKNOWN
+    kind = proto.SentencePiece.UNKNOWN
     if not any(piece.type == kind for piece in proto.pieces):
         raise ValueError(
             f"expected the bytes of a SentencePiece model; received {len(model)} bytes "

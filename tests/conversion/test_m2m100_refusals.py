@@ -39,7 +39,7 @@ def test_configurations(changes, message, tmp_path):
 @pytest.mark.parametrize(
     ("name", "file", "text", "message"),
     [
-        ("nllb", "sentencepiece.bpe.model", None, "lacks sentencepiece.bpe.model"),
+        ("m2m100", "sentencepiece.bpe.model", None, "lacks sentencepiece.bpe.model"),
         ("nllb", "tokenizer_config.json", '{"legacy_behaviour": true}', "legacy_behav"),
         ("nllb", "tokenizer_config.json", '{"src_lang": "en"}', "src_lang must be one"),
         ("m2m100", "tokenizer_config.json", '{"language_codes": "x"}', "m2m100, wmt21"),
@@ -67,6 +67,14 @@ def test_files(name, file, text, message, tmp_path):
     else:
         (folder / file).write_text(text)
     with pytest.raises(ValueError, match=message):
+        Translator.from_m2m100(folder)
+
+
+def test_nllb_without_anything_that_cuts_texts(tmp_path):
+    folder = copy_of("nllb", tmp_path)
+    (folder / "sentencepiece.bpe.model").unlink()
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(ValueError, match="lacks sentencepiece.bpe.model"):
         Translator.from_m2m100(folder)
 
 
