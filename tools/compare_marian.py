@@ -18,9 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from keras_attention import Translator
-from keras_attention.conversion.m2m100_vocabulary import SPM, read_multilingual
+from keras_attention.conversion.m2m100_vocabulary import (
+    cutting_file,
+    read_cutting,
+    read_multilingual,
+)
 from keras_attention.conversion.marian_config import read_config
-from keras_attention.conversion.marian_tokenizers import read_proto
 from keras_attention.conversion.marian_vocabulary import read_vocabulary
 
 CLOSE = 1e-4
@@ -110,7 +113,9 @@ def numbers(folder, side):
 
 def numbers_of_m2m100(folder, _):
     config = read_config(folder, "m2m_100")
-    known = read_multilingual(folder, config, read_proto(folder / SPM)).vocabulary
+    known = read_multilingual(
+        folder, config, read_cutting(cutting_file(folder))
+    ).vocabulary
     return {int(row): i for i, row in enumerate(known.rows) if i != 2}
 
 

@@ -10,14 +10,12 @@ Nothing is downloaded.
 Folders are as those of tools/make_marian.py; `expected.json` has the languages too.
 """
 
-import argparse
 import json
-from pathlib import Path
 
 import numpy as np
 import sentencepiece
 import torch
-from make_marian import read_pairs, train_tokenizer
+from made_checkpoints import SIZES, make_all, parser, train_tokenizer
 from tokenizers.models import BPE
 from transformers import (
     GenerationConfig,
@@ -36,40 +34,29 @@ VARIANTS = {
     "nllb-map": {"nllb": True, "files": "map", "dtype": "float16", "file": "bin"},
     "deep": {"encoder_layers": 3, "decoder_layers": 1, "dtype": "bfloat16"},
     "unscaled": {"scale_embedding": False, "lacks": 25, "early_stopping": False},
+    "nllb-json": {"nllb": True, "files": "json alone"},
 }
 TINY = ("m2m100", "nllb")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--tiny", action="store_true", help="a few tens of kB each")
-    parser.add_argument("--texts", type=int, default=200)
-    parser.add_argument("--only", help="one variant")
-    arguments = parser.parse_args()
-    pairs = read_pairs()
-    for number, (name, changes) in enumerate(VARIANTS.items()):
-        if arguments.only in (None, name) and not (arguments.tiny and name not in TINY):
-            torch.manual_seed(70 + number)
-            folder = arguments.out / name
-            folder.mkdir(parents=True, exist_ok=True)
-            make(folder, pairs, arguments, **changes)
-            print(folder, sum(f.stat().st_size for f in folder.iterdir()) // 1000, "kB")
+    arguments = parser(__doc__, texts=200).parse_args()
+    make_all(arguments, VARIANTS, TINY, 70, make)
 
 
 def make(folder, pairs, arguments, nllb=False, files="json", lacks=0, **options):
-    size, dim = (160, 16) if arguments.tiny else (900, 64)
-    rule = "identity" if arguments.tiny else "nmt_nfkc"
+    size = SIZES[arguments.tiny]
+    pieces = 160 if arguments.tiny else 900
     sentences = tuple(text for pair in pairs[:3000] for text in pair)
     path = folder / "sentencepiece.bpe.model"
-    path.write_bytes(train_tokenizer(sentences, size, rule, "bpe"))
+    path.write_bytes(train_tokenizer(sentences, pieces, size.rule, "bpe"))
     make_tokenizer = nllb_tokenizer if nllb else m2m100_tokenizer
-    tokenizer, languages, size = make_tokenizer(folder, path, files, lacks)
-    model = random_model(folder, tokenizer, size, dim, options)
+    tokenizer, languages, rows = make_tokenizer(folder, path, files, lacks)
+    model = random_model(folder, tokenizer, rows, size.dim, options)
     count = 10 if arguments.tiny else arguments.texts
     texts = [source for source, _ in pairs[-count:]]
     texts[:3] = ["naïve €5", "Press “OK”.", "x日本y 日"]
-    record(folder, model, tokenizer, languages, texts, arguments.tiny)
+    record(folder, model, tokenizer, languages, texts, size)
 
 
 def m2m100_tokenizer(folder, path, files, lacks):
@@ -102,6 +89,8 @@ def nllb_tokenizer(folder, path, files, lacks):
         (folder / "special_tokens_map.json").write_text(json.dumps(table))
         (folder / "tokenizer_config.json").write_text("{}")
         (folder / "tokenizer.json").unlink()
+    if files == "json alone":  # as transformers 5 saves it
+        path.unlink()
     return tokenizer, ["eng_Latn", "deu_Latn"], len(tokenizer) + 3
 
 
@@ -160,7 +149,7 @@ def random_model(folder, tokenizer, size, dim, options):
 
 
 @torch.no_grad()
-def record(folder, model, tokenizer, languages, texts, tiny):
+def record(folder, model, tokenizer, languages, texts, size):
     codes = tokenizer.convert_tokens_to_ids(CODES)
     code = codes[CODES.index("deu_Latn")]
     if languages[1] == "de":
@@ -168,10 +157,9 @@ def record(folder, model, tokenizer, languages, texts, tiny):
         code = tokenizer.get_lang_id("de")
     expected = {"texts": texts, "ids": tokenizer(texts)["input_ids"]}
     expected["languages"] = languages
-    rows, steps = (3, 6) if tiny else (20, 12)
-    fed = torch.randint(4, model.config.vocab_size, (rows, steps))
+    fed = torch.randint(4, model.config.vocab_size, (size.rows, size.steps))
     fed[:, 0], fed[:, 1] = 2, code
-    batch = tokenizer(texts[:rows], return_tensors="pt", padding=True)
+    batch = tokenizer(texts[: size.rows], return_tensors="pt", padding=True)
     expected["fed"] = fed.tolist()
     logits = model(**batch, decoder_input_ids=fed).logits.numpy()
     np.savez_compressed(folder / "expected.npz", logits=logits)
@@ -193,8 +181,6 @@ def record(folder, model, tokenizer, languages, texts, tiny):
             said = tokenizer.batch_decode(sequences, skip_special_tokens=True)
             expected.setdefault(search, []).extend(said)
         expected.setdefault("beam_scores", []).extend(found.sequences_scores.tolist())
-        lengths = (found.sequences != 1).sum(1).tolist()
-        expected.setdefault("beam_lengths", []).extend(lengths)
     text = json.dumps(expected, ensure_ascii=False)
     (folder / "expected.json").write_text(text, "utf-8")
 

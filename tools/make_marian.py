@@ -12,19 +12,14 @@ Each folder is a checkpoint as on the Hub, with what is expected beside it:
 (logits).
 """
 
-import argparse
-import functools
-import gzip
-import io
 import json
-from pathlib import Path
 
 import numpy as np
 import sentencepiece
 import torch
+from made_checkpoints import SIZES, make_all, parser, train_tokenizer
 from transformers import GenerationConfig, MarianConfig, MarianMTModel, MarianTokenizer
 
-CORPUS = Path("keras_attention/data/corpora/libreoffice-help.en-de.tsv.gz")
 CODES = [">>deu<<", ">>nld<<"]
 # What each differs in from the first, which is laid out as OPUS-MT's models are.
 VARIANTS = {
@@ -57,47 +52,30 @@ TINY = ("opus", "gelu-unscaled", "tc-big", "multi-target")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--tiny", action="store_true", help="a few tens of kB each")
-    parser.add_argument("--texts", type=int, default=1000)
-    parser.add_argument("--only", help="one variant")
-    parser.add_argument("--read", action="store_true")
-    arguments = parser.parse_args()
+    options = parser(__doc__, texts=1000)
+    options.add_argument("--read", action="store_true")
+    arguments = options.parse_args()
     if arguments.read:
         for folder in sorted(arguments.out.glob("*/exported")):
             read(folder)
         return
-    pairs = read_pairs()
-    for number, (name, changes) in enumerate(VARIANTS.items()):
-        if arguments.only in (None, name) and not (arguments.tiny and name not in TINY):
-            torch.manual_seed(20 + number)
-            folder = arguments.out / name
-            folder.mkdir(parents=True, exist_ok=True)
-            make(folder, pairs, arguments, **changes)
-            print(folder, sum(f.stat().st_size for f in folder.iterdir()) // 1000, "kB")
-
-
-def read_pairs():
-    with gzip.open(CORPUS, "rt", encoding="utf-8") as file:
-        lines = (line.rstrip("\n").split("\t")[:2] for line in file)
-        return [pair for pair in lines if all(10 < len(side) < 90 for side in pair)]
+    make_all(arguments, VARIANTS, TINY, 20, make)
 
 
 def make(folder, pairs, arguments, separate=False, codes=False, lacks=0, **options):
-    size, dim = (150, 16) if arguments.tiny else (900, 64)
-    rule = "identity" if arguments.tiny else "nmt_nfkc"
+    size = SIZES[arguments.tiny]
+    pieces = 150 if arguments.tiny else 900
     vocabularies = write_tokenizers(
-        folder, pairs, size, rule, separate, CODES if codes else [], lacks
+        folder, pairs, pieces, size.rule, separate, CODES if codes else [], lacks
     )
-    model = random_model(folder, vocabularies, separate, dim, options)
+    model = random_model(folder, vocabularies, separate, size.dim, options)
     count = 12 if arguments.tiny else arguments.texts
     texts = [source for source, _ in pairs[-count:]]
     # What the source's model does not know, alone and in a row; brackets; spaces.
     texts[:5] = ["Straße ß", "naïve €5", "a  b\u00a0c", "Press “OK”.", "x日本y 日"]
     if codes:
         texts = [f"{CODES[i % 2]} {text}" for i, text in enumerate(texts)]
-    record(folder, model, texts, arguments.tiny)
+    record(folder, model, texts, size)
 
 
 def write_tokenizers(folder, pairs, size, rule, separate, codes, lacks):
@@ -129,21 +107,6 @@ def write_tokenizers(folder, pairs, size, rule, separate, codes, lacks):
     notes = {"source_lang": "en", "target_lang": "de", "separate_vocabs": separate}
     (folder / "tokenizer_config.json").write_text(json.dumps(notes))
     return vocabularies
-
-
-@functools.cache
-def train_tokenizer(sentences, size, rule, kind="unigram"):
-    file = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(sentences),
-        model_writer=file,
-        vocab_size=size,
-        model_type=kind,
-        normalization_rule_name=rule,
-        character_coverage=0.9995,
-        minloglevel=2,
-    )
-    return file.getvalue()
 
 
 def random_model(folder, vocabularies, separate, dim, options):
@@ -232,14 +195,13 @@ def as_bin_shards(folder):
 
 
 @torch.no_grad()
-def record(folder, model, texts, tiny):
+def record(folder, model, texts, size):
     tokenizer = MarianTokenizer.from_pretrained(folder)
     expected = {"texts": texts, "ids": tokenizer(texts)["input_ids"]}
-    rows, steps = (3, 6) if tiny else (20, 12)
-    size = model.final_logits_bias.shape[-1]
-    fed = torch.randint(0, size, (rows, steps))
+    count = model.final_logits_bias.shape[-1]
+    fed = torch.randint(0, count, (size.rows, size.steps))
     fed[:, 0] = model.config.decoder_start_token_id
-    batch = tokenizer(texts[:rows], return_tensors="pt", padding=True)
+    batch = tokenizer(texts[: size.rows], return_tensors="pt", padding=True)
     logits = model(**batch, decoder_input_ids=fed).logits.numpy()
     expected["fed"] = fed.tolist()
     np.savez_compressed(folder / "expected.npz", logits=logits)

@@ -46,7 +46,7 @@ def described(proto):
     model = {
         **table()["model"],
         "byte_fallback": proto.trainer_spec.byte_fallback,
-        "vocab": {piece: i for i, piece in enumerate([*FAIRSEQ, *pieces, "<mask>"])},
+        "vocab": {piece: i for i, piece in enumerate([*FAIRSEQ, *pieces])},
         "merges": [" ".join(merge) for merge in merges],  # as before tokenizers 0.20
     }
     return {
