@@ -65,6 +65,11 @@ def our_ids(name, ids, side):
     return [ours[i] for i in ids]
 
 
+def padded(rows):
+    longest = max(map(len, rows))
+    return np.array([[*row, *[0] * (longest - len(row))] for row in rows])
+
+
 def copy_of(name, folder, **changes):
     """A copy of a checkpoint, with keys of its config.json changed (None: left out)."""
     path = folder / name

@@ -11,6 +11,7 @@ from keras_attention.conversion.marian_tokenizers import read_proto
 from tests.conversion.support import MULTILINGUAL as CHECKPOINTS
 from tests.conversion.support import expected_multilingual as expected
 from tests.conversion.support import imported_multilingual as imported
+from tests.conversion.support import padded
 
 NAMES = ("m2m100", "nllb")
 
@@ -22,11 +23,6 @@ def our_ids(name, ids):
     found = read_multilingual(folder, config, read_proto(folder / SPM))
     ours = {int(row): i for i, row in enumerate(found.vocabulary.rows) if i != 2}
     return [ours[i] for i in ids]
-
-
-def padded(rows):
-    longest = max(map(len, rows))
-    return np.array([[*row, *[0] * (longest - len(row))] for row in rows])
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,8 +8,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from keras_attention import Translator
+from tests.conversion.support import MULTILINGUAL as CHECKPOINTS
 from tests.conversion.support import edit_json
-from tests.conversion.test_m2m100 import CHECKPOINTS
 
 
 def copy_of(name, tmp_path):

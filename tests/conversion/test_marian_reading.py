@@ -14,12 +14,8 @@ from tests.conversion.support import (
     expected_logits,
     imported,
     our_ids,
+    padded,
 )
-
-
-def padded(rows):
-    longest = max(map(len, rows))
-    return np.array([[*row, *[0] * (longest - len(row))] for row in rows])
 
 
 @pytest.mark.parametrize("name", NAMES)

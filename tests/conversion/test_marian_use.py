@@ -10,7 +10,7 @@ from keras_attention.training import (
     Trainer,
     load_recipe,
 )
-from tests.conversion.support import CHECKPOINTS, expected, imported
+from tests.conversion.support import CHECKPOINTS, expected, imported, padded
 
 on_tensorflow = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="SavedModels are TensorFlow's"
@@ -49,10 +49,10 @@ def test_training_further_lowers_the_loss():
     pairs = [("Press OK.", "OK"), ("Shows the page.", "Seite")] * 4
     sources = translator.source_tokenizer.encode([source for source, _ in pairs])
     targets = translator.target_tokenizer.encode([target for _, target in pairs])
-    labels = rows([[*ids, 3] for ids in targets])
+    labels = padded([[*ids, 3] for ids in targets])
     inputs = {
-        "source_ids": rows([[*ids, 3] for ids in sources]),
-        "target_ids": rows([[2, *ids] for ids in targets]),
+        "source_ids": padded([[*ids, 3] for ids in sources]),
+        "target_ids": padded([[2, *ids] for ids in targets]),
     }
     model = translator.model
     model.compile(
@@ -83,8 +83,3 @@ def test_a_recipe_may_start_from_it(tmp_path):
     trainer = Trainer(load_recipe(str(recipe)), tmp_path / "run")
     trainer._open_start(resume=False, force=False)
     assert trainer._model_options()["share_embeddings"]
-
-
-def rows(ids):
-    longest = max(map(len, ids))
-    return np.array([[*row, *[0] * (longest - len(row))] for row in ids])

@@ -15,7 +15,8 @@ from keras_attention.conversion.marian_tokenizers import read_proto
 from keras_attention.conversion.tokenizer_json import read_tokenizer_json
 from keras_attention.data.special_ids import parsed
 from tests.conversion.support import MULTILINGUAL
-from tests.conversion.test_m2m100 import expected, imported
+from tests.conversion.support import expected_multilingual as expected
+from tests.conversion.support import imported_multilingual as imported
 
 NLLB = MULTILINGUAL / "nllb"
 TEXTS = ["", " two  spaces ", "x日本y 日", "ﬁne ½ ｗｉｄｅ", "a\u00a0b\tc", "e\u0301 €"]
