@@ -61,4 +61,4 @@ def m2m100(
 def save(translator, out, options=""):
     translator.save(out)
     print(f"bundle: {out} ({translator.model.count_params():,} parameters)")
-    print(f"try: keras-attention translate {out}{options}")
+    print(f'try: echo "…" | keras-attention translate {out}{options}')

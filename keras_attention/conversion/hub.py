@@ -53,8 +53,9 @@ def _downloaded(address):
             if any(folder.glob(weights)):
                 break
     except Exception as error:  # its own, its HTTP client's, the system's
+        reason = f"{error!s:.300}".rstrip(". ")
         raise ValueError(
-            f"{address} could not be downloaded: {error!s:.300}. Check its name and "
+            f"{address} could not be downloaded: {reason}. Check its name and "
             "the network, or download the model and give its folder"
         ) from error
     return folder

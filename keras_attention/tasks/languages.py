@@ -82,7 +82,8 @@ class Languages:
 
     def _side_ids(self, side, name):
         if self:
-            return [self._id(side, self.defaults[side] if name is None else name)]
+            default = self.defaults[side] or None
+            return [self._id(side, default if name is None else name)]
         default = self.defaults[side]
         if name is not None and name != default:
             known = f"{default!r}, the only one of this model"
@@ -96,8 +97,11 @@ class Languages:
     def _id(self, side, name):
         ids = self._ids[side]
         if not isinstance(name, str) or name not in ids:
+            received = f"{name!r:.60}"
+            if name is None:
+                received = "none, and this model has no default"
             raise ValueError(
                 f"{ARGUMENTS[side]} must be one of {', '.join(sorted(ids))}; received "
-                f"{name!r:.60}"
+                f"{received}"
             )
         return ids[name]

@@ -33,15 +33,17 @@ def model_card(task, config):
         "",
         *_table(config["decoding"]),
     ]
+    data = "Trained on the data named above and on nothing else"
+    if "imported" in training:
+        data = "Trained elsewhere, on data that its makers name"
     if training:
         lines += ["", "## Training", "", *_table(_flat(training))]
     lines += [
         "",
         "## Limits",
         "",
-        "Trained on the data named above and on nothing else: what differs from it, in "
-        "kind, language or length, gives worse output, without warning. "
-        "Read what it writes before you rely on it.",
+        f"{data}: what differs from it, in kind, language or length, gives worse "
+        "output, without warning. Read what it writes before you rely on it.",
         "",
     ]
     return "\n".join(lines)

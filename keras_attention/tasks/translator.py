@@ -208,11 +208,15 @@ class Translator(Task):
         """`(title, name of the class, example)` for the model card, str each."""
         source = self.source_language or "source"
         target = self.target_language or "target"
-        return (
-            f"{source} → {target}",
-            "Translator",
-            'print(translator.translate(["…"])[0].text)',
-        )
+        title, options = f"{source} → {target}", ""
+        if self.languages:
+            names = sorted(self.languages)
+            source = self.source_language or names[0]
+            target = self.target_language or names[-1]
+            title = f"{len(names)} languages"
+            options = f', source_language="{source}", target_language="{target}"'
+        example = f'print(translator.translate(["…"]{options})[0].text)'
+        return title, "Translator", example
 
     def translate(
         self,

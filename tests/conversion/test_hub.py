@@ -66,10 +66,12 @@ def test_addresses_that_are_none(address, hub):
 
 def test_what_the_hub_does_not_give(hub):
     def answer(patterns):
-        raise OSError("no network, and nothing in the cache")
+        raise OSError("no network, and nothing in the cache.")
 
     hub.answer = answer
-    with pytest.raises(ValueError, match=r"hf://a/b could not be downloaded: no netw"):
+    with pytest.raises(
+        ValueError, match=r"hf://a/b could not be downloaded: no netw.*ache\. Check"
+    ):
         local_folder("hf://a/b")
 
 

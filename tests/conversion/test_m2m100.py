@@ -1,5 +1,9 @@
 """M2M-100 and NLLB imported say what transformers have them say."""
 
+import json
+import re
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -8,12 +12,14 @@ from keras_attention import Translator
 from keras_attention.conversion.m2m100_vocabulary import SPM, read_multilingual
 from keras_attention.conversion.marian_config import parsed, read_config
 from keras_attention.conversion.marian_tokenizers import read_proto
+from keras_attention.tasks.languages import ARGUMENTS
 from tests.conversion.support import MULTILINGUAL as CHECKPOINTS
 from tests.conversion.support import expected_multilingual as expected
 from tests.conversion.support import imported_multilingual as imported
 from tests.conversion.support import padded
 
 NAMES = ("m2m100", "nllb")
+PAGE = Path(__file__).resolve().parents[2] / "docs/import.md"
 
 
 def our_ids(name, ids):
@@ -82,6 +88,19 @@ def test_languages_are_chosen_for_each_call():
     assert "__" not in translation.text
 
 
+def test_what_the_page_sends_is_what_exports_take():
+    text = PAGE.read_text("utf-8")
+    sent = re.findall(r"curl \S+/models/(\S+):predict -d '([^']*)'", text)
+    sent = {name: json.loads(body)["inputs"] for name, body in sent}
+    assert {name: set(inputs) for name, inputs in sent.items()} == {
+        "opus-en-de": {"text"},
+        "m2m100": {"text", *ARGUMENTS},
+    }
+    for side, name in enumerate(ARGUMENTS):
+        (language,) = sent["m2m100"][name]
+        assert language in imported("m2m100").language_ids.ids_by_name(side)
+
+
 def test_a_code_in_a_text_is_text():
     (ids,) = imported("m2m100").source_tokenizer.encode(["__de__ OK"])
     assert imported("m2m100").language_ids.target_ids()[0] not in ids
@@ -92,7 +111,10 @@ def test_unknown_languages_are_named():
         imported("m2m100").translate("OK", target_language="xx")
     translator = Translator.from_m2m100(CHECKPOINTS / "nllb")
     assert translator.source_language == "eng_Latn"
-    with pytest.raises(ValueError, match="target_language must be one of ace_Arab, "):
+    with pytest.raises(
+        ValueError,
+        match="target_language must be one of ace_Arab, .*; received none, and this",
+    ):
         translator.translate("OK")
     with pytest.raises(ValueError, match="source_language must be one of .*'English'"):
         Translator.from_m2m100(CHECKPOINTS / "nllb", source_language="English")
@@ -100,6 +122,10 @@ def test_unknown_languages_are_named():
 
 def test_a_bundle_keeps_its_languages(tmp_path):
     imported("nllb").save(tmp_path / "bundle")
+    card = (tmp_path / "bundle" / "README.md").read_text("utf-8")
+    assert card.startswith("# translator: 5 languages\n")
+    assert '(["…"], source_language="eng_Latn", target_language="deu_Latn")' in card
+    assert "Trained elsewhere, on data that its makers name" in card
     loaded = Translator.load(tmp_path / "bundle")
     assert loaded.languages == imported("nllb").languages
     assert loaded.source_tokenizer == imported("nllb").source_tokenizer

@@ -146,6 +146,7 @@ def test_on_the_command_line(tmp_path, capsys):
     code, printed, err = run(argv, capsys)
     assert code == 0, err
     assert printed.startswith(f"bundle: {bundle} (")
+    assert f'try: echo "…" | keras-attention translate {bundle}\n' in printed
     code, _, err = run(argv, capsys)
     assert (code, "exists already" in err) == (1, True)
     argv = ["export", bundle, "--format", "marian", "--out", out, "--beam", "2"]

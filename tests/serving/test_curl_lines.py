@@ -90,7 +90,7 @@ def test_the_page_has_lines():
 
 
 # The other pages, whose lines stand in indented blocks and name models of their own;
-# those of import.md are read by tests/conversion/test_m2m100.py, which has its model.
+# those of import.md are read by tests/conversion/test_m2m100.py, which has its models.
 INDENTED = re.compile(r"^ {4}(?:curl|echo) .*(?:(?<=[\\|])\n {4}.*)*", re.M)
 OTHERS = [
     (page.name, line)
