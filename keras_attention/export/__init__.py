@@ -123,7 +123,7 @@ def export(
     if constrained:
         signatures["constrained"] = module.constrained
     with whole_folder(path) as folder:
-        tf.saved_model.save(module, str(folder), signatures=signatures)
+        tf.saved_model.save(resources_of(module), str(folder), signatures=signatures)
         if warmup:
             write_warmup(
                 folder,
@@ -135,6 +135,20 @@ def export(
                 ],
             )
     return path
+
+
+def resources_of(module):
+    """What the functions of a `tf.Module` use, as a module without functions.
+
+    `save` traces and writes whatever functions it finds, of no signature too.
+    """
+    import tensorflow as tf
+
+    kept = tf.Module(name=module.name)
+    for name, value in vars(module).items():
+        if not name.startswith("_"):
+            setattr(kept, name, value)
+    return kept
 
 
 def _with_words(inputs, signature):

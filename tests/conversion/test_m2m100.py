@@ -12,6 +12,8 @@ from keras_attention import Translator
 from keras_attention.conversion.m2m100_vocabulary import SPM, read_multilingual
 from keras_attention.conversion.marian_config import parsed, read_config
 from keras_attention.conversion.marian_tokenizers import read_proto
+from keras_attention.serving import ServingError
+from keras_attention.serving.wire.errors import Code
 from keras_attention.tasks.languages import ARGUMENTS
 from tests.conversion.support import MULTILINGUAL as CHECKPOINTS
 from tests.conversion.support import expected_multilingual as expected
@@ -20,6 +22,10 @@ from tests.conversion.support import padded
 
 NAMES = ("m2m100", "nllb")
 PAGE = Path(__file__).resolve().parents[2] / "docs/import.md"
+both = pytest.mark.parametrize("transport", ["rest", "grpc"])
+on_tensorflow = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="SavedModels are TensorFlow's"
+)
 
 
 def our_ids(name, ids):
@@ -153,42 +159,64 @@ def test_long_texts_are_cut_behind_their_language():
     assert found.source_tokens[0] == "__en__"
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="SavedModels are TensorFlow's"
-)
-def test_what_is_served_takes_languages(tmp_path):
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """A client of a server of two signatures: one gives attention, one takes words."""
     import tensorflow as tf
 
+    from keras_attention.export import resources_of
     from keras_attention.export.translator import served_translator
+    from tests.export import support
 
     translator = imported("m2m100")
-    texts = expected("m2m100")["texts"]
     module, warmup = served_translator(translator, translator.options)
     assert warmup[0]["target_language"].tolist() == ["de"]
-    signatures = {
-        name: getattr(module, name) for name in ("attend", "greedy", "constrained")
-    }
-    tf.saved_model.save(module, str(tmp_path), signatures=signatures)
-    served = tf.saved_model.load(str(tmp_path)).signatures
-    both = {"text": tf.constant([*texts[3:5], ""])}
-    both["source_language"] = tf.constant(["en", "", "en"])
-    both["target_language"] = tf.constant(["de", "fr", "de"])
-    found = served["attend"](**both)
-    assert [text.decode() for text in found["text"].numpy()] == [
-        translator.translate(texts[3])[0].text,
-        translator.translate(texts[4], target_language="fr")[0].text,
-        "",
-    ]
-    first = [tokens[0] for tokens in found["source_tokens"].numpy()]
-    assert first == [b"__en__", b"__en__", b""]
-    assert [row[0] for row in found["target_tokens"].numpy()] == [
-        b"__de__",
-        b"__fr__",
-        b"",
-    ]
-    none = tf.constant([[""]] * 3)
-    avoiding = served["constrained"](**both, constraints=none, avoid=none)
-    assert list(avoiding["text"].numpy()) == list(found["text"].numpy())
-    both["target_language"] = tf.constant(["de", "xx", "de"])
-    with pytest.raises(tf.errors.InvalidArgumentError, match="must be one of .*xx"):
-        served["greedy"](**both)
+    path = tmp_path_factory.mktemp("saved_models") / "m2m100" / "1"
+    signatures = {"serving_default": module.attend, "constrained": module.constrained}
+    tf.saved_model.save(resources_of(module), str(path), signatures=signatures)
+    with support.served(path) as served:
+        yield served
+
+
+@on_tensorflow
+@both
+def test_what_is_served_takes_languages(served, transport):
+    client, _ = served
+    texts = [*expected("m2m100")["texts"], "", " "]
+    pairs = len(texts) // 2
+    languages = ["de", "fr"] * pairs
+    said = {"source_language": ["en", ""] * pairs, "target_language": languages}
+    wanted = imported("m2m100").translate(texts)
+    french = imported("m2m100").translate(texts, target_language="fr")
+    wanted[1::2] = french[1::2]
+    found = client.translate(texts, "m2m100", transport, **said)
+    for here, there, name in zip(wanted, found, languages, strict=True):
+        assert there.text == here.text
+        assert there.score == pytest.approx(here.score, rel=1e-4)
+        codes = ["__en__", f"__{name}__"] if here.source.strip() else []
+        assert there.source_tokens[:1] + there.target_tokens[:1] == codes
+    assert found[-2].text == found[-1].text == ""
+    avoiding = client.translate(
+        texts, "m2m100", transport, signature_name="constrained", **said
+    )
+    assert [each.text for each in avoiding] == [each.text for each in found]
+
+
+@on_tensorflow
+@both
+def test_languages_that_a_served_model_lacks_are_named(served, transport):
+    said = {"target_language": ["de", "xx", "de"]}
+    with pytest.raises(ServingError, match="must be one of .*xx") as caught:
+        served[0].translate(["OK"] * 3, "m2m100", transport, **said)
+    assert caught.value.code is Code.INVALID_ARGUMENT
+
+
+@on_tensorflow
+def test_the_line_of_curl_in_the_docs_translates(served):
+    from tests.serving.support import with_httpx
+
+    page = PAGE.read_text("utf-8")
+    (line,) = re.findall(r"^ {4}curl .*?'$", page, re.M | re.S)
+    text = with_httpx(line.strip().replace("http://127.0.0.1:8501", served[1]))
+    (translation,) = imported("m2m100").translate("OK")
+    assert json.loads(text)["outputs"]["text"] == [translation.text]

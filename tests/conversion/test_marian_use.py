@@ -31,17 +31,17 @@ def test_what_is_served_says_the_same():
 
 @on_tensorflow
 @pytest.mark.slow
-def test_a_saved_model_says_the_same(tmp_path):
-    import tensorflow as tf
-
+def test_a_server_says_the_same(tmp_path):
     from keras_attention.export import export
+    from tests.export.support import served
 
     translator = Translator.from_marian(CHECKPOINTS / "multi-target")
     path = export(translator, tmp_path, "marian", warmup=False)
-    served = tf.saved_model.load(str(path)).signatures["serving_default"]
-    found = served(text=tf.constant(expected("multi-target")["texts"]))
-    texts = [text.decode() for text in found["text"].numpy()]
-    assert texts == expected("multi-target")["beam"]
+    texts = expected("multi-target")["texts"]
+    with served(path) as (client, _):
+        for transport in ("rest", "grpc"):
+            found = client.translate(texts, "marian", transport)
+            assert [each.text for each in found] == expected("multi-target")["beam"]
 
 
 def test_training_further_lowers_the_loss():

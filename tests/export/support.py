@@ -1,7 +1,13 @@
 """What is true of every exported model, and how its outputs are read."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import tensorflow as tf
+
+from keras_attention.serving.client.client import Client
+from keras_attention.serving.options import LoadOptions
+from keras_attention.serving.server import Server
 
 # Words that TensorFlow's own and tensorflow-text's kernels know, and the official
 # image of TensorFlow Serving links both.
@@ -14,12 +20,25 @@ TEXT_OPS = {
 }
 
 
-def nodes(version):
-    """All nodes of a SavedModel's graph and functions."""
+def meta_graphs(version):
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-    saved = SavedModel.FromString((version / "saved_model.pb").read_bytes())
-    for meta in saved.meta_graphs:
+    content = (version / "saved_model.pb").read_bytes()
+    return SavedModel.FromString(content).meta_graphs
+
+
+def functions(version):
+    """The names of a SavedModel's functions."""
+    return [
+        function.signature.name
+        for meta in meta_graphs(version)
+        for function in meta.graph_def.library.function
+    ]
+
+
+def nodes(version):
+    """All nodes of a SavedModel's graph and functions."""
+    for meta in meta_graphs(version):
         yield from meta.graph_def.node
         for function in meta.graph_def.library.function:
             yield from function.node_def
@@ -63,6 +82,24 @@ def outputs_of(loaded, name, **inputs):
         if value.dtype == object:
             outputs[key] = np.vectorize(lambda b: b.decode(), otypes=[object])(value)
     return outputs
+
+
+@contextmanager
+def served(version):
+    """Serves a SavedModel, without its warm-up.
+
+    Args:
+        version: path, `<name>/<version>`.
+
+    Yields:
+        `(client, rest_url)`.
+    """
+    models = {version.parent.name: version.parent}
+    load = LoadOptions(enable_warmup=False)
+    with Server(models, grpc_port=0, rest_port=0, load=load) as server:
+        rest_url = f"http://127.0.0.1:{server.rest_port}"
+        with Client(rest_url, f"127.0.0.1:{server.grpc_port}") as client:
+            yield client, rest_url
 
 
 def signature_shapes(loaded):

@@ -1,4 +1,4 @@
-"""The signature `constrained` gives what the task in process gives."""
+"""The signature `constrained` gives what the task in process gives, as it is served."""
 
 import keras
 import numpy as np
@@ -8,8 +8,9 @@ from keras_attention.data.text.spelling import spelling
 from keras_attention.export import export
 from keras_attention.export.lexical import lexical_constraints
 from keras_attention.export.translator import served_translator
-from keras_attention.graph_errors import plain_message
+from keras_attention.serving import ServingError
 from keras_attention.serving.models.warmup import read_warmup
+from keras_attention.serving.wire.errors import Code
 from keras_attention.tasks.lexical import Lexicon
 from keras_attention.tasks.translator import Translator
 from tests.captioners import encoded_images
@@ -20,6 +21,7 @@ support = pytest.importorskip("tests.export.support")
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="SavedModels are TensorFlow's"
 )
+both = pytest.mark.parametrize("transport", ["rest", "grpc"])
 
 TEXTS = ["Click the button.", "", "Save", "Choose a table."]
 CONSTRAINTS = [["Datei", ""], ["Text", ""], ["", ""], ["die", "Klicken Sie"]]
@@ -38,40 +40,50 @@ def version(translator, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def loaded(version):
-    return tf.saved_model.load(str(version))
+def client(version):
+    with support.served(version) as (client, _):
+        yield client
 
 
-def test_translations_are_those_in_process(loaded, version, translator):
-    outputs = support.outputs_of(
-        loaded, "constrained", text=TEXTS, constraints=CONSTRAINTS, avoid=AVOID
-    )
-    expected = translator.translate(
+@pytest.fixture(scope="module")
+def expected(translator):
+    return translator.translate(
         TEXTS,
         constraints=given(CONSTRAINTS),
         avoid=given(AVOID),
         max_length=24,
         max_length_ratio=3.0,
     )
-    assert outputs["text"].tolist() == [each.text for each in expected]
+
+
+@both
+def test_translations_are_those_in_process(client, expected, transport):
+    words = {"constraints": given(CONSTRAINTS), "avoid": given(AVOID)}
+    found = client.translate(TEXTS, "tiny", transport, **words)
+    assert [each.text for each in found] == [each.text for each in expected]
     scores = [each.score for each in expected]
-    np.testing.assert_allclose(outputs["score"], scores, rtol=1e-4)
+    np.testing.assert_allclose([each.score for each in found], scores, rtol=1e-4)
+    assert [len(each.n_best) for each in found] == [2] * 4
+    assert "Klicken Sie" in found[3].text
+
+
+@both
+def test_words_may_be_padded_anywhere(client, expected, transport):
+    inputs = {"text": TEXTS, "constraints": CONSTRAINTS, "avoid": AVOID}
+    outputs = client.predict("tiny", inputs, "constrained", transport=transport)
+    assert outputs["text"].tolist() == [each.text for each in expected]
     assert outputs["n_best_text"].shape == (4, 2)
-    assert "Klicken Sie" in outputs["text"][3]
+
+
+def test_ops_are_those_that_the_official_image_links(version):
     support.check_ops(version)
 
 
-def test_what_cannot_be_is_refused_with_a_reason(loaded):
-    def run(words):
-        words = tf.constant([[words]])
-        text = tf.constant(["Save"])
-        with pytest.raises(tf.errors.InvalidArgumentError) as caught:
-            loaded.signatures["constrained"](
-                text=text, constraints=words, avoid=tf.constant([[""]])
-            )
-        return plain_message(caught.value.message)
-
-    assert "leave room for the end token" in run("Datei " * 30)
+@both
+def test_what_cannot_be_is_refused_with_a_reason(client, transport):
+    with pytest.raises(ServingError, match="leave room for the end token") as caught:
+        client.translate("Save", "tiny", transport, constraints=["Datei " * 30])
+    assert caught.value.code is Code.INVALID_ARGUMENT
 
 
 def test_what_constraints_cannot_be_searched_with_is_not_exported(tmp_path, translator):
@@ -115,12 +127,11 @@ def test_warm_up_has_words_too(version):
     assert inputs == [{"text", "constraints", "avoid"}] * 2
 
 
-def test_a_batch_of_none_is_no_error(loaded):
-    none = tf.zeros([0, 0], tf.string)
-    outputs = loaded.signatures["constrained"](
-        text=tf.zeros([0], tf.string), constraints=none, avoid=none
-    )
-    assert {value.shape[0] for value in outputs.values()} == {0}
+def test_a_batch_of_none_is_no_error(client):
+    none = np.zeros([0, 0], object)
+    inputs = {"text": [], "constraints": none, "avoid": none}
+    outputs = client.predict("tiny", inputs, "constrained", transport="grpc")
+    assert {len(array) for array in outputs.values()} == {0}
 
 
 @pytest.mark.slow
@@ -128,20 +139,15 @@ def test_captions_are_those_in_process(captioner, tmp_path):
     options = captioner.options.replace(max_length=14)
     version = export(captioner, tmp_path, "tiny", options=options, constrained=True)
     images = encoded_images()[:2]
-    constraints, avoid = [["small house"], [""]], [["a"], ["red"]]
-    outputs = support.outputs_of(
-        tf.saved_model.load(str(version)),
-        "constrained",
-        image_bytes=images,
-        constraints=constraints,
-        avoid=avoid,
-    )
-    expected = captioner.caption(
-        images, constraints=given(constraints), avoid=given(avoid), max_length=14
-    )
-    assert outputs["caption"].tolist() == [each.text for each in expected]
-    scores = [each.score for each in expected]
-    np.testing.assert_allclose(outputs["score"], scores, rtol=1e-3)
+    words = {"constraints": [["small house"], []], "avoid": [["a"], ["red"]]}
+    expected = captioner.caption(images, max_length=14, **words)
+    with support.served(version) as (client, _):
+        for transport in ("rest", "grpc"):
+            found = client.caption(images, "tiny", transport, **words)
+            assert [each.text for each in found] == [each.text for each in expected]
+            scores = [each.score for each in expected]
+            found_scores = [each.score for each in found]
+            np.testing.assert_allclose(found_scores, scores, rtol=1e-3)
 
 
 def test_the_graph_spells_tokens_as_python_does(translator):

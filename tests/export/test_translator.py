@@ -97,6 +97,12 @@ def test_signatures_take_texts_and_give_what_is_promised(loaded):
     assert best.shape.as_list() == [None, OPTIONS.n_best]
 
 
+def test_a_version_holds_no_graph_without_a_signature(saved_models):
+    functions = support.functions(saved_models / "shared" / "1")
+    assert any("_attend_" in name for name in functions)
+    assert not any("_constrained_" in name for name in functions)
+
+
 def outputs_of(loaded, name):
     return support.outputs_of(loaded, name, text=TEXTS)
 

@@ -1,6 +1,8 @@
 """Small models to serve, and ways to call them."""
 
 import contextlib
+import gzip
+import shlex
 import socket
 import time
 from pathlib import Path
@@ -130,6 +132,38 @@ def rest(server, method, path, **options):
     response = httpx.request(method, url, **options)
     assert response.headers["content-type"] == "application/json"
     return response.status_code, response.json()
+
+
+def with_httpx(command):
+    """Does what a line of curl says; returns the text of the response."""
+    words = shlex.split(command.replace("\\\n", " "))
+    body = None
+    if words[0] == "echo":
+        body = words[1].encode()
+        if words[3] == "gzip":
+            body = gzip.compress(body)
+            words = words[2:]
+        assert words[2] == "|"
+        words = words[3:]
+    assert words.pop(0) == "curl"
+    method, headers, address = None, {}, None
+    while words:
+        option, *words = words
+        if not option.startswith("-"):
+            assert address is None
+            address = option
+            continue
+        value, *words = words
+        if option == "-d" and value != "@-":
+            body = value.encode()
+        elif option == "-H":
+            headers.update([value.split(": ")])
+        elif option == "-X":
+            method = value
+        else:
+            assert option in ("-d", "--data-binary") and value == "@-"
+    method = method or ("POST" if body else "GET")
+    return httpx.request(method, address, content=body, headers=headers).text
 
 
 def raw(port, content, end=True):

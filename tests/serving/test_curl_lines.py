@@ -1,20 +1,18 @@
 """Every curl line of the documentation works; docs/client.md has its own test."""
 
 import base64
-import gzip
 import json
 import re
-import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
-import httpx
 import pytest
 
 from keras_attention.serving.config import ServedModelConfig
 from keras_attention.serving.server import Server
 from tests.serving.models.support import MeanColour, export_module, png
+from tests.serving.support import with_httpx
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/serving-rest.md"
@@ -45,34 +43,6 @@ def with_curl(command):
         ["bash", "-c", command], capture_output=True, text=True, check=True
     )
     return done.stdout
-
-
-def with_httpx(command):
-    """Does what the line says."""
-    words = shlex.split(command.replace("\\\n", " "))
-    body = None
-    if words[0] == "echo":
-        body = words[1].encode()
-        if words[3] == "gzip":
-            body = gzip.compress(body)
-            words = words[2:]
-        assert words[2] == "|"
-        words = words[3:]
-    assert words.pop(0) == "curl"
-    method, headers = None, {}
-    while words[0].startswith("-"):
-        option, value, *words = words
-        if option == "-d" and value != "@-":
-            body = value.encode()
-        elif option == "-H":
-            headers.update([value.split(": ")])
-        elif option == "-X":
-            method = value
-        else:
-            assert option in ("-d", "--data-binary") and value == "@-"
-    (address,) = words
-    method = method or ("POST" if body else "GET")
-    return httpx.request(method, address, content=body, headers=headers).text
 
 
 @pytest.mark.parametrize("run", [with_curl, with_httpx])
