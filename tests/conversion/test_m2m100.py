@@ -216,7 +216,7 @@ def test_the_line_of_curl_in_the_docs_translates(served):
     from tests.serving.support import with_httpx
 
     page = PAGE.read_text("utf-8")
-    (line,) = re.findall(r"^ {4}curl .*?'$", page, re.M | re.S)
+    (line,) = re.findall(r"^ {4}curl \S+/m2m100:.*?'$", page, re.M | re.S)
     text = with_httpx(line.strip().replace("http://127.0.0.1:8501", served[1]))
     (translation,) = imported("m2m100").translate("OK")
     assert json.loads(text)["outputs"]["text"] == [translation.text]
