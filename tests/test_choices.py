@@ -102,7 +102,11 @@ COMMANDS = typer.main.get_command(app).commands
         ("features", "fit", FITS),
         ("evaluate", "artist", ARTIST_CHOICES),
         ("evaluate", "split", SPLITS),
-        *(("translate", *each) for each in WORDS.items() if each[0] != "score_forced"),
+        *(
+            ("translate", *each)
+            for each in WORDS.items()
+            if each[0] not in ("score_forced", "force_end")
+        ),
     ],
 )
 def test_the_command_line_names_the_words_that_are_taken(command, option, known):

@@ -211,7 +211,10 @@ def record(folder, model, texts, size):
             found = model.generate(
                 **batch, **changes, output_scores=True, return_dict_in_generate=True
             )
-            said = tokenizer.batch_decode(found.sequences, skip_special_tokens=True)
+            # Padding has the source's id, which a target's tokenizer may lack.
+            ids = found.sequences
+            ids = ids.masked_fill(ids == model.config.pad_token_id, 0)
+            said = tokenizer.batch_decode(ids, skip_special_tokens=True)
             expected.setdefault(search, []).extend(said)
         scores = found.sequences_scores.tolist()
         expected.setdefault("beam_scores", []).extend(scores)

@@ -61,7 +61,6 @@ def answers(model, kinds, beam, max_length, **options):
             eos_token_id=END,
             pad_token_id=PAD,
             bad_words_ids=[[PAD], [START]],
-            forced_eos_token_id=END,
             do_sample=False,
             use_cache=False,
             return_dict_in_generate=True,
@@ -72,7 +71,8 @@ def answers(model, kinds, beam, max_length, **options):
     found = []
     for ids, score in zip(generated.sequences, generated.sequences_scores, strict=True):
         ids = ids[1:].tolist()
-        found.append([round(float(score), 5), ids[: ids.index(END) + 1]])
+        length = ids.index(END) + 1 if END in ids else len(ids)
+        found.append([round(float(score), 5), ids[:length]])
     return [found[i : i + beam] for i in range(0, len(found), beam)]
 
 
@@ -81,19 +81,23 @@ def record(chain=CHAIN, source_ids=SOURCE_IDS):
     kinds = [number % chain["kinds"] for number in source_ids]
     cases = []
     stops = (False, True, "never")
-    for beam, penalty, stop, forced, least in [
-        *[(4, penalty, stop, 0, 0) for penalty in (0.0, 1.0) for stop in stops],
-        (3, -1.0, False, 0, 0),
-        (3, 2.0, "never", 0, 0),
-        (2, 2.0, False, 5, 0),
-        (5, 1.0, True, 6, 0),
-        (4, 1.0, False, 0, 5),
+    for beam, penalty, stop, forced, least, ends in [
+        *[(4, penalty, stop, 0, 0, True) for penalty in (0.0, 1.0) for stop in stops],
+        (3, -1.0, False, 0, 0, True),
+        (3, 2.0, "never", 0, 0, True),
+        (2, 2.0, False, 5, 0, True),
+        (5, 1.0, True, 6, 0, True),
+        (4, 1.0, False, 0, 5, True),
+        *[(4, penalty, stop, 0, 0, False) for penalty in (0.0, 2.0) for stop in stops],
     ]:
         options = {"length_penalty": penalty, "early_stopping": stop}
         options |= {"min_length": least} if least else {}
-        forced_first = {"forced_bos_token_id": forced} if forced else {}
-        found = answers(model, kinds, beam, 8, **options, **forced_first)
-        options |= {"beam": beam, "max_length": 8, "score_forced": False}
+        others = {"forced_bos_token_id": forced} if forced else {}
+        others |= {"forced_eos_token_id": END} if ends else {}
+        length = 8 if ends else 4  # at which many are cut
+        found = answers(model, kinds, beam, length, **options, **others)
+        options |= {"beam": beam, "max_length": length, "score_forced": False}
+        options |= {} if ends else {"force_end": False}
         cases.append({"options": options, "forced_first": forced, "found": found})
     return {
         "by": f"transformers {transformers.__version__}",

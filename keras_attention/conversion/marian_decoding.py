@@ -29,7 +29,11 @@ MAX_LENGTH = 20
 def generation_table(folder: str | Path, config: MarianConfig) -> dict[str, Any]:
     """What is said of generation: by its own file, and by `config.json` before."""
     path = Path(folder) / GENERATION
-    return read_json(path) if path.is_file() else config.raw
+    if path.is_file():
+        return read_json(path)
+    # What MarianConfig of transformers takes where nothing is said.
+    marian = {"forced_eos_token_id": 0} if config.raw["model_type"] == "marian" else {}
+    return {**marian, **config.raw}
 
 
 def options_of(
@@ -58,9 +62,6 @@ def options_of(
         MOST_STEPS + 1,
         saturates=True,
     )
-    # Theirs counts the token that decoding starts with, and may end without an end.
-    if one_id(table, "forced_eos_token_id") is not None:
-        length = max(length - 1, 1)
     bad = _bad_ids(table.get("bad_words_ids") or [])
     others = bad - {config.pad_id, config.start_id, unknown_id}
     if others:
@@ -74,7 +75,9 @@ def options_of(
             **given,
             "beam_rule": "pool",
             "score_forced": False,
-            "max_length": length,
+            "force_end": one_id(table, "forced_eos_token_id") is not None,
+            # Theirs counts the token that decoding starts with.
+            "max_length": max(length - 1, 1),
             "max_length_ratio": MOST_STEPS,
             "unknown": "forbid" if unknown_id in bad else "allow",
         },
@@ -115,13 +118,14 @@ def generation_config(options: DecodingOptions) -> dict[str, Any]:
     if options.unknown == "forbid":
         forbidden.append([UNKNOWN_ID])
     theirs = {name: getattr(options, ours) for name, ours in SAME.items()}
+    if options.force_end:
+        theirs["forced_eos_token_id"] = END_ID
     return {
         **theirs,
         "bad_words_ids": forbidden,
         "decoder_start_token_id": START_ID,
         "do_sample": False,
         "eos_token_id": END_ID,
-        "forced_eos_token_id": END_ID,
         "max_length": options.max_length + 1,
         "pad_token_id": PAD_ID,
     }

@@ -169,7 +169,7 @@ def _config(translator):
         "pad_token_id": PAD_ID,
         "eos_token_id": END_ID,
         "decoder_start_token_id": START_ID,
-        "forced_eos_token_id": END_ID,
+        "forced_eos_token_id": END_ID if translator.options.force_end else None,
         "dtype": "float32",
     }
 

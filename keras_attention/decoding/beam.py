@@ -13,7 +13,7 @@ from keras_attention.decoding.hypotheses import (
 )
 from keras_attention.decoding.ranking import Ranking
 from keras_attention.decoding.stepping import Stepper
-from keras_attention.special_tokens import END_ID, PAD_ID
+from keras_attention.special_tokens import PAD_ID
 
 
 class Beams(NamedTuple):
@@ -67,7 +67,6 @@ def beam_search(
     # No more than `beam` continuations of one hypothesis can be among the best.
     branches = min(beam, model.target_vocabulary_size)
     first_branch = ops.equal(ops.arange(branches), 0)[None]
-    first_rows = ops.arange(batch_size, dtype="int32")[:, None] * beam
 
     def score(beams):
         scores = ranking.score(beams.log_probs, beams.lengths, beams.coverage)
@@ -113,7 +112,7 @@ def beam_search(
         log_probs, state = step(beams.token_ids, beams.state, beams.index, beams.said)
         totals, parents, token_ids = extend(beams, log_probs)
 
-        indices = ops.reshape(parents + first_rows, (-1,))  # (N,)
+        indices = step.rows(parents)
         state = model.gather_state(state, indices)
         was_finished = pick(beams.finished, parents)
         lengths = ops.where(was_finished, pick(beams.lengths, parents), beams.index + 1)
@@ -132,7 +131,7 @@ def beam_search(
             lengths,
             # An impossible sequence never takes a slot for good.
             ops.logical_and(
-                ops.logical_or(was_finished, ops.equal(token_ids, END_ID)),
+                ops.logical_or(was_finished, step.ends(token_ids, beams.index)),
                 is_possible(totals),
             ),
             coverage,

@@ -95,6 +95,8 @@ def constrained_beam_search(
         slots in turn: [Hu et al., 2019](https://aclanthology.org/N19-1090), section 3.
     """
     check_constraints(options, lexical)
+    # A constraint may reach the limit, and whether all are met is asked at the end.
+    options = options.replace(force_end=True)
     beam, count = max(options.beam, LEAST_BEAM), options.n_best
     step = Stepper(model, inputs, options, beam, prefix_ids, lexical)
     tracker = Tracker(lexical)
@@ -102,7 +104,6 @@ def constrained_beam_search(
     batch_size = step.batch_size
     branches = min(beam, model.target_vocabulary_size)
     slots = ops.broadcast_to(ops.arange(beam, dtype="int32")[None], (batch_size, beam))
-    first_rows = ops.arange(batch_size, dtype="int32")[:, None] * beam
     is_end = ops.equal(ops.arange(model.target_vocabulary_size), END_ID)[None]
 
     def candidates(beams, log_probs):
@@ -185,21 +186,13 @@ def constrained_beam_search(
         # Who has ended before follows itself; who ends now follows a live one.
         came_from = ops.concatenate([beam + slots[:, :count], slots], axis=1)
         came_from = pick(came_from, kept)
-        attended = ()
-        if return_attention_scores:
-            length_of_source = ops.shape(state.attention_scores)[-1]
-            attended = ops.reshape(
-                state.attention_scores, (batch_size, beam, length_of_source)
-            )
-            at = [live_parents, ops.where(is_new, came_from, 0)]
-            attended = pick(attended, ops.concatenate(at, axis=1))  # (B, K + n, S)
-        history = beams.history.write(
+        history = beams.history.write_kept(
             beams.index,
-            ops.concatenate([live_ids, ops.where(is_new, END_ID, PAD_ID)], axis=1),
-            ops.concatenate([live_parents, came_from], axis=1),
-            attended,
+            (live_ids, live_parents),
+            (ops.where(is_new, END_ID, PAD_ID), came_from),
+            state.attention_scores,
         )
-        rows = ops.reshape(live_parents + first_rows, (-1,))  # (N,)
+        rows = step.rows(live_parents)
         flat_ids = ops.reshape(live_ids, (-1,))
         return ConstrainedBeams(
             length,

@@ -99,7 +99,9 @@ class Constraints:
             prefix = ops.cast(ops.take(self.prefix_ids, column, axis=1), "int32")
             given = ops.logical_and(ops.not_equal(prefix, PAD_ID), index < length)
             forced = ops.where(given, prefix, forced)
-        return ops.where(index + 1 >= self.limits, END_ID, forced)
+        if self.options.force_end:
+            forced = ops.where(index + 1 >= self.limits, END_ID, forced)
+        return forced
 
 
 def repeated_ngrams(history, index, size, vocabulary_size):

@@ -13,7 +13,7 @@ from keras_attention.decoding.hypotheses import (
 )
 from keras_attention.decoding.ranking import Ranking
 from keras_attention.decoding.stepping import Stepper
-from keras_attention.special_tokens import END_ID, PAD_ID
+from keras_attention.special_tokens import PAD_ID
 
 
 class Paths(NamedTuple):
@@ -66,6 +66,8 @@ def follow_paths(
         chosen = ops.cast(choose(log_probs, paths.index), "int32")
         gained = pick(log_probs, chosen[:, None])[:, 0]
         chosen = ops.where(paths.finished, PAD_ID, chosen)
+        by_source = ops.reshape(chosen, (-1, num_paths))
+        ends = ops.reshape(step.ends(by_source, paths.index), (-1,))
         coverage = paths.coverage
         if options.coverage_penalty:
             attended = ops.cast(state.attention_scores, "float32")
@@ -75,13 +77,13 @@ def follow_paths(
             chosen,
             paths.log_probs + ops.where(paths.finished, 0.0, gained),
             ops.where(paths.finished, paths.lengths, paths.index + 1),
-            ops.logical_or(paths.finished, ops.equal(chosen, END_ID)),
+            ops.logical_or(paths.finished, ends),
             coverage,
             step.add_tokens(paths.said, paths.index, chosen),
             state,
             paths.history.write(
                 paths.index,
-                ops.reshape(chosen, (-1, num_paths)),
+                by_source,
                 slots,
                 state.attention_scores,
             ),

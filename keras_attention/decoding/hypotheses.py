@@ -15,7 +15,8 @@ class Hypotheses(NamedTuple):
     Where a row has fewer than `n`, the rest have length 0 and a score of -1e9.
 
     Attributes:
-        token_ids: int32 `(B, n, T)`, the end token included, zeros after it.
+        token_ids: int32 `(B, n, T)`, the end token included, zeros after it. One that
+            was cut at its limit (`force_end`) has no end token.
         lengths: int32 `(B, n)`. Tokens, the end token included.
         scores: float32 `(B, n)`. Log-probability with the penalties, by which they are
             sorted.
@@ -68,6 +69,27 @@ class StepHistory(NamedTuple):
             ops.scatter_update(self.parents, place, parents[None]),
             kept,
         )
+
+    def write_kept(self, index, live, kept, attention_scores):
+        """Step `index` of a beam that keeps the finished in slots of their own.
+
+        Args:
+            index: int scalar tensor.
+            live: `(token_ids, parents)`, both `(B, K)`. The first `K` slots.
+            kept: `(token_ids, parents)`, both `(B, n)`. The slots after them: parents
+                are below `K` for what has just ended, and beyond for what stays.
+            attention_scores: `(N, S)`, of the parents.
+        """
+        token_ids, parents = (
+            ops.concatenate(both, axis=1) for both in zip(live, kept, strict=True)
+        )
+        if not isinstance(self.attention_scores, tuple):
+            batch_size, beam = ops.shape(live[1])
+            shape = (batch_size, beam, ops.shape(attention_scores)[-1])
+            # What stays says nothing, wherever it looks.
+            at = ops.where(parents < beam, parents, 0)
+            attention_scores = pick(ops.reshape(attention_scores, shape), at)
+        return self.write(index, token_ids, parents, attention_scores)
 
     def read(self, slots, index):
         """Follows hypotheses back from `slots` `(B, n)` after step `index`, exclusive.

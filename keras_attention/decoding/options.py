@@ -16,6 +16,7 @@ WORDS: dict[str, dict[str, Any]] = {
     "beam_rule": {word: word for word in ("shrink", "pool")},
     "early_stopping": {"false": False, "true": True, "never": "never"},
     "score_forced": {"true": True, "false": False},
+    "force_end": {"true": True, "false": False},
     "unknown": {word: word for word in ("forbid", "allow", "copy")},
 }
 # As cold as greedy search in float32, and hot enough to draw evenly.
@@ -75,8 +76,8 @@ class DecodingOptions:
 
     Lengths count generated tokens, the end token included. The limit of a source of
     `n` tokens is `min(max_length, max_length_ratio · n + max_length_offset)`; at the
-    limit a hypothesis is made to end. It depends on its own source alone, so that a
-    batch gives what its rows give one by one.
+    limit a hypothesis is made to end, or cut where `force_end` is false. It depends on
+    its own source alone, so that a batch gives what its rows give one by one.
 
     Hashable, so that each combination is compiled once.
 
@@ -121,6 +122,10 @@ class DecodingOptions:
     score_forced: bool = True
     """Whether tokens that are forced, by a prefix or by the limit, cost their
     log-probability; `false` takes them for certain, as Hugging Face does."""
+    force_end: bool = True
+    """Whether a hypothesis at its limit is made to end; `false` cuts it there, without
+    an end token, as Hugging Face does without `forced_eos_token_id`. What must contain
+    lexical constraints is made to end."""
     max_length: int = 256
     """No hypothesis gets longer, whatever its source. 4096 is no limit, here and in the
     other limits: what is more, `inf` too, counts as that."""

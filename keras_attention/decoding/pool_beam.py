@@ -9,7 +9,7 @@ from keras_attention.decoding.constraints import FORBIDDEN, is_possible
 from keras_attention.decoding.hypotheses import Hypotheses, StepHistory, pick
 from keras_attention.decoding.ranking import Ranking
 from keras_attention.decoding.stepping import Stepper
-from keras_attention.special_tokens import END_ID, PAD_ID
+from keras_attention.special_tokens import PAD_ID
 
 # The score of a place that nobody has taken; that of a hypothesis is finite.
 EMPTY = float("-inf")
@@ -84,7 +84,6 @@ def pool_beam_search(
     batch_size = step.batch_size
     branches = min(2 * beam, model.target_vocabulary_size)
     slots = ops.broadcast_to(ops.arange(beam, dtype="int32")[None], (batch_size, beam))
-    first_rows = ops.arange(batch_size, dtype="int32")[:, None] * beam
 
     def candidates(live, log_probs):
         """The best `2K` continuations: `(totals, parents, token_ids)`, `(B, 2K)`."""
@@ -126,7 +125,7 @@ def pool_beam_search(
         length = beams.index + 1
         totals, parents, token_ids = candidates(beams.log_probs, log_probs)
 
-        ends = ops.equal(token_ids, END_ID)
+        ends = step.ends(token_ids, beams.index)
         live, chosen = ops.top_k(ops.where(ends, 2 * FORBIDDEN, totals), beam)
         live_parents = pick(parents, ops.cast(chosen, "int32"))
         live_ids = pick(token_ids, ops.cast(chosen, "int32"))
@@ -138,22 +137,15 @@ def pool_beam_search(
         # Who stays in the pool follows itself; who is new follows a live one.
         came_from = ops.concatenate([beam + slots, parents[:, :beam]], axis=1)
         came_from = pick(came_from, kept)
-
-        attended = ()
-        if return_attention_scores:
-            length_of_source = ops.shape(state.attention_scores)[-1]
-            attended = ops.reshape(
-                state.attention_scores, (batch_size, beam, length_of_source)
-            )
-            at = [live_parents, ops.where(is_new, came_from, 0)]
-            attended = pick(attended, ops.concatenate(at, axis=1))  # (B, 2K, S)
-        history = beams.history.write(
+        last_ids = ops.concatenate([slots, token_ids[:, :beam]], axis=1)
+        last_ids = ops.where(is_new, pick(last_ids, kept), PAD_ID)
+        history = beams.history.write_kept(
             beams.index,
-            ops.concatenate([live_ids, ops.where(is_new, END_ID, PAD_ID)], axis=1),
-            ops.concatenate([live_parents, came_from], axis=1),
-            attended,
+            (live_ids, live_parents),
+            (last_ids, came_from),
+            state.attention_scores,
         )
-        rows = ops.reshape(live_parents + first_rows, (-1,))  # (N,)
+        rows = step.rows(live_parents)
         flat_ids = ops.reshape(live_ids, (-1,))
         return PoolBeams(
             length,

@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_attention.decoding.avoidance import Avoidance
 from keras_attention.decoding.constraints import Constraints
-from keras_attention.special_tokens import START_ID
+from keras_attention.special_tokens import END_ID, START_ID
 
 
 class Said(NamedTuple):
@@ -43,17 +43,18 @@ class Stepper:
         self.memory, state = model.encode(inputs, self.num_steps)
         self.state = model.repeat_state(state, width) if width > 1 else state
         self.batch_size = ops.shape(self.limits)[0]
-        rows = ops.repeat(ops.arange(self.batch_size, dtype="int32"), width)  # (N,)
-        self.start_ids = ops.full_like(rows, START_ID)
+        self.width = width
+        sources = ops.repeat(ops.arange(self.batch_size, dtype="int32"), width)  # (N,)
+        self.start_ids = ops.full_like(sources, START_ID)
         self.forbids_repeats = options.forbids_repeats
         self._avoidance = None
         if lexical is not None and not isinstance(lexical.avoid, tuple):
             self._avoidance = Avoidance(lexical, width)
         self._constrain = Constraints(
             options,
-            ops.take(self.limits, rows, axis=0),
+            ops.take(self.limits, sources, axis=0),
             model.target_vocabulary_size,
-            None if prefix_ids is None else ops.take(prefix_ids, rows, axis=0),
+            None if prefix_ids is None else ops.take(prefix_ids, sources, axis=0),
         )
 
     def __call__(self, token_ids, state, index, said, forbidden=None):
@@ -77,6 +78,21 @@ class Stepper:
                 avoided = ops.logical_or(avoided, forbidden)
             forbidden = avoided
         return self._constrain(log_probs, index, said.tokens, forbidden), state
+
+    def rows(self, slots):
+        """The model's rows, int `(N,)`, of each source's slots, int `(B, K)`."""
+        first = ops.arange(self.batch_size, dtype="int32")[:, None] * self.width
+        return ops.reshape(first + slots, (-1,))
+
+    def ends(self, token_ids, index):
+        """Whether hypotheses end with the token that they take: all at their limit.
+
+        Args:
+            token_ids: int `(B, K)`.
+            index: int scalar tensor. Tokens generated before.
+        """
+        at_limit = ops.expand_dims(index + 1 >= self.limits, axis=1)
+        return ops.logical_or(ops.equal(token_ids, END_ID), at_limit)
 
     def nothing_said(self):
         """`Said` before the first step."""

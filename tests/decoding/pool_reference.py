@@ -11,7 +11,7 @@ def pool_reference(log_probs_of, options, limit):
         log_probs_of: function of the tokens so far, a tuple, that returns a
             log-probability for each token that may be next, a dict.
         options: `DecodingOptions`.
-        limit: int. The length at which all that live are made to end.
+        limit: int. The length at which all that live are made to end, or cut.
 
     Returns:
         `(pool, steps)`: tuples `(score, log_prob, ids)`, best first, and the steps that
@@ -19,19 +19,23 @@ def pool_reference(log_probs_of, options, limit):
     """
     beam, alpha = options.beam, options.length_penalty
     live, pool = [(0.0, ())], []
+
+    def ends(said):
+        return said[-1] == END_ID or len(said) == limit
+
     for length in range(1, limit + 1):
         found = []
         for total, said in live:
             gains = log_probs_of(said)
-            if length == limit:
+            if length == limit and options.force_end:
                 gains = {END_ID: gains[END_ID] if options.score_forced else 0.0}
             found += [(total + gain, (*said, i)) for i, gain in gains.items()]
         found = sorted(found, reverse=True)[: 2 * beam]
         for total, said in found[:beam]:
-            if said[-1] == END_ID:
+            if ends(said):
                 pool.append((total / length**alpha, total, said))
         pool = sorted(pool, reverse=True)[:beam]
-        live = [way for way in found if way[1][-1] != END_ID][:beam]
+        live = [way for way in found if not ends(way[1])][:beam]
         if not live:
             break
         if len(pool) == beam and _may_stop(live[0][0], pool, options, length, limit):

@@ -122,7 +122,7 @@ def all_sequences(vocabulary_size, limit, options, prefix=()):
 
     def allowed(said):
         place = len(said)
-        if place + 1 >= limit:
+        if place + 1 >= limit and options.force_end:
             return [END_ID]
         if place < len(prefix) and prefix[place]:
             return [prefix[place]]
@@ -137,8 +137,8 @@ def all_sequences(vocabulary_size, limit, options, prefix=()):
 
     def grow(said):
         for token in allowed(said):
-            if token == END_ID:
-                yield (*said, END_ID)
+            if token == END_ID or len(said) + 1 >= limit:
+                yield (*said, token)
             else:
                 yield from grow((*said, token))
 
@@ -165,7 +165,8 @@ def brute_force(model, source_ids, options, prefix=()):
     token_ids = padded(sequences, limit)
     log_probs, scores = teacher_forced(model, source_ids, token_ids)
     if not options.score_forced:
-        log_probs[:, [*np.flatnonzero(prefix), limit - 1]] = 0
+        ends = [limit - 1] if options.force_end else []
+        log_probs[:, [*np.flatnonzero(prefix), *ends]] = 0
     totals = log_probs.sum(axis=1)
     lengths = (token_ids != PAD_ID).sum(axis=1)
     ranked = totals / ((5 + lengths) / 6) ** options.length_penalty

@@ -92,6 +92,9 @@ def assert_exact(model, options, prefix_ids=None):
         {"score_forced": False},
         {"unknown": "forbid"},
         {"unknown": "forbid", "no_repeat_ngram": 1, "min_length": 5},
+        {"force_end": False, "max_length": 4},
+        {"force_end": False, "max_length_ratio": 1.0, "max_length_offset": 0},
+        {"force_end": False, "max_length": 4, "min_length": 4, "coverage_penalty": 0.5},
     ],
     ids=str,
 )
@@ -134,11 +137,15 @@ def test_a_wide_beam_is_exact_for_real_models(make):
 @pytest.mark.parametrize("model", [Chain(12), transformer()], ids=["chain", "real"])
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"coverage_penalty": 0.3, "min_length": 3, "no_repeat_ngram": 2}],
-    ids=["plain", "ruled"],
+    [
+        {},
+        {"coverage_penalty": 0.3, "min_length": 3, "no_repeat_ngram": 2},
+        {"force_end": False, "max_length": 4},
+    ],
+    ids=["plain", "ruled", "cut"],
 )
 def test_beam_of_one_equals_greedy(model, changes):
-    options = free(beam=1, max_length=9, **changes)
+    options = free(**{"beam": 1, "max_length": 9, **changes})
     beam = run_eagerly(beam_search, model, options)
     greedy = run_eagerly(greedy_search, model, options)
     np.testing.assert_array_equal(beam.token_ids, greedy.token_ids)

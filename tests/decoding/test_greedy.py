@@ -25,7 +25,7 @@ def likeliest_steps(model, source_ids, options, prefix=()):
     limit = options.max_length
     sequences = all_sequences(model.target_vocabulary_size, limit, options, prefix)
     ids = ()
-    while not ids or ids[-1] != 3:
+    while not ids or (ids[-1] != 3 and len(ids) < limit):
         ways = {s[: len(ids) + 1] for s in sequences if s[: len(ids)] == ids}
         ways = sorted(ways)
         log_probs, _ = teacher_forced(model, source_ids, padded(ways, limit))
@@ -41,12 +41,13 @@ def likeliest_steps(model, source_ids, options, prefix=()):
         {"no_repeat_ngram": 1},
         {"no_repeat_ngram": 2},
         {"unknown": "forbid"},
+        {"force_end": False, "max_length": 3},
     ],
     ids=str,
 )
 @pytest.mark.parametrize("prefixes", [None, np.array([[6], [0], [5]], "int32")])
 def test_each_token_is_the_likeliest_of_those_allowed(changes, prefixes):
-    model, options = Chain(), free(beam=1, max_length=5, **changes)
+    model, options = Chain(), free(**{"beam": 1, "max_length": 5, **changes})
     hypotheses = Decoder(model)({"source_ids": SOURCE_IDS}, options, prefixes)
     for row, source_ids in enumerate(SOURCE_IDS):
         prefix = () if prefixes is None else prefixes[row]

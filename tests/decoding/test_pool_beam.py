@@ -44,9 +44,14 @@ def assert_found(hypotheses, row, expected):
 
 
 @pytest.mark.parametrize("early_stopping", STOPS)
-@pytest.mark.parametrize("length_penalty", [-1.0, 0.0, 1.0, 2.0])
-def test_it_agrees_with_the_rule_in_plain_python(length_penalty, early_stopping):
-    """On 250 tables of random logits for each of the 12."""
+@pytest.mark.parametrize(
+    ("length_penalty", "force_end"),
+    [(-1.0, True), (0.0, True), (1.0, True), (2.0, True), (0.0, False), (2.0, False)],
+)
+def test_it_agrees_with_the_rule_in_plain_python(
+    length_penalty, force_end, early_stopping
+):
+    """On 250 tables of random logits for each of the 18."""
     options = pooled(
         beam=3,
         n_best=3,
@@ -54,6 +59,7 @@ def test_it_agrees_with_the_rule_in_plain_python(length_penalty, early_stopping)
         length_penalty=length_penalty,
         early_stopping=early_stopping,
         score_forced=length_penalty == 2,
+        force_end=force_end,
     )
     seed = int(4 * length_penalty) + STOPS.index(early_stopping) + 10
     model = Chain(9, seed=seed, **MANY)
@@ -113,11 +119,12 @@ def test_three_ways_to_stop_find_three_things():
         {},
         {"early_stopping": True, "length_penalty": 0.0},
         {"min_length": 3, "no_repeat_ngram": 2, "score_forced": False},
+        {"force_end": False, "max_length": 4},
     ],
     ids=str,
 )
 def test_beam_of_one_equals_greedy(changes):
-    model, options = Chain(12), pooled(beam=1, max_length=9, **changes)
+    model, options = Chain(12), pooled(**{"beam": 1, "max_length": 9, **changes})
     beam = run_eagerly(pool_beam_search, model, options)
     greedy = run_eagerly(greedy_search, model, options)
     np.testing.assert_array_equal(beam.token_ids, greedy.token_ids)
