@@ -9,12 +9,13 @@ alone, and those that are the same then are counted apart. Beside each it writes
 `OUT/<name>/exported`, for `tools/make_marian.py OUT --read`. The status is 1 if
 anything differs.
 
-Ids that no piece has, transformers' tokenizer of M2M-100 writes as `<unk>`, and ours as
-nothing: both are left out, and spaces, where theirs has one.
+Of ids that no piece has, transformers' tokenizer writes `<unk>`, or nothing, and ours
+nothing, or the id, `<900>`: both are left out, and spaces with them.
 """
 
 import argparse
 import json
+import re
 import shutil
 import sys
 import time
@@ -32,6 +33,7 @@ from keras_attention.conversion.marian_config import read_config
 from keras_attention.conversion.marian_vocabulary import read_vocabulary
 
 CLOSE = 1e-4
+NO_PIECE = re.compile("<(unk|[0-9]+)>")
 
 
 def main():
@@ -119,11 +121,13 @@ def count_translated(translator, texts, wanted, **options):
 
 def plain(text, wanted):
     """`wanted` itself where `text` differs by ids that no piece has alone."""
+    if not NO_PIECE.search(text + wanted):
+        return text
 
     def bare(text):
-        return text.replace("<unk>", "").replace(" ", "")
+        return NO_PIECE.sub("", text).replace(" ", "")
 
-    return wanted if "<unk>" in wanted and bare(text) == bare(wanted) else text
+    return wanted if bare(text) == bare(wanted) else text
 
 
 def numbers(folder, side):

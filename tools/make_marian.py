@@ -211,9 +211,9 @@ def record(folder, model, texts, size):
             found = model.generate(
                 **batch, **changes, output_scores=True, return_dict_in_generate=True
             )
-            # Padding has the source's id, which a target's tokenizer may lack.
+            # The row that has no piece may be said, and is nothing that can be written.
             ids = found.sequences
-            ids = ids.masked_fill(ids == model.config.pad_token_id, 0)
+            ids = ids.masked_fill(ids == model.final_logits_bias.shape[-1] - 1, 0)
             said = tokenizer.batch_decode(ids, skip_special_tokens=True)
             expected.setdefault(search, []).extend(said)
         scores = found.sequences_scores.tolist()
