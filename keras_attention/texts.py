@@ -65,6 +65,28 @@ def word_lists(name, given, count):
     return [_words(f"{name}[{i}]", one) for i, one in enumerate(given)]
 
 
+def language_names(name: str, given: Any, count: int) -> list[str]:
+    """One str for each of `count` texts, "" for a model's default.
+
+    Args:
+        name: str. What they are called, for errors.
+        given: str for all texts, or list with one for each; or None.
+        count: int. Texts.
+
+    Raises:
+        ValueError: another number, or what is no str.
+    """
+    if given is None or isinstance(given, str):
+        return [given or ""] * count
+    given = strings(given, name)
+    if len(given) != count:
+        raise ValueError(
+            f"{name} must be one language for all, or one for each text; received "
+            f"{len(given)} for {count}"
+        )
+    return given
+
+
 def _words(name, given):
     words = tuple(dict.fromkeys(strings(given, name)))
     for word in words:

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from keras_attention.texts import is_blank
+from keras_attention.texts import is_blank, language_names
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,12 @@ def test_it_is_what_unicode_says_of_spaces_and_controls():
             assert is_blank(chr(number)), hex(number)
         if unicodedata.category(chr(number))[0] in "NPS" or chr(number).isupper():
             assert not is_blank(chr(number)), hex(number)
+
+
+def test_languages_are_one_for_all_or_one_for_each():
+    assert language_names("source_language", None, 2) == ["", ""]
+    assert language_names("source_language", "de", 2) == ["de", "de"]
+    assert language_names("source_language", ("de", ""), 2) == ["de", ""]
+    for given, message in ((["de"], "received 1 for 2"), (5, "received a int: 5")):
+        with pytest.raises(ValueError, match=f"source_language must be .*{message}"):
+            language_names("source_language", given, 2)

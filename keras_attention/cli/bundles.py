@@ -111,8 +111,8 @@ def languages(translator, source_language=None, target_language=None):
     """
     found = given(source_language=source_language, target_language=target_language)
     if found:
-        translator.language_ids.source_ids(source_language)
-        translator.language_ids.target_ids(target_language)
+        translator.language_ids.source_ids(source_language, 1)
+        translator.language_ids.target_ids(target_language, 1)
     return found
 
 

@@ -1,7 +1,9 @@
 """The languages of a model of several: what its texts and translations begin with."""
 
+from typing import Any
+
 from keras_attention.data.tokenizer import Tokenizer
-from keras_attention.texts import strings
+from keras_attention.texts import language_names, strings
 
 # What calls name a language by, of sources and of translations.
 ARGUMENTS = ("source_language", "target_language")
@@ -59,20 +61,26 @@ class Languages:
         """The id of each language, of sources (0) or of translations (1)."""
         return self._ids[side]
 
-    def source_ids(self, name: str | None = None) -> list[int]:
-        """What a source begins with: one id, or none in a model of one pair.
+    def source_ids(self, names: Any, count: int) -> list[list[int]]:
+        """What each source begins with: one id, or none in a model of one pair.
 
         Args:
-            name: str, optional. The language; the default where None.
+            names: str, the language of all; list of str, that of each; or None. The
+                default where None or "".
+            count: int. Sources.
+
+        Returns:
+            list of lists of int, as many.
 
         Raises:
-            ValueError: no language of this model, or none where there is no default.
+            ValueError: another number of names, no language of this model, or none
+                where there is no default.
         """
-        return self._side_ids(0, name)
+        return self._side_ids(0, names, count)
 
-    def target_ids(self, name: str | None = None) -> list[int]:
-        """What a translation is made to begin with, as `source_ids`."""
-        return self._side_ids(1, name)
+    def target_ids(self, names: Any, count: int) -> list[list[int]]:
+        """What each translation is made to begin with, as `source_ids`."""
+        return self._side_ids(1, names, count)
 
     def labels(self, subwords: list[str]) -> list[str]:
         """Subwords for a figure: a language is `<de>`, a sign like `</s>` and no text,
@@ -80,26 +88,27 @@ class Languages:
         names = self._names
         return [f"<{names[each]}>" if each in names else each for each in subwords]
 
-    def _side_ids(self, side, name):
-        if self:
-            default = self.defaults[side] or None
-            return [self._id(side, default if name is None else name)]
+    def _side_ids(self, side, names, count):
         default = self.defaults[side]
-        if name is not None and name != default:
-            known = f"{default!r}, the only one of this model"
-            if not default:
-                known = "left out, since this model has no languages to choose from"
-            raise ValueError(
-                f"{ARGUMENTS[side]} must be {known}; received {name!r:.60}"
-            )
-        return []
+        names = language_names(ARGUMENTS[side], names, count)
+        if self:
+            return [[self._id(side, name or default)] for name in names]
+        for name in names:
+            if name not in ("", default):
+                known = f"{default!r}, the only one of this model"
+                if not default:
+                    known = "left out, since this model has no languages to choose from"
+                raise ValueError(
+                    f"{ARGUMENTS[side]} must be {known}; received {name!r:.60}"
+                )
+        return [[] for _ in names]
 
     def _id(self, side, name):
         ids = self._ids[side]
         if not isinstance(name, str) or name not in ids:
-            received = f"{name!r:.60}"
-            if name is None:
-                received = "none, and this model has no default"
+            received = (
+                f"{name!r:.60}" if name else "none, and this model has no default"
+            )
             raise ValueError(
                 f"{ARGUMENTS[side]} must be one of {', '.join(sorted(ids))}; received "
                 f"{received}"

@@ -1,7 +1,7 @@
 """`Translator`: strings in, strings out, with scores and attention."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -230,8 +230,8 @@ class Translator(Task):
         progress: Callable[[int], object] | None = None,
         constraints: Any = None,
         avoid: Any = None,
-        source_language: str | None = None,
-        target_language: str | None = None,
+        source_language: str | Sequence[str] | None = None,
+        target_language: str | Sequence[str] | None = None,
         **options: Any,
     ) -> list[Translation]:
         """Translates texts, longest together with longest.
@@ -252,9 +252,10 @@ class Translator(Task):
                 a search, which keeps at least 10 hypotheses.
             avoid: likewise. Words or phrases that no translation may contain, spelt so,
                 however they are cut into subwords.
-            source_language: str, optional. Of the texts, in a model of several
-                languages; the bundle's own by default.
-            target_language: str, optional. To translate into, as `source_language`.
+            source_language: str, or list of as many as there are texts, optional. Of
+                the texts, in a model of several languages; the bundle's own by default,
+                and where "".
+            target_language: likewise. To translate into.
             **options: other fields of `DecodingOptions`, as `length_penalty=1.0`,
                 `temperature=0.8`, `no_repeat_ngram=3` or `unknown="copy"`.
 
@@ -264,10 +265,11 @@ class Translator(Task):
             alone.
 
         Raises:
-            ValueError: a text that is no str, prefixes that are not as many, a language
-                that the model does not know, or options that are unknown, out of range
-                or contradict each other; constraints or words to avoid that are empty,
-                are not as many lists, or leave no room for the rest.
+            ValueError: a text that is no str, prefixes or languages that are not as
+                many, a language that the model does not know, or options that are
+                unknown, out of range or contradict each other; constraints or words to
+                avoid that are empty, are not as many lists, or leave no room for the
+                rest.
 
         Warns:
             UserWarning: if texts have more than `max_source_length - 1` tokens, and
@@ -280,16 +282,17 @@ class Translator(Task):
         )
         return_attention = return_attention and self.model.attends
         copies = decoding.unknown == "copy"
-        before = self.language_ids.source_ids(source_language)
-        wanted = self.language_ids.target_ids(target_language)
+        before = self.language_ids.source_ids(source_language, len(texts))
+        wanted = self.language_ids.target_ids(target_language, len(texts))
         source_ids, truncated = self._source_ids(texts, before)
-        if wanted:
-            prefix_ids = [wanted + ids for ids in prefix_ids or [[]] * len(texts)]
+        if self.language_ids:
+            given = prefix_ids or [[]] * len(texts)
+            prefix_ids = [a + b for a, b in zip(wanted, given, strict=True)]
         results: list[Any] = [None] * len(texts)
         order = sorted(range(len(texts)), key=lambda i: len(source_ids[i]))
         # The end token alone is no sentence: nothing in, nothing out. Nor are spaces,
         # of which some tokenizers make subwords.
-        least = len(before) + 1
+        least = self.language_ids.count + 1
         empty = {i for i in order if len(source_ids[i]) == least or is_blank(texts[i])}
         for i in empty:
             nothing = Hypothesis("", 0.0, 0.0, [])
@@ -335,8 +338,8 @@ class Translator(Task):
         texts: list[str] | str,
         targets: list[str] | str,
         batch_size: int = 32,
-        source_language: str | None = None,
-        target_language: str | None = None,
+        source_language: str | Sequence[str] | None = None,
+        target_language: str | Sequence[str] | None = None,
     ) -> list[Translation]:
         """Has the model say translations that somebody else wrote.
 
@@ -348,7 +351,7 @@ class Translator(Task):
             texts: list of str, or one str.
             targets: list of str, as many, or one str.
             batch_size: int. Pairs in one go.
-            source_language, target_language: str, optional. As for `translate`.
+            source_language, target_language: as for `translate`.
 
         Returns:
             list of `Translation`, in the order of `texts`. Each has one hypothesis,
@@ -369,11 +372,14 @@ class Translator(Task):
                 "one target for each text is needed; received "
                 f"{len(texts)} texts and {len(targets)} targets"
             )
-        before = self.language_ids.source_ids(source_language)
-        wanted = self.language_ids.target_ids(target_language)
+        before = self.language_ids.source_ids(source_language, len(texts))
+        wanted = self.language_ids.target_ids(target_language, len(texts))
         source_ids, truncated = self._source_ids(texts, before)
         target_ids = self.target_tokenizer.encode(targets)
-        target_ids = [[*wanted, *ids, END_ID] for ids in target_ids]
+        target_ids = [
+            [*first, *ids, END_ID]
+            for first, ids in zip(wanted, target_ids, strict=True)
+        ]
         words = subword_words(self.target_tokenizer, targets)
         results: list[Any] = [None] * len(texts)
         lengths = [
@@ -417,9 +423,9 @@ class Translator(Task):
                 f"a {type(self.model).__name__} has no self attention to show; a "
                 "Transformer has"
             )
-        before = self.language_ids.source_ids(source_language)
+        before = self.language_ids.source_ids(source_language, 1)
         ((ids,), _) = self._source_ids([text], before)
-        if len(ids) == len(before) + 1 or is_blank(text):
+        if len(ids) == self.language_ids.count + 1 or is_blank(text):
             raise ValueError("there is nothing to attend to in an empty text")
         scores = scores_of(np.array([ids], "int32"))
         scores = [keras.ops.convert_to_numpy(layer)[0] for layer in scores]
@@ -444,9 +450,10 @@ class Translator(Task):
 
     def _source_ids(self, texts, before):
         source_ids, truncated = [], []
-        for ids in self.source_tokenizer.encode(texts):
+        encoded = self.source_tokenizer.encode(texts)
+        for first, ids in zip(before, encoded, strict=True):
             truncated.append(len(ids) > self.most_subwords)
-            source_ids.append([*before, *ids[: self.most_subwords], END_ID])
+            source_ids.append([*first, *ids[: self.most_subwords], END_ID])
         if any(truncated):
             first = truncated.index(True)
             warnings.warn(

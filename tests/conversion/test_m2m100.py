@@ -63,7 +63,7 @@ def test_positions_are_counted_from_the_id_of_padding():
 def test_texts_are_cut_into_their_ids(name):
     translator = imported(name)
     found = translator.source_tokenizer.encode(expected(name)["texts"])
-    (code,) = translator.language_ids.source_ids()
+    ((code,),) = translator.language_ids.source_ids(None, 1)
     wanted = [our_ids(name, ids) for ids in expected(name)["ids"]]
     assert [[code, *ids, 3] for ids in found] == wanted
 
@@ -94,6 +94,35 @@ def test_languages_are_chosen_for_each_call():
     assert "__" not in translation.text
 
 
+def test_each_text_has_its_languages():
+    translator = imported("m2m100")
+    texts = ["Press OK.", "", "Save the file.", "OK"]
+    said = {
+        "source_language": ["fr", "en", "", "fr"],
+        "target_language": ["cs", "de", "fr", ""],
+    }
+    prefixes = ["", "", "te", ""]
+    found = translator.translate(texts, beam=2, prefixes=prefixes, **said)
+    forced = translator.force_decode(texts, ["a", "b", "te", "c"], **said)
+    for i, text in enumerate(texts):
+        one = {name: given[i] or None for name, given in said.items()}
+        (alone,) = translator.translate(text, beam=2, prefixes=prefixes[i], **one)
+        assert (found[i].text, found[i].tokens) == (alone.text, alone.tokens)
+        (alone,) = translator.force_decode(text, ["a", "b", "te", "c"][i], **one)
+        assert forced[i].tokens == alone.tokens
+        assert forced[i].source_tokens == alone.source_tokens
+    assert [each.tokens[0] for each in forced] == [
+        "__cs__",
+        "__de__",
+        "__fr__",
+        "__de__",
+    ]
+    with pytest.raises(ValueError, match="one for each text; received 2 for 4"):
+        translator.translate(texts, target_language=["de", "fr"])
+    with pytest.raises(ValueError, match="target_language must be one of .*'xx'"):
+        translator.force_decode(texts, texts, target_language=["de", "xx", "", ""])
+
+
 def test_what_the_page_sends_is_what_exports_take():
     text = PAGE.read_text("utf-8")
     sent = re.findall(r"curl \S+/models/(\S+):predict -d '([^']*)'", text)
@@ -109,7 +138,7 @@ def test_what_the_page_sends_is_what_exports_take():
 
 def test_a_code_in_a_text_is_text():
     (ids,) = imported("m2m100").source_tokenizer.encode(["__de__ OK"])
-    assert imported("m2m100").language_ids.target_ids()[0] not in ids
+    assert imported("m2m100").language_ids.target_ids(None, 1)[0][0] not in ids
 
 
 def test_unknown_languages_are_named():

@@ -1,7 +1,7 @@
 """What a request says of each text or image: languages, and words to say or avoid."""
 
 from keras_attention.serving.wire.signatures import DEFAULT_SIGNATURE
-from keras_attention.texts import strings, word_lists
+from keras_attention.texts import language_names, word_lists
 
 # What each kind of input needs, for errors.
 _LANGUAGES = "a multilingual model, as `keras-attention import m2m100` makes them"
@@ -32,7 +32,9 @@ class Rows:
         count = len(values)
         words = {"constraints": constraints, "avoid": avoid}
         self._words = {n: word_lists(n, given, count) for n, given in words.items()}
-        self._languages = {n: _names(n, each, count) for n, each in languages.items()}
+        self._languages = {
+            n: language_names(n, each, count) for n, each in languages.items()
+        }
         # What was given, and what that needs.
         self._said = {n: _LANGUAGES for n in languages if languages[n] is not None}
         self._said |= {n: _WORDS for n, lists in self._words.items() if any(lists)}
@@ -75,19 +77,6 @@ class Rows:
             if name in signature.inputs
             and (name in self._said or name not in signature.defaults)
         }
-
-
-def _names(name, given, count):
-    """One str for each of `count` values; "" is a model's default."""
-    if given is None or isinstance(given, str):
-        return [given or ""] * count
-    given = strings(given, name)
-    if len(given) != count:
-        raise ValueError(
-            f"{name} must be one language for all, or one for each text; received "
-            f"{len(given)} for {count}"
-        )
-    return given
 
 
 def _padded(lists):
