@@ -7,6 +7,7 @@ before   five pickles (magic number, protocol, system, dict of tensors, keys), a
 """
 
 import os
+import reprlib
 import zipfile
 from functools import cached_property
 from pathlib import Path
@@ -146,11 +147,15 @@ class TorchLegacy(_TorchFile):
             keys = read_pickle(file)
             storages = {t.storage.key: t.storage for t in self.tensors.values()}
             self._places: dict[str, tuple[int, int]] = {}
-            if not isinstance(keys, list) or not set(storages) <= {*map(str, keys)}:
+            # Strings alone are hashed and written: tuples in tuples may have no end.
+            if not isinstance(keys, list) or not set(storages) <= {
+                key for key in keys if isinstance(key, str)
+            }:
                 raise ValueError("it lacks numbers of some tensors")
             for key in keys:
                 if not isinstance(key, str) or key not in storages:
-                    raise ValueError(f"it has numbers of no tensor, {key!r:.60}")
+                    received = f"{reprlib.repr(key):.60}"
+                    raise ValueError(f"it has numbers of no tensor, {received}")
                 count = int.from_bytes(file.read(8), "little", signed=True)
                 storage = storages[key]
                 length = storage.size * np_dtype(storage.dtype).itemsize

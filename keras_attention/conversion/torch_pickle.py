@@ -11,6 +11,7 @@ References:
 
 import math
 import pickletools
+import reprlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -136,7 +137,7 @@ class _Machine:
         elif name == "GLOBAL":
             push(_known(argument))
         elif name == "STACK_GLOBAL":
-            module, attribute = self._pop(2)
+            module, attribute = (_check_is(str, part) for part in self._pop(2))
             push(_known(f"{module} {attribute}"))
         elif name == "BINPERSID":
             push(_storage(self.stack.pop()))
@@ -243,10 +244,16 @@ def _tensor(storage, offset, shape, strides):
         fits = last < storage.size
     if not fits:
         raise ValueError(
-            f"a tensor of shape {shape!r:.80}, strides {strides!r:.80} and offset "
-            f"{offset!r:.30} does not fit into its {storage.size} numbers"
+            f"a tensor of shape {_short(shape)}, strides {_short(strides)} and offset "
+            f"{_short(offset)} does not fit into its {storage.size} numbers"
         )
     return StoredTensor(storage, offset, shape, strides)
+
+
+def _short(value):
+    # Tuples that hold one tuple twice, over and over, are short here and endless when
+    # written out: no more is written than is shown.
+    return f"{reprlib.repr(value):.80}"
 
 
 def _is_size(value):

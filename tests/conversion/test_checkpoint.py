@@ -1,5 +1,6 @@
 """Files of weights that are damaged, cut or made to harm are refused by name."""
 
+import functools
 import io
 import json
 import os
@@ -23,6 +24,9 @@ from keras_attention.conversion.marian_weights import (
 from keras_attention.conversion.torch_file import open_torch
 from tests.conversion.support import CHECKPOINTS
 from tests.conversion.test_torch_pickle import Calls, tensor
+
+# A tuple that holds one tuple twice, and so on: endless when it is written out.
+DOUBLED = functools.reduce(lambda inner, _: (inner, inner), range(60), "x")
 
 
 def safetensors(header, data=b"", length=None):
@@ -134,8 +138,9 @@ def test_damaged_safetensors(data, tmp_path):
         (legacy(keys=({},)), "lacks numbers"),
         (legacy()[:30], "cannot be read"),
         (legacy(keys=("0", [])), "numbers of no tensor"),
+        (legacy(keys=("0", DOUBLED)), "numbers of no tensor"),
     ],
-    ids=range(23),
+    ids=range(24),
 )
 def test_damaged_torch_files(data, message, tmp_path):
     with pytest.raises(ValueError, match=message) as error:

@@ -15,6 +15,11 @@ from keras_attention.conversion.torch_pickle import (
     read_pickle,
 )
 
+# A tuple that holds one tuple twice, and so on: 300 bytes, and 2^60 names when written.
+DOUBLED = b"X\x01\x00\x00\x00x" + b"".join(
+    b"q%ch%c\x86" % (place, place) for place in range(60)
+)
+
 
 def read(data):
     return read_pickle(io.BytesIO(data))
@@ -37,6 +42,8 @@ def tensor(count=6, offset=0, shape=(2, 3), strides=(3, 1), kind="FloatStorage")
         return b"X" + struct.pack("<I", len(value)) + value
 
     def number(value):
+        if isinstance(value, bytes):  # steps of their own
+            return value
         return b"\x8a\x08" + struct.pack("<q", value)
 
     def numbers(values):
@@ -124,6 +131,11 @@ def test_tensors_must_lie_within_their_numbers(changes, message):
         b"\x80\x02N2.",  # duplicates, which tensors do not need
         b"I" + b"9" * 10000 + b"\n.",
         b"(" * 100,
+        b"\x80\x04" + DOUBLED + b"\x8c\x01a\x93.",  # the name of a module
+        b"\x80\x04\x8c\x01a" + DOUBLED + b"\x93.",
+        tensor(shape=(DOUBLED, 3)),
+        tensor(strides=(DOUBLED, 1)),
+        tensor(offset=DOUBLED),
     ],
     ids=repr,
 )
