@@ -99,12 +99,12 @@ def numbered(
             new.pieces.add(piece=name, score=0.0, type=kinds.CONTROL)
         elif LANGUAGE_CODE.fullmatch(name.removeprefix(SPACE)):
             new.pieces.append(rest.language_code(name))
-        elif found is None or found.type == kinds.UNKNOWN:
-            new.pieces.append(rest.piece(name))
         else:
-            new.pieces.append(found)
+            is_lacking = found is None or found.type == kinds.UNKNOWN
+            new.pieces.append(rest.piece(name) if is_lacking else found)
             # What is never said cannot be learned either: labels are spelt otherwise.
-            if is_kept_out and not is_source and found.type != kinds.BYTE:
+            is_label = not is_source and new.pieces[-1].type != kinds.BYTE
+            if is_kept_out and is_label:
                 new.pieces[-1].type = kinds.UNUSED
     new.trainer_spec.vocab_size = len(new.pieces)
     _check_bytes(new, path)

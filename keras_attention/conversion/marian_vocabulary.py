@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_attention.data.special_ids import PIECES
+from keras_attention.data.tokenizer import SURROGATES
 from keras_attention.files import read_json
 from keras_attention.special_tokens import START_ID, UNKNOWN_ID
 
@@ -98,12 +99,19 @@ def in_our_order(
     rest = [row for row in range(size) if row not in special]
     # Rows without a piece get names; so does what has the name of a special piece.
     names = {row: piece for piece, row in ids.items() if piece not in PIECES}
-    pieces = [*PIECES, *(names.get(row, f"<{row}>") for row in rest)]
+    pieces = [*PIECES, *(names.get(row) or _name(row, ids, size) for row in rest)]
     is_kept_out = np.zeros(len(pieces), bool)
     is_kept_out[START_ID] = start in (pad, unknown_id, end)
     return Vocabulary(
         pieces, np.array([pad, unknown_id, start, end, *rest]), is_kept_out
     )
+
+
+def _name(row, ids, size):
+    """A name for a row, which no piece has."""
+    while f"<{row}>" in ids:
+        row += size  # beyond all rows, and so another one's neither
+    return f"<{row}>"
 
 
 def read_ids(path: Path, size: int) -> dict[str, int]:
@@ -112,6 +120,12 @@ def read_ids(path: Path, size: int) -> dict[str, int]:
         raise ValueError(f"{path.parent} lacks {path.name}, the ids of its pieces")
     ids = read_json(path)
     for piece, number in ids.items():
+        if not piece or "\0" in piece or SURROGATES.search(piece):
+            raise ValueError(
+                f"{path}: pieces must be text, without NUL and lone surrogates, of a "
+                f"character at least; received {piece!r:.40}: {reprlib.repr(number)}. "
+                "Take it out"
+            )
         if not _is_id(number, size):
             raise ValueError(
                 f"{path}: ids must be whole numbers below {size}, the size that "

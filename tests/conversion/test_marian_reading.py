@@ -1,5 +1,7 @@
 """A Marian model imported says what transformers have it say."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -120,6 +122,27 @@ def test_pieces_that_the_model_lacks_are_read_as_unknown(tmp_path):
     # Nor are they labels, which could not be learned.
     (labels,) = translator.target_tokenizer.encode([text])
     assert max(labels) < size
+
+
+def test_a_character_that_the_source_alone_knows_is_no_label(tmp_path):
+    folder = copy_of("opus", tmp_path)
+    edit_json(folder / "vocab.json", 国=None)  # target.spm lacks it too
+    translator = Translator.from_marian(folder)
+    (ids,) = translator.source_tokenizer.encode(["国"])
+    assert translator.source_tokenizer.ids_to_tokens(ids)[-1] == "国"
+    (labels,) = translator.target_tokenizer.encode(["国"])
+    assert labels[-1] == 1  # as the unknown word, for which transformers have it too
+
+
+def test_names_of_rows_without_a_piece_are_no_pieces(tmp_path):
+    folder = copy_of("opus", tmp_path)
+    ids = json.loads((folder / "vocab.json").read_text("utf-8"))
+    piece = next(piece for piece, row in ids.items() if row == 5)
+    # Row 197 has no piece.
+    edit_json(folder / "vocab.json", **{piece: None, "<197>": 5})
+    tokenizer = Translator.from_marian(folder).source_tokenizer
+    tokens = tokenizer.ids_to_tokens(range(tokenizer.vocabulary_size))
+    assert tokens.count("<197>") == 1 and "<395>" in tokens
 
 
 def test_both_forms_of_torch_files_are_read_alike():

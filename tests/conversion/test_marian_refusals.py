@@ -86,6 +86,11 @@ def test_configurations(changes, message, tmp_path):
         ),
         ("generation_config.json", '{"bad_words_ids": [[5, 6]]}', "one id each"),
         ("generation_config.json", '{"bad_words_ids": [[50]]}', "more than special"),
+        ("generation_config.json", '{"max_new_tokens": 0}', "max_new_tokens must be"),
+        ("generation_config.json", '{"min_new_tokens": []}', "min_new_tokens must be"),
+        ("vocab.json", '{"<unk>": 1, "": 5}', "vocab.json: pieces .* received '': 5"),
+        ("vocab.json", '{"<unk>": 1, "a\\u0000": 5}', "vocab.json: pieces must be"),
+        ("vocab.json", '{"<unk>": 1, "\\ud800": 5}', "vocab.json: pieces must be"),
     ],
     ids=str,
 )
@@ -94,6 +99,34 @@ def test_files_that_are_damaged(file, text, message, tmp_path):
     (folder / file).write_text(text)
     with pytest.raises(ValueError, match=message):
         Translator.from_marian(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"do_sample": True}, "must be left out or false, .* received True. Take"),
+        ({"repetition_penalty": 1.2}, "must be left out or 1,.* received 1.2. Take"),
+        ({"encoder_repetition_penalty": 2}, "encoder_repetition_penalty must be left"),
+        ({"encoder_no_repeat_ngram_size": 3}, "encoder_no_repeat_ngram_size must be"),
+        ({"exponential_decay_length_penalty": [9, 2]}, "must be left out, since"),
+        ({"sequence_bias": [[[5], -9.0]]}, "sequence_bias must be left out or"),
+        ({"suppress_tokens": [5]}, r"suppress_tokens must be left out or \[\],"),
+        ({"begin_suppress_tokens": [5]}, "begin_suppress_tokens must be left out or"),
+        ({"num_beam_groups": 2}, "num_beam_groups must be left out or 1"),
+        ({"diversity_penalty": 0.5}, "diversity_penalty must be left out or 0"),
+        ({"forced_bos_token_id": 5}, "forced_bos_token_id must be left out, since"),
+        ({"forced_eos_token_id": 5}, "forced_eos_token_id must be 0, the eos_token_id"),
+        ({"eos_token_id": [0, 5]}, r"eos_token_id must be 0, .* received \[0, 5\]"),
+        ({"decoder_start_token_id": 5}, "must be 196, the decoder_start_token_id of"),
+    ],
+    ids=str,
+)
+def test_decoding_that_there_is_not(changes, message, tmp_path):
+    folder = copy_of("opus", tmp_path)
+    edit_json(folder / "generation_config.json", **changes)
+    with pytest.raises(ValueError, match=message) as error:
+        Translator.from_marian(folder)
+    assert str(error.value).startswith(f"{folder / 'generation_config.json'}: ")
 
 
 @pytest.mark.parametrize(
