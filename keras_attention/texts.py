@@ -56,7 +56,7 @@ def word_lists(name, given, count):
             f"{given!r:.60}"
         ) from None
     if all(isinstance(one, str) for one in given):
-        return [_words(f"{name}[0]", given)] * count
+        return [_words(name, given)] * count
     if len(given) != count:
         raise ValueError(
             f"{name} must be one list of words for all, or one list for each; received "

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from keras_attention.texts import is_blank, language_names
+from keras_attention.texts import is_blank, language_names, word_lists
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,10 @@ def test_languages_are_one_for_all_or_one_for_each():
     for given, message in ((["de"], "received 1 for 2"), (5, "received a int: 5")):
         with pytest.raises(ValueError, match=f"source_language must be .*{message}"):
             language_names("source_language", given, 2)
+
+
+def test_an_empty_word_in_a_list_for_all_is_named_by_the_list():
+    with pytest.raises(ValueError, match="^avoid must be words; received ' ', which"):
+        word_lists("avoid", ["Datei", " "], 3)
+    with pytest.raises(ValueError, match=r"^avoid\[1\] must be words; received ''"):
+        word_lists("avoid", [["Datei"], [""]], 2)

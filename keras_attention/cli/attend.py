@@ -28,6 +28,7 @@ def attend(
     ensemble: list[Path] = bundles.Ensemble,
     beam: int = bundles.Beam,
     unknown: str = bundles.Unknown,
+    tag: str = bundles.Tag,
     source_language: str = bundles.SourceLanguage,
     target_language: str = bundles.TargetLanguage,
     constraint: list[str] = bundles.Constraint,
@@ -71,20 +72,29 @@ def attend(
             "--encoder shows how words attend to each other; of an image, which "
             "has none, leave it out"
         )
-    if of_image and (source_language is not None or target_language is not None):
+    of_texts = bundles.given(
+        tag=tag, source_language=source_language, target_language=target_language
+    )
+    if of_image and of_texts:
         raise ValueError(
-            "--source-language and --target-language say nothing about captions: "
-            "leave them out"
+            "--tag, --source-language and --target-language say nothing about "
+            "captions: leave them out"
         )
     task = bundles.load(bundle, ensemble=ensemble)
     if output is None and not as_json:
         output = Path("attention.png")
+    if not of_image:
+        bundles.check_tag(task, tag)
+        source = bundles.tagged(source, tag)
     if of_image:
         found = _image(task, source, target, options, output)
     elif encoder is not None:
         found = _encoder(task, source, source_language, encoder, output)
     else:
-        languages = bundles.languages(task, source_language, target_language)
+        languages = bundles.given(
+            source_language=source_language, target_language=target_language
+        )
+        task.check_arguments(**languages, **options)
         found = _decoder(task, source, target, options, languages, output)
     if as_json:
         print(json.dumps(found, ensure_ascii=False))

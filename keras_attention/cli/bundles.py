@@ -52,6 +52,11 @@ Constraint = typer.Option(
 Avoid = typer.Option(
     None, "--avoid", help="Word or phrase that no output may contain; repeatable."
 )
+Tag = typer.Option(
+    None,
+    "--tag",
+    help='Put before every text, as "<2de>": the language that is wanted.',
+)
 SourceLanguage = typer.Option(
     None,
     "--source-language",
@@ -103,17 +108,20 @@ def given(**options):
     return {name: value for name, value in options.items() if value is not None}
 
 
-def languages(translator, source_language=None, target_language=None):
-    """The languages that have been given, a dict.
+def check_tag(translator, tag):
+    """Refuses what a translator's tokenizer would cut, before anything slow."""
+    if tag:
+        from keras_attention.training import corpus
 
-    Raises:
-        ValueError: for those that the model does not know, before anything slow.
-    """
-    found = given(source_language=source_language, target_language=target_language)
-    if found:
-        translator.language_ids.source_ids(source_language, 1)
-        translator.language_ids.target_ids(target_language, 1)
-    return found
+        corpus.check_tag(translator.source_tokenizer, tag)
+
+
+def tagged(text, tag):
+    """A text behind its tag. Nothing stays nothing, of which there is no
+    translation."""
+    from keras_attention.texts import is_blank
+
+    return f"{tag} {text}" if tag and not is_blank(text) else text
 
 
 def lexical(constraint, avoid):

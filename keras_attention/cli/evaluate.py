@@ -29,6 +29,7 @@ def evaluate(
     early_stopping: str = bundles.EarlyStopping,
     length_penalty: float = bundles.LengthPenalty,
     unknown: str = bundles.Unknown,
+    tag: str = bundles.Tag,
     source_language: str = bundles.SourceLanguage,
     target_language: str = bundles.TargetLanguage,
     constraint: list[str] = bundles.Constraint,
@@ -98,6 +99,7 @@ def evaluate(
     of_texts = bundles.given(
         target=target,
         alignments=alignments,
+        tag=tag or None,
         source_language=source_language,
         target_language=target_language,
     )
@@ -131,32 +133,41 @@ def _evaluate_translator(
     target=None,
     alignments=None,
     attention=False,
+    tag=None,
     **languages,
 ):
     from keras_attention.evaluation.translation import score, tokenize_for
     from keras_attention.training.console import plain_console
     from keras_attention.training.final_scores import translate_with_bar
 
+    if tag and alignments is not None:
+        raise ValueError(
+            "--alignments count words of texts without a tag; received --tag "
+            f"{tag}: leave one of them out"
+        )
     read, gold, num_lines = _read(corpus, target, alignments)
     sources = [pair.source for pair in read]
     references = [pair.target for pair in read]
     translator = bundles.load(bundle, ensemble=ensemble)
-    languages = bundles.languages(translator, **languages)
+    # A mistake need not wait for the first text.
+    translator.check_arguments(**languages, **options)
+    bundles.check_tag(translator, tag)
+    tagged = [bundles.tagged(source, tag) for source in sources]
     measures = None
     if attention or gold is not None:
         from keras_attention.evaluation.alignments import measure_attention
 
         # First, since it takes the shorter time to say what is wrong.
-        measures = measure_attention(translator, sources, references, gold, **languages)
+        measures = measure_attention(translator, tagged, references, gold, **languages)
     console = plain_console()
     options = {**options, **languages}
-    texts = translate_with_bar(translator, sources, console, "translating", **options)
+    texts = translate_with_bar(translator, tagged, console, "translating", **options)
     if output is not None:
         said = [""] * num_lines
         for pair, text in zip(read, texts, strict=True):
             said[pair.line_number - 1] = bundles.one_line(text)
         write_whole(output, "".join(f"{line}\n" for line in said))
-    language = languages.get("target_language", translator.target_language)
+    language = languages.get("target_language") or translator.target_language
     tokenize = tokenize_for(language)
     scores = score(texts, references, tokenize)
     copied = score(sources, references, tokenize)

@@ -46,6 +46,7 @@ def evaluate_captioner(
     if meteor:
         check_meteor()
     captioner = bundles.load(bundle, ensemble=ensemble)
+    captioner.check_arguments(**options)  # A mistake need not wait for images.
     console = plain_console()
     with tempfile.TemporaryDirectory(prefix="keras-attention-") as folder:
         if of_scenes:

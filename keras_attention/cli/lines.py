@@ -13,7 +13,7 @@ class Line(NamedTuple):
     text: str
     """Without its end; empty where the line is no text."""
     error: str | None = None
-    """Why it is no text."""
+    """Why it is no text, or has no translation."""
 
 
 def check_files(paths):

@@ -38,9 +38,7 @@ def translate(
     top_p: float = bundles.TopP,
     unknown: str = bundles.Unknown,
     seed: int = bundles.Seed,
-    tag: str = typer.Option(
-        None, help='Put before every text, as "<2de>": the language that is wanted.'
-    ),
+    tag: str = bundles.Tag,
     source_language: str = bundles.SourceLanguage,
     target_language: str = bundles.TargetLanguage,
     prefix: str = typer.Option(None, help="What every translation begins with."),
@@ -71,24 +69,25 @@ def translate(
     )
     lines.check_files(files or ())
     translator = bundles.load(bundle, "translation", ensemble)
-    if tag:
-        from keras_attention.training.corpus import check_tag
-
-        check_tag(translator.source_tokenizer, tag)
+    bundles.check_tag(translator, tag)
     # A mistake need not wait for lines.
-    translator.check_arguments(constraints=constraint, avoid=avoid, **options)
-    languages = bundles.languages(translator, source_language, target_language)
+    languages = bundles.given(
+        source_language=source_language, target_language=target_language
+    )
+    translator.check_arguments(
+        constraints=constraint, avoid=avoid, **languages, **options
+    )
     # Lines are sorted by length within a chunk: large enough to fill batches, small
     # enough that a stream is translated while it flows, and what is typed immediately.
     at_once = batch_size == 1 or (not files and sys.stdin.isatty())
-    num_bad = 0
-    for chunk in lines.in_chunks(lines.read(files), 1 if at_once else 16 * batch_size):
+
+    def translations_of(chunk):
         with warnings.catch_warnings():
             # It would count from the chunk's first line; below, it counts from the
             # file's.
             warnings.filterwarnings("ignore", ".*were cut", UserWarning)
-            translations = translator.translate(
-                [_tagged(line.text, tag) for line in chunk],
+            return translator.translate(
+                [bundles.tagged(line.text, tag) for line in chunk],
                 return_attention=as_json,
                 prefixes=[prefix] * len(chunk) if prefix else None,
                 constraints=constraint,
@@ -98,7 +97,10 @@ def translate(
                 **languages,
                 **options,
             )
-        for line, translation in zip(chunk, translations, strict=True):
+
+    num_bad = 0
+    for chunk in lines.in_chunks(lines.read(files), 1 if at_once else 16 * batch_size):
+        for line, translation in _each(chunk, translations_of):
             num_bad += line.error is not None
             _report(line, translation, translator.most_subwords)
             if as_json:
@@ -115,11 +117,19 @@ def translate(
         raise typer.Exit(1)
 
 
-def _tagged(text, tag):
-    """Nothing stays nothing, of which there is no translation."""
-    from keras_attention.texts import is_blank
-
-    return f"{tag} {text}" if tag and not is_blank(text) else text
+def _each(chunk, translations_of):
+    """Lines with their translations. One that cannot be had, as where constraints leave
+    no room in a short one, takes no other with it."""
+    try:
+        return list(zip(chunk, translations_of(chunk), strict=True))
+    except ValueError as error:
+        if len(chunk) > 1:
+            return [pair for line in chunk for pair in _each([line], translations_of)]
+        (line,) = chunk
+        if not line.text:
+            raise
+        line = line._replace(text="", error=f"is not translated: {error}")
+        return _each([line], translations_of)
 
 
 def _report(line, translation, most):

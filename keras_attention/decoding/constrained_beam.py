@@ -54,7 +54,8 @@ def check_constraints(options, lexical):
     if options.coverage_penalty:
         raise ValueError(
             "constraints are searched without a coverage penalty; received "
-            f"coverage_penalty={options.coverage_penalty}: leave it at 0"
+            f"coverage_penalty={options.coverage_penalty}: leave it at 0, among the "
+            "options of a call or in the decoding of the bundle's config.json"
         )
 
 

@@ -88,7 +88,8 @@ def measure_attention(
             `(source word, target word)`; words as `str.split` cuts them, from 0.
         threshold: float. Coverage below which a source token counts as left out.
         batch_size: int. Pairs in one go.
-        source_language, target_language: str, optional. As for `Translator.translate`.
+        source_language, target_language: str, optional. Of all texts, as for
+            `Translator.translate`.
 
     Returns:
         `AttentionMeasures`. Coverage is what a source token receives from all steps

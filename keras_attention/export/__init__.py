@@ -111,7 +111,7 @@ def export(
         try:
             check_constrained(options)
         except ValueError as error:
-            raise ValueError(f"constrained=True: {error}") from None
+            raise ValueError(f"constrained=True (--constrained): {error}") from None
     task.check_options(options)
     path = version_folder(saved_models, name, version)
     module, warmup_inputs = WRITERS[task.task](task, options)

@@ -45,6 +45,8 @@ def graph_languages(languages):
             ids = self.tables[side].lookup(names)
             wrong = tf.boolean_mask(names, ids < 0)
             known = ", ".join(sorted(languages.ids_by_name(side)))
+            if not languages.defaults[side]:
+                known += ", since this model has no default"
             what = [f"{ARGUMENTS[side]} must be one of {known}; received", wrong[:1]]
             with tf.control_dependencies(
                 [tf.debugging.Assert(tf.equal(tf.size(wrong), 0), what)]

@@ -269,12 +269,6 @@ class Captioner(Task):
             found += self._captions(hypotheses, numbers, names, batch, texts)
         return found
 
-    def _request(self, count, *arguments):
-        request = super()._request(count, *arguments)
-        limits = [request.options.max_length] * count
-        request.lexicon.check_lengths(list(range(count)), limits)
-        return request
-
     def _caption(
         self, inputs, request, first, names, attention, batch_size, progress=None
     ):

@@ -30,7 +30,8 @@ class Hypothesis:
         score: float. Log-probability in nats, with length and coverage penalties;
             higher is better.
         log_prob: float. Log-probability in nats, the sum over the tokens.
-        tokens: list of `T` str, subwords, "</s>" included.
+        tokens: list of `T` str, subwords, "</s>" included unless it was cut at its
+            limit (`force_end`).
         attention: float32 `(T, S)`, a row for each of `tokens`, of sum 1; None if not
             asked for, or if the model has none.
         alignment: set of `(source word, word)`: to which source word each word
@@ -92,7 +93,7 @@ class BestFirst:
 
     @property
     def tokens(self) -> list[str]:
-        """Its `T` subwords, "</s>" included."""
+        """Its `T` subwords, "</s>" included unless it was cut."""
         return self.hypotheses[0].tokens
 
     @property
@@ -236,7 +237,8 @@ class CaptionHypothesis:
         score: float. Log-probability in nats, with length and coverage penalties;
             higher is better.
         log_prob: float. Log-probability in nats, the sum over the tokens.
-        tokens: list of `T` str, subwords, "</s>" included.
+        tokens: list of `T` str, subwords, "</s>" included unless it was cut at its
+            limit (`force_end`).
         spans: list of `T` pairs `(begin, end)`: where in `text` each token stands, in
             characters; "</s>" is empty, at its end.
         attention: float32 `(T, N, N)`: what each token attended to in the square that

@@ -209,9 +209,7 @@ class Task:
         Raises:
             ValueError: options or words that cannot be, or cannot be together.
         """
-        request = self._request(1, beam, n_best, options, 0, None, constraints, avoid)
-        limits = [request.options.max_length]
-        request.lexicon.check_lengths([0], limits, self.num_forced)
+        self._request(1, beam, n_best, options, 0, None, constraints, avoid)
 
     def _request(
         self, count, beam, n_best, options, seed, prefixes, constraints, avoid
@@ -223,6 +221,9 @@ class Task:
         decoding = self.decoding_options(beam, n_best, options)
         lexicon = Lexicon(self.output_tokenizer, count, constraints, avoid)
         lexicon.check_options(decoding)
+        # No output may have more, whatever its source.
+        limits = [decoding.max_length] * count
+        lexicon.check_lengths(list(range(count)), limits, self.num_forced)
         prefix_ids = prefixes and self.output_tokenizer.encode(prefixes)
         return Request(decoding, seed, prefixes, prefix_ids, lexicon)
 

@@ -433,6 +433,24 @@ class Translator(Task):
             "float32"
         )
 
+    def check_arguments(
+        self,
+        *arguments: Any,
+        source_language: str | None = None,
+        target_language: str | None = None,
+        **options: Any,
+    ) -> None:
+        """Refuses what would be refused whatever the text, before there is one.
+
+        Args: as of `translate`, of one text.
+
+        Raises:
+            ValueError: options, words or languages that cannot be.
+        """
+        super().check_arguments(*arguments, **options)
+        self.language_ids.source_ids(source_language, 1)
+        self.language_ids.target_ids(target_language, 1)
+
     @property
     def output_tokenizer(self) -> Tokenizer:
         """`target_tokenizer`."""

@@ -7,6 +7,7 @@ import pytest
 
 from keras_attention.evaluation.attention import coverage, entropy
 from keras_attention.plotting import heat_map
+from keras_attention.training import corpus
 from tests.cli.support import run, type_in
 
 SOURCES = ["Press OK.", "Open the page."]
@@ -133,6 +134,26 @@ def test_models_of_one_pair_have_their_languages(
     )
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_language_that_is_needed_is_asked_for_at_once(
+    multilingual, pairs, monkeypatch, capsys, command
+):
+    languages = multilingual.language_ids
+    monkeypatch.setattr(languages, "defaults", ("en", ""))
+    type_in(monkeypatch, b"")
+    rest = [pairs if each == "pairs.tsv" else each for each in COMMANDS[command]]
+    code, out, err = run([command, "bundle", *rest], capsys)
+    assert (code, out) == (1, "")
+    assert err.endswith("; received none, and this model has no default\n")
+
+
+def test_no_language_is_the_default_for_scores_too(multilingual, pairs, capsys):
+    argv = ["evaluate", "bundle", pairs, "--json", "--beam", "1"]
+    argv += ["--source-language", "fr"]
+    said = [run([*argv, *more], capsys) for more in ([], ["--target-language", ""])]
+    assert said[0] == said[1] and said[0][0] == 0
+
+
 def test_a_model_without_languages_says_so(blind, capsys):
     argv = ["attend", "bundle", "OK", "--target-language", "zh"]
     code, _, err = run(argv, capsys)
@@ -162,6 +183,50 @@ def test_words_reach_the_search(
     words = "--constraint Datei --avoid Save --avoid OK".split()
     assert run([command, "bundle", *rest, *words], capsys)[0] == 0
     assert calls == [(["Datei"], ["Save", "OK"])]
+
+
+def test_evaluate_refuses_words_before_its_work(
+    loaded, translator, pairs, monkeypatch, capsys
+):
+    monkeypatch.setattr(translator, "force_decode", lambda *_, **__: pytest.fail("ran"))
+    argv = ["evaluate", "bundle", pairs, "--attention", "--avoid", "\u2581"]
+    code, out, err = run(argv, capsys)
+    assert (code, out) == (1, "")
+    assert "avoid must be words" in err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_tag_is_put_before_texts(
+    loaded, translator, pairs, monkeypatch, capsys, command
+):
+    tag = translator.source_tokenizer.ids_to_tokens([9])[0].strip("\u2581")
+    monkeypatch.setattr(corpus, "check_tag", lambda *_: None)
+    texts, translate = [], translator.translate
+
+    def record(given, **options):
+        texts.extend([given] if isinstance(given, str) else given)
+        return translate(given, **options)
+
+    monkeypatch.setattr(translator, "translate", record)
+    type_in(monkeypatch, b"Press OK.")
+    rest = [pairs if each == "pairs.tsv" else each for each in COMMANDS[command]]
+    argv = [command, "bundle", *rest, "--tag", tag, "--beam", "1"]
+    if command == "attend":
+        argv += ["--json"]
+    assert run(argv, capsys)[0] == 0
+    wanted = SOURCES if command == "evaluate" else SOURCES[:1]
+    assert texts == [f"{tag} {text}" for text in wanted]
+
+
+def test_a_tag_that_would_be_cut_is_refused(loaded, pairs, monkeypatch, capsys):
+    type_in(monkeypatch, b"Press OK.")
+    for command, rest in COMMANDS.items():
+        rest = [pairs if each == "pairs.tsv" else each for each in rest]
+        code, out, err = run([command, "bundle", *rest, "--tag", "<2xx>"], capsys)
+        assert (code, out) == (1, "")
+        assert "<2xx>" in err
+    argv = ["evaluate", "bundle", pairs, "--alignments", "copy", "--tag", "x"]
+    assert "leave one of them out" in run(argv, capsys)[2]
 
 
 @pytest.mark.parametrize(

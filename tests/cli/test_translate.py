@@ -287,6 +287,25 @@ def test_words_are_refused_before_a_line_is_read(loaded, monkeypatch, capsys):
         assert message in err
 
 
+@pytest.mark.parametrize("batch_size", [1, 8])
+def test_a_line_without_room_for_its_constraint_takes_no_other_with_it(
+    loaded, translator, monkeypatch, capsys, batch_size
+):
+    """Short sources have short limits."""
+    options = translator.options.replace(max_length_ratio=0.7, max_length_offset=0)
+    monkeypatch.setattr(translator, "options", options)
+    long = "Click the button to open the dialog."
+    type_in(monkeypatch, f"{long}\nOK\n\n{long}\n".encode())
+    argv = ["translate", "bundle", "--batch-size", str(batch_size)]
+    code, out, err = run([*argv, "--constraint", "Klicken Sie"], capsys)
+    first, second, third, fourth = out.splitlines()
+    assert (code, second, third) == (1, "", "")
+    assert first == fourth and "Klicken Sie" in first
+    (message,) = err.splitlines()
+    assert "line 2 of standard input is not translated: constraints[0] have" in message
+    assert message.endswith("; an empty line stands for it")
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [

@@ -72,6 +72,7 @@ CONSTRAINTS = [
         {"length_penalty": 1.5},
         {"length_penalty": -0.7, "beam_rule": "pool"},
         {"min_length": 5},
+        {"force_end": False},
     ],
     ids=str,
 )
@@ -83,7 +84,8 @@ def test_a_wide_beam_finds_the_best_that_contains_all(changes):
     hypotheses = Decoder(model)(
         {"source_ids": SOURCE_IDS}, options, lexical=lexical(CONSTRAINTS)
     )
-    plain = options.replace(beam_rule="shrink", length_penalty=0.0)
+    # What must contain something is made to end.
+    plain = options.replace(beam_rule="shrink", length_penalty=0.0, force_end=True)
     for row, source_ids in enumerate(SOURCE_IDS):
         every = brute_force(model, source_ids, plain)
         found = []
@@ -160,9 +162,12 @@ def test_a_batch_gives_what_its_rows_give_alone():
         )
 
 
-def test_who_cannot_meet_all_ends_at_the_limit_and_comes_last():
+@pytest.mark.parametrize("force_end", [True, False])
+def test_who_cannot_meet_all_ends_at_the_limit_and_comes_last(force_end):
     """No token twice: the first constraint is forbidden, the second is not."""
-    options = free(beam=4, n_best=4, max_length=6, no_repeat_ngram=1)
+    options = free(
+        beam=4, n_best=4, max_length=6, no_repeat_ngram=1, force_end=force_end
+    )
     decoder = Decoder(Chain(8, seed=2))
     inputs = {"source_ids": SOURCE_IDS[:1]}
     never = decoder(inputs, options, lexical=lexical([[[7, 7]]]))

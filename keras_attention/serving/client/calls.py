@@ -11,6 +11,7 @@ from keras_attention.serving.client.exchange import (
 )
 from keras_attention.serving.client.features import read_features
 from keras_attention.serving.client.request_splitting import in_parts
+from keras_attention.serving.client.rows import BY_EXPORT
 from keras_attention.serving.wire.errors import Code, ServingError
 
 # Such errors may mean that a new version has another signature than the known one.
@@ -213,8 +214,7 @@ def _find(signatures, name):
     if name not in signatures:
         known = ", ".join(sorted(n for n in signatures if not n.startswith("__")))
         if name == "constrained":
-            known += "; for constraints and avoid, export it with constrained=True"
-            known += " (--constrained)"
+            known += f"; for constraints and avoid, export it with {BY_EXPORT}"
         raise ServingError(
             Code.FAILED_PRECONDITION,
             f'Serving signature key "{name}" not found.',

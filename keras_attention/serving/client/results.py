@@ -22,7 +22,8 @@ class ServedTranslation:
         n_best: list of pairs `(text, score)`, best first; empty if the signature has
             none, as the one with attention.
         source_tokens: list of `S` str, subwords.
-        target_tokens: list of `T` str, subwords and the end token.
+        target_tokens: list of `T` str, subwords and the end token, which what was cut
+            at its limit lacks.
         attention_scores: float32 array `(T, S)`: how much each target token attends to
             each source token.
     """
@@ -47,7 +48,8 @@ class ServedCaption:
             penalties of length and coverage.
         n_best: list of pairs `(text, score)`, best first; empty if the signature has
             none, as the one with attention.
-        tokens: list of `T` str, subwords and the end token.
+        tokens: list of `T` str, subwords and the end token, which what was cut at its
+            limit lacks.
         attention_grids: float32 array `(T, N, N)`: where on the square that the model
             saw of the image each token attends, rows from the top.
     """

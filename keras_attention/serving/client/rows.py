@@ -5,10 +5,8 @@ from keras_attention.texts import language_names, word_lists
 
 # What each kind of input needs, for errors.
 _LANGUAGES = "a multilingual model, as `keras-attention import m2m100` makes them"
-_WORDS = (
-    "the signature 'constrained', of a model exported with constrained=True "
-    "(--constrained)"
-)
+BY_EXPORT = "constrained=True (--constrained)"
+_WORDS = f"the signature 'constrained', of a model exported with {BY_EXPORT}"
 
 
 class Rows:
@@ -36,7 +34,7 @@ class Rows:
             n: language_names(n, each, count) for n, each in languages.items()
         }
         # What was given, and what that needs.
-        self._said = {n: _LANGUAGES for n in languages if languages[n] is not None}
+        self._said = {n: _LANGUAGES for n, each in self._languages.items() if any(each)}
         self._said |= {n: _WORDS for n, lists in self._words.items() if any(lists)}
 
     def signature_name(self, chosen, attention):

@@ -155,6 +155,19 @@ def test_a_model_of_one_pair_takes_no_language(client, name):
 
 
 @both
+@pytest.mark.parametrize("nothing", ["", ["", ""]])
+def test_the_default_is_no_language_that_is_asked_for(client, nothing):
+    found = client.translate(["a", "b"], "translator", source_language=nothing)
+    assert texts(found) == ["A", "B"]
+
+
+def test_texts_are_strings(echoes):
+    with Client(**echoes) as client:
+        with pytest.raises(ValueError, match="texts must be strings; received a int"):
+            client.translate(5, "translator")
+
+
+@both
 @pytest.mark.parametrize("name", ["constraints", "avoid"])
 def test_a_model_exported_without_words_is_named(client, name):
     message = (
