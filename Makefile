@@ -29,7 +29,11 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.10 python
 	python; do "$$name" -c '$(FITS)' >/dev/null 2>&1 && echo "$$name" && break; done)
 RUN := TF_CPP_MIN_LOG_LEVEL=2 $(BIN)/python -m
 CLEAN := build/clean
-PARITY := tests/layers tests/models tests/decoding tests/training tests/tasks
+PARITY := tests/layers tests/models tests/decoding tests/training tests/tasks \
+	tests/conversion/test_marian_use.py
+# What runs alike whatever the backend: `make test` runs it once, beside JAX's tests, which
+# are the fewer.
+ALIKE := tests/data tests/plotting tests/project
 
 help:
 	@sed -n 's/^#     //p' Makefile
@@ -39,8 +43,9 @@ demo: $(VENV)/.installed
 
 # The backends are tested side by side; what JAX's tests print comes at the end.
 test: check
-	@$(MAKE) --no-print-directory parity >$(VENV)/parity.log 2>&1 & parity=$$!; \
-	$(MAKE) --no-print-directory pytest; passed=$$?; \
+	@$(MAKE) --no-print-directory parity ALSO="$(ALIKE)" >$(VENV)/parity.log 2>&1 & \
+	parity=$$!; \
+	$(MAKE) --no-print-directory pytest WITHOUT="$(ALIKE)"; passed=$$?; \
 	wait $$parity || passed=$$?; cat $(VENV)/parity.log; exit $$passed
 
 test-all: check
@@ -57,11 +62,11 @@ types: $(VENV)/.tested
 	$(BIN)/mypy
 
 pytest: $(VENV)/.tested
-	$(RUN) pytest -q
+	$(RUN) pytest -q $(WITHOUT:%=--ignore=%)
 
 # The same numbers on the other backend.
 parity: $(VENV)/.tested
-	KERAS_BACKEND=jax $(RUN) pytest -q $(PARITY)
+	KERAS_BACKEND=jax $(RUN) pytest -q $(PARITY) $(ALSO)
 
 format: $(VENV)/.tested
 	$(BIN)/ruff check --fix .
