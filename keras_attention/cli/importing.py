@@ -59,6 +59,12 @@ def m2m100(
 
 
 def save(translator, out, options=""):
+    from keras_attention.tasks.language_codes import language_codes
+
     translator.save(out)
     print(f"bundle: {out} ({translator.model.count_params():,} parameters)")
-    print(f'try: echo "…" | keras-attention translate {out}{options}')
+    text, codes = "…", language_codes(translator.source_tokenizer)
+    if codes:
+        text = f"{codes[0]} …"
+        print(f"language codes: {len(codes)}; a text begins with one, as in {text}")
+    print(f'try: echo "{text}" | keras-attention translate {out}{options}')

@@ -15,7 +15,6 @@ from keras_attention.conversion.marian_vocabulary import Vocabulary
 from keras_attention.data.special_ids import PIECES, SPECIAL_PIECES, parsed
 from keras_attention.data.subwords import SPACE
 from keras_attention.data.tokenizer import Tokenizer
-from keras_attention.special_tokens import UNKNOWN_ID
 
 # What texts for a model of several target languages begin with.
 LANGUAGE_CODE = re.compile(r">>[^<>]+<<")
@@ -162,10 +161,3 @@ def _check_bytes(proto, path):
         raise ValueError(
             f"{path} spells characters in bytes, and the vocabulary has {count} of 256"
         )
-
-
-def language_codes(tokenizer: Tokenizer) -> list[str]:
-    """The language codes that a text may begin with, as `[">>deu<<", ">>fra<<"]`."""
-    names = tokenizer.ids_to_tokens(range(UNKNOWN_ID + 1, tokenizer.vocabulary_size))
-    names = [name.removeprefix(SPACE) for name in names]
-    return [name for name in names if LANGUAGE_CODE.fullmatch(name)]

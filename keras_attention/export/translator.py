@@ -16,6 +16,7 @@ from keras_attention.export.graph_text import (
     texts_of,
     tokens_of,
 )
+from keras_attention.export.language_codes import graph_codes
 from keras_attention.export.languages import graph_languages, language_inputs
 from keras_attention.export.lexical import (
     apart,
@@ -62,6 +63,7 @@ def served_translator(translator, options):
             self.target = self.source
             if translator.target_tokenizer is not translator.source_tokenizer:
                 self.target = graph_tokenizer(translator.target_tokenizer)
+            self.with_spaces = graph_codes(translator.source_tokenizer)
             self.languages = graph_languages(languages)
             self.copying = CopyingTexts(
                 self.target,
@@ -71,6 +73,7 @@ def served_translator(translator, options):
 
         def run(self, said, options, return_attention_scores=False, lexical=None):
             text, *named = said
+            text = self.with_spaces(text)
             copies = options.unknown == "copy"
             words = None
             if copies:

@@ -17,6 +17,7 @@ from keras_attention.tasks.batches import (
     num_rows,
     pad_to_bucket,
 )
+from keras_attention.tasks.language_codes import with_spaces
 from keras_attention.tasks.languages import Languages
 from keras_attention.tasks.results import Hypothesis, Translation, read_hypotheses
 from keras_attention.tasks.task import Task
@@ -265,7 +266,8 @@ class Translator(Task):
             alone.
 
         Raises:
-            ValueError: a text that is no str, prefixes or languages that are not as
+            ValueError: a text that is no str or begins with a language code that the
+                model does not know, as `>>deu<<`; prefixes or languages that are not as
                 many, a language that the model does not know, or options that are
                 unknown, out of range or contradict each other; constraints or words to
                 avoid that are empty, are not as many lists, or leave no room for the
@@ -359,7 +361,7 @@ class Translator(Task):
 
         Raises:
             ValueError: a text that is no str, targets that are not as many, or a
-                language that the model does not know.
+                language or a language code that the model does not know.
 
         Warns:
             UserWarning: as `translate`.
@@ -468,6 +470,7 @@ class Translator(Task):
 
     def _source_ids(self, texts, before):
         source_ids, truncated = [], []
+        texts = with_spaces(self.source_tokenizer, texts)
         encoded = self.source_tokenizer.encode(texts)
         for first, ids in zip(before, encoded, strict=True):
             truncated.append(len(ids) > self.most_subwords)
@@ -497,9 +500,10 @@ class Translator(Task):
 
     def _translation(self, text, source_ids, truncated, hypotheses, row, **options):
         tokenizers = self.source_tokenizer, self.target_tokenizer
+        (read,) = with_spaces(self.source_tokenizer, [text])
         found = read_hypotheses(
             tokenizers,
-            text,
+            read,
             source_ids,
             hypotheses,
             row,

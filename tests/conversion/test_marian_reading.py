@@ -88,6 +88,29 @@ def test_a_language_code_is_one_piece_of_a_source_and_nothing_in_a_target():
     )
 
 
+def test_a_code_needs_no_space():
+    translator = imported("multi-target")
+    texts = [">>deu<< Press “OK”.", ">>deu<<Press “OK”.", " >>nld<<\tOK", "<< >>"]
+    apart, together, *_ = translator.translate(texts, return_attention=True)
+    assert together.source == texts[1]
+    assert together.source_tokens == apart.source_tokens
+    assert (together.text, together.alignment) == (apart.text, apart.alignment)
+    (forced,) = translator.force_decode(texts[1], "OK")
+    assert forced.source_tokens == apart.source_tokens
+
+
+def test_a_code_that_the_model_does_not_know():
+    translator = imported("multi-target")
+    texts = ["Press OK.", ">>xyz<< Press OK."]
+    message = r"code of this model, >>deu<<, >>nld<<; received '>>xyz<<' in texts\[1\]"
+    with pytest.raises(ValueError, match=message):
+        translator.translate(texts)
+    with pytest.raises(ValueError, match=message):
+        translator.force_decode(texts, texts)
+    # Of a model without codes, all of a text is text.
+    assert imported("opus").translate(texts[1])[0].source_tokens[-1] == "</s>"
+
+
 def test_a_bundle_says_the_same(tmp_path):
     name = "multi-target"
     imported(name).save(tmp_path / "bundle")

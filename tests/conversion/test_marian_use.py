@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from keras_attention import Translator
+from keras_attention.tasks.language_codes import with_spaces
 from keras_attention.training import (
     LabelSmoothedCrossEntropy,
     Trainer,
@@ -30,6 +31,30 @@ def test_what_is_served_says_the_same():
 
 
 @on_tensorflow
+def test_language_codes_are_read_alike_in_a_graph():
+    import tensorflow as tf
+
+    from keras_attention.export.language_codes import graph_codes
+
+    tokenizer = imported("multi-target").source_tokenizer
+    texts = [
+        ">>deu<<Press",
+        " >>nld<< OK",
+        ">>deu<<>>xyz<<ß",
+        "a >>xyz<< b",
+        "",
+        ">>deu<<",
+    ]
+    found = graph_codes(tokenizer)(tf.constant(texts)).numpy()
+    assert [text.decode() for text in found] == with_spaces(tokenizer, texts)
+    assert found[2].decode() == ">>deu<< >>xyz<<ß"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=">>nld<<; received"):
+        graph_codes(tokenizer)(tf.constant([">>xyz<< OK"]))
+    plain = imported("opus").source_tokenizer
+    assert graph_codes(plain)(texts) == with_spaces(plain, texts) == texts
+
+
+@on_tensorflow
 @pytest.mark.slow
 def test_a_server_says_the_same(tmp_path):
     from keras_attention.export import export
@@ -42,6 +67,8 @@ def test_a_server_says_the_same(tmp_path):
         for transport in ("rest", "grpc"):
             found = client.translate(texts, "marian", transport)
             assert [each.text for each in found] == expected("multi-target")["beam"]
+            (found,) = client.translate([">>nld<<" + texts[1][8:]], "marian", transport)
+            assert found.text == expected("multi-target")["beam"][1]
 
 
 def test_training_further_lowers_the_loss():

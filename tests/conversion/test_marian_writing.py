@@ -140,6 +140,15 @@ def test_one_table_needs_one_numbering(tmp_path):
         translator.to_marian(tmp_path / "out")
 
 
+def test_codes_of_several_languages_on_the_command_line(tmp_path, capsys):
+    bundle = str(tmp_path / "bundle")
+    argv = ["import", "marian", str(CHECKPOINTS / "multi-target"), "--out", bundle]
+    code, printed, err = run(argv, capsys)
+    assert code == 0, err
+    assert "language codes: 2; a text begins with one, as in >>deu<< …\n" in printed
+    assert f'try: echo ">>deu<< …" | keras-attention translate {bundle}\n' in printed
+
+
 def test_on_the_command_line(tmp_path, capsys):
     bundle, out = str(tmp_path / "bundle"), str(tmp_path / "out")
     argv = ["import", "marian", str(CHECKPOINTS / "opus"), "--out", bundle]
