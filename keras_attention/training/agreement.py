@@ -1,6 +1,7 @@
-"""What a recipe says of model and tokenizer, and the bundle that it starts from.
+"""What a recipe says, and the bundle that it starts from.
 
-They agree, or the recipe says nothing and means the bundle's.
+Of model, tokenizer and languages they agree, or the recipe says nothing and means the
+bundle's. Options of decoding may differ; those that it does not say are the bundle's.
 """
 
 import dataclasses
@@ -8,6 +9,8 @@ import inspect
 
 import keras
 
+from keras_attention.data.text.direction import contradict
+from keras_attention.decoding.options import DecodingOptions
 from keras_attention.models.families import FAMILIES
 from keras_attention.models.options import check_options
 from keras_attention.training.recipe_keys import ModelConfig, TokenizerConfig
@@ -25,7 +28,8 @@ MAY_DIFFER = (
 
 
 def with_start(recipe, start):
-    """The recipe with the tokenizers and the model of a bundle where it names none.
+    """The recipe with what the bundle says of what it leaves out: model, tokenizers,
+    options of decoding, languages.
 
     Args:
         recipe: `Recipe`.
@@ -35,7 +39,8 @@ def with_start(recipe, start):
         `Recipe`, which says all.
 
     Raises:
-        ValueError: it names others; with each key, what was expected and received.
+        ValueError: it names another model, tokenizer or language, with each key, what
+            was expected and received; or its decoding does not go with the bundle's.
     """
     family = _family(recipe.task, start)
     said = _said(recipe)
@@ -55,7 +60,14 @@ def with_start(recipe, start):
             f"training.start: {start.path} is another model than the recipe describes: "
             f"{'; '.join(lines)}. Leave these keys out, and they are the bundle's"
         )
-    return dataclasses.replace(recipe, tokenizer=tokenizer, model=model, said=None)
+    whole = dataclasses.replace(
+        recipe,
+        data=_data(recipe, start, said),
+        tokenizer=tokenizer,
+        model=model,
+        decoding=_decoding(recipe, start, said),
+    )
+    return type(recipe).from_tables(whole.to_tables())
 
 
 def _family(task, start):
@@ -70,15 +82,20 @@ def _family(task, start):
 
 
 def _said(recipe):
-    """Keys of [tokenizer] and [model] that a recipe says itself; without a file, what
-    is not as by default."""
+    """Keys of tables that a recipe says itself; without a file, what is not as by
+    default."""
     if recipe.said is not None:
         return recipe.said
-    usual = TokenizerConfig()
+    usual = {
+        "data": type(recipe.data)(),
+        "tokenizer": TokenizerConfig(),
+        "decoding": DecodingOptions(),
+    }
     said = {
-        f"tokenizer.{name}"
-        for name, value in vars(recipe.tokenizer).items()
-        if value != getattr(usual, name)
+        f"{table}.{name}"
+        for table, default in usual.items()
+        for name, value in vars(getattr(recipe, table)).items()
+        if value != getattr(default, name)
     }
     if recipe.model != ModelConfig():
         said |= {"model.family", "model.preset"}
@@ -141,6 +158,57 @@ def _model(recipe, start, said, family):
     options = _words({name: made[name] for name in known}, {**known, **presets[preset]})
     options.update((name, changes[name]) for name in changes if name not in known)
     return ModelConfig(family, preset, options), differences
+
+
+def _decoding(recipe, start, said):
+    """`DecodingOptions`: the recipe's where it says them, else the bundle's."""
+    theirs, ours = start.decoding, recipe.decoding
+    changes = {n: v for n, v in vars(ours).items() if f"decoding.{n}" in said}
+    # One of the two alone moves the other, as in a call of `translate`.
+    if "beam" in changes:
+        changes.setdefault("n_best", min(theirs.n_best, ours.beam))
+    elif "n_best" in changes:
+        changes["beam"] = max(theirs.beam, ours.n_best)
+    try:
+        return theirs.replace(**changes)
+    except ValueError as error:
+        raise ValueError(
+            f"[decoding] and what {start.path} says of the options that are not in it "
+            f"do not go together: {error}"
+        ) from error
+
+
+def _data(recipe, start, said):
+    """`[data]` with the bundle's language of captions, or its limit of sources.
+
+    Languages of pairs may come from the names of several corpora; who makes the
+    `Translator` fills them.
+    """
+    data, known = recipe.data, start.config
+    if recipe.task == "captioning":
+        if known["language"] and "data.language" not in said:
+            return dataclasses.replace(data, language=known["language"])
+        _check_language(start, "language", data.language)
+        return data
+    source_language, target_language = data.languages()
+    _check_language(start, "source_language", source_language)
+    if not data.tags():  # which choose among several targets
+        _check_language(start, "target_language", target_language)
+    if "data.max_source_length" in said:
+        return data
+    # What is longer the model would never be shown whole.
+    most = min(data.max_source_length, known["max_source_length"])
+    return dataclasses.replace(data, max_source_length=most)
+
+
+def _check_language(start, key, received):
+    expected = start.config[key]
+    if contradict(expected, received):
+        raise ValueError(
+            f"training.start: data.{key} expected {expected!r}, that of {start.path}; "
+            f"received {received!r}, from the recipe or its corpus's name. Correct it, "
+            "or start from a bundle of that language"
+        )
 
 
 def _defaults(model_class):

@@ -201,11 +201,14 @@ class CaptioningTraining:
             encoder.load_pretrained()
         if self.keeps_features(model):
             self._compute_features(encoder, corpus, folder)
-        most = min(self.recipe.decoding.max_length, 2 * data.max_target_length)
+        most = 2 * data.max_target_length
+        if self.start:
+            most = max(most, self.start.decoding.max_length)
+        decoding = self.recipe.decoding
         return Captioner(
             model,
             corpus.tokenizer,
-            self.recipe.decoding.replace(max_length=most),
+            decoding.replace(max_length=min(decoding.max_length, most)),
             fit=data.fit,
             language=data.language,
         )

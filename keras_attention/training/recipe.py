@@ -42,6 +42,8 @@ else:
     import tomli as tomllib
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
+# Tables of which a bundle to start from may say what a recipe does not.
+SAID = ("data", "tokenizer", "model", "decoding")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,8 +77,8 @@ class Recipe:
     said: frozenset[str] | None = dataclasses.field(
         default=None, compare=False, repr=False
     )
-    """Which keys of [tokenizer] and [model] a file gives, as "model.preset"; None where
-    the recipe is of no file. What is not said, `training.start` may say."""
+    """Which keys of its tables a file gives, as "model.preset"; None where the recipe
+    is of no file. What is not said, `training.start` may say."""
 
     def __post_init__(self) -> None:
         if self.task not in DATA_TABLES:
@@ -222,9 +224,7 @@ class Recipe:
             else:
                 known = ["name", "task", "model", *sections, "decoding"]
                 raise ValueError(unknown(f"table or key {key!r}", key, known))
-        said = (
-            f"{t}.{key}" for t in ("tokenizer", "model") for key in tables.get(t, ())
-        )
+        said = (f"{t}.{key}" for t in SAID for key in tables.get(t, ()))
         return cls(**values, said=frozenset(said))
 
     def to_tables(self) -> dict[str, Any]:

@@ -3,10 +3,14 @@
 import shutil
 from pathlib import Path
 
+from keras_attention.decoding.options import DecodingOptions
 from keras_attention.files import whole_folder
 from keras_attention.tasks.bundle import METRICS, open_bundle
-from keras_attention.tasks.bundle_config import CONFIG, WEIGHTS
+from keras_attention.tasks.bundle_config import CONFIG, WEIGHTS, naming
 from keras_attention.tasks.bundle_files import sha256_of
+
+# What the model card keeps of a bundle's own notes: a name, and where it is from.
+KEPT_NOTES = ("name", "corpus", "imported", "start")
 
 
 class Start:
@@ -19,6 +23,7 @@ class Start:
     Attributes:
         config: dict, what the bundle's config.json says.
         tokenizers: dict of arguments of `task_class`.
+        decoding: `DecodingOptions`.
         sums: dict of file name to SHA-256, of weights and tokenizers.
 
     Raises:
@@ -31,6 +36,8 @@ class Start:
         self.task_class = task_class
         try:
             self.config, self.tokenizers = open_bundle(self.path, task_class)
+            with naming(self.path):
+                self.decoding = DecodingOptions.from_table(self.config["decoding"])
         except ValueError as error:
             raise ValueError(f"training.start: {error}") from error
         self.options = self.config["model"]["config"]
@@ -86,5 +93,5 @@ class Start:
     def summary(self, path):
         """What the model card says of it, a dict; `path` is where it was found."""
         notes = self.config["training"]
-        known = {key: notes[key] for key in ("name", "corpus", "start") if key in notes}
+        known = {key: notes[key] for key in KEPT_NOTES if key in notes}
         return {"bundle": str(path), "sha256": self.sums[WEIGHTS], **known}

@@ -74,14 +74,22 @@ class TranslationTraining:
 
     def wrap(self, model, corpus, folder):
         """The `Translator` around a model in training."""
-        source_language, target_language = self.recipe.data.languages()
+        data = self.recipe.data
+        source_language, target_language = data.languages()
+        # Longer sentences than those trained on can be tried, within reason.
+        max_source_length = 2 * data.max_source_length
+        if self.start:
+            known = self.start.config
+            source_language = source_language or known["source_language"]
+            target_language = target_language or known["target_language"]
+            if data.max_source_length <= known["max_source_length"]:
+                max_source_length = known["max_source_length"]
         return Translator(
             model,
             corpus.source_tokenizer,
             corpus.target_tokenizer,
             self.recipe.decoding,
-            # Longer sentences than those trained on can be tried, within reason.
-            max_source_length=2 * self.recipe.data.max_source_length,
+            max_source_length=max_source_length,
             source_language=source_language,
             target_language=target_language,
         )

@@ -18,7 +18,7 @@ from keras_attention.training.state import save_state
 from keras_attention.training.trainer import Trainer
 from tests.support import slow_on_jax
 from tests.training.support import assert_equal_weights, quiet
-from tests.translators import TEXTS, transformer
+from tests.translators import OPTIONS, TEXTS, transformer
 
 TRAINING = {
     "max_steps": 12,
@@ -327,6 +327,15 @@ def test_what_has_no_shape_may_differ(bundle, corpus, tmp_path):
     trainer = Trainer(again, tmp_path, quiet())
     trainer._open_start()
     assert trainer.recipe == again
+
+
+def test_a_run_keeps_what_its_recipe_does_not_say(run, bundle):
+    began = Translator.load(bundle)
+    for tuned in (run[0], Translator.load(run[1] / "bundle")):
+        assert tuned.options == OPTIONS.replace(beam=1, n_best=1, max_length=8)
+        assert tuned.max_source_length == began.max_source_length == 40
+        assert (tuned.source_language, tuned.target_language) == ("en", "de")
+    assert load_recipe(run[1] / "recipe.toml").decoding == run[0].options
 
 
 def test_symbols_of_a_tokenizer_that_was_given_are_the_bundles(

@@ -88,6 +88,21 @@ def check_direction(corpus, source_language, target_language, swap=False):
     )
 
 
+def contradict(one: str, other: str) -> bool:
+    """Whether two codes are of two languages, as far as they tell.
+
+    Regions are not compared. Of codes that have not two letters, "deu" may be "de", and
+    "mul" or "ROMANCE" are several; an empty one says nothing.
+
+    Example:
+
+    >>> contradict("de", "fr"), contradict("de", "de-AT"), contradict("de", "deu")
+    (True, False, False)
+    """
+    bases = {_base(one), _base(other)}
+    return len(bases) == 2 and all(len(base) == 2 for base in bases)
+
+
 def _agree(source_language, target_language, source, target):
     source_agrees = _base(source_language) in ("", _base(source))
     return source_agrees and _base(target_language) in ("", _base(target))
