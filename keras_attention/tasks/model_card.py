@@ -33,20 +33,32 @@ def model_card(task, config):
         "",
         *_table(config["decoding"]),
     ]
-    data = "Trained on the data named above and on nothing else"
-    if "imported" in training:
-        data = "Trained elsewhere, on data that its makers name"
     if training:
         lines += ["", "## Training", "", *_table(_flat(training))]
     lines += [
         "",
         "## Limits",
         "",
-        f"{data}: what differs from it, in kind, language or length, gives worse "
-        "output, without warning. Read what it writes before you rely on it.",
+        f"{_data(training)}: what differs from it, in kind, language or length, gives "
+        "worse output, without warning. Read what it writes before you rely on it.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _data(training):
+    """What it learnt from, in words: of what it was tuned from too."""
+    if "imported" in training:
+        return "Trained elsewhere, on data that its makers name"
+    began = training.get("start")
+    while isinstance(began, dict):
+        if "imported" in began:
+            return (
+                "Trained elsewhere, on data that its makers name, and then on the data "
+                "named above"
+            )
+        began = began.get("start")
+    return "Trained on the data named above and on nothing else"
 
 
 def _flat(values, prefix=""):

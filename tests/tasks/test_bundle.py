@@ -162,6 +162,25 @@ def test_the_model_card_admits_what_is_not_known(tmp_path, translator):
     assert "## Training" not in card
 
 
+@pytest.mark.parametrize("between", [0, 1])
+def test_the_model_card_knows_what_an_imported_model_learnt_from(
+    tmp_path, translator, between
+):
+    """However often it was tuned since."""
+    start = {"bundle": "b", "imported": {"path": "hf://of/others"}}
+    for _ in range(between):
+        start = {"bundle": "c", "start": start}
+    tuned = Translator(
+        translator.model, translator.source_tokenizer, training={"start": start}
+    )
+    tuned.save(tmp_path / "tuned")
+    card = (tmp_path / "tuned" / "README.md").read_text(encoding="utf-8")
+    assert "on nothing else" not in card
+    words = "Trained elsewhere, on data that its makers name, and then on the data nam"
+    assert words in card
+    assert "imported.path | hf://of/others |" in card
+
+
 def test_a_list_of_tables_has_a_row_for_each_key(tmp_path, translator):
     training = {"corpora": [{"corpus": "a.tsv", "weight": 2.0}], "tags": ["<2de>"]}
     bare = Translator(translator.model, translator.source_tokenizer, training=training)
