@@ -179,13 +179,17 @@ def _decoding(recipe, start, said):
 
 
 def _data(recipe, start, said):
-    """`[data]` with the bundle's language of captions, or its limit of sources.
+    """`[data]` with the bundle's `fit` and language of captions, or its limit of
+    sources.
 
     Languages of pairs may come from the names of several corpora; who makes the
     `Translator` fills them.
     """
     data, known = recipe.data, start.config
     if recipe.task == "captioning":
+        # The model has seen images cut so.
+        if "data.fit" not in said:
+            data = dataclasses.replace(data, fit=known["fit"])
         if known["language"] and "data.language" not in said:
             return dataclasses.replace(data, language=known["language"])
         _check_language(start, "language", data.language)

@@ -141,12 +141,13 @@ def test_languages_that_contradict_the_bundles_are_refused(bundle, corpus, tmp_p
 
 
 @pytest.mark.parametrize(("longest", "expected"), [(10, 10), (90, 90)])
-def test_a_captioner_keeps_its_decoding_and_its_language(
+def test_a_captioner_keeps_its_decoding_its_language_and_its_fit(
     captioner, captioner_bundle, tmp_path, longest, expected
 ):
     def change(config):
         config["decoding"]["max_length"] = longest
         config["language"] = "de"
+        config["fit"] = "crop"
 
     start = edited(captioner_bundle, tmp_path / "b", lambda f: configure(f, change))
     given = caption_tables(start)
@@ -158,11 +159,15 @@ def test_a_captioner_keeps_its_decoding_and_its_language(
         trainer.work.keeps_features = lambda model: False
         tuned = trainer.work.wrap(captioner.model, corpus, tmp_path)
         assert tuned.options == captioner.options.replace(max_length=expected)
-        assert tuned.language == "de"
+        assert (tuned.language, tuned.fit) == ("de", "crop")
         # What is written down means the same.
         trainer = Trainer(
             Recipe.from_tables(trainer.recipe.to_tables()), tmp_path, quiet()
         )
+    given["data"]["fit"] = "stretch"
+    trainer = Trainer(Recipe.from_tables(given), tmp_path, quiet())
+    trainer._open_start()
+    assert trainer.recipe.data.fit == "stretch"
     given["data"]["language"] = "en"
     trainer = Trainer(Recipe.from_tables(given), tmp_path, quiet())
     with pytest.raises(ValueError, match="data.language expected 'de', that of .*'en'"):
