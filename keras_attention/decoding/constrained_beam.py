@@ -111,12 +111,12 @@ def constrained_beam_search(
         """Continuations that do not end, best first: `(totals, parents, token_ids)`."""
         gains, token_ids = ops.top_k(log_probs, branches)  # (N, branches)
         wanted = tracker.next_ids(beams.progress)
-        wanted = ops.reshape(wanted, (-1, ops.shape(wanted)[-1]))  # (N, C)
+        wanted = ops.reshape(wanted, (-1, ops.shape(wanted)[-1]))  # (N, W)
         token_ids = ops.cast(token_ids, "int32")
         offered = ops.equal(wanted[:, :, None], token_ids[:, None])
         more = ops.take_along_axis(log_probs, wanted, axis=1)
         more = ops.where(ops.any(offered, axis=-1), 2 * FORBIDDEN, more)
-        gains = ops.concatenate([gains, more], axis=1)  # (N, branches + C)
+        gains = ops.concatenate([gains, more], axis=1)  # (N, branches + W)
         token_ids = ops.concatenate([token_ids, wanted], axis=1)
         # Forbidden sums do not run away.
         totals = ops.reshape(beams.log_probs, (-1, 1)) + gains

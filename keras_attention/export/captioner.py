@@ -61,9 +61,14 @@ def served_captioner(captioner, options):
                 added = tf.pad(lexical.avoid_in, [more, [0, 0]])
                 lexical = lexical._replace(avoid_in=added)
                 if has_constraints(lexical):
-                    check_constraints(lexical.constraints, options.max_length)
-                    added = tf.pad(lexical.constraints, [more, [0, 0], [0, 0]])
-                    lexical = lexical._replace(constraints=added)
+                    check_constraints(lexical, options.max_length)
+                    constraints, alternatives = (
+                        tf.pad(ids, [more, [0, 0], [0, 0]])
+                        for ids in (lexical.constraints, lexical.alternatives)
+                    )
+                    lexical = lexical._replace(
+                        constraints=constraints, alternatives=alternatives
+                    )
             hypotheses = search(
                 model,
                 {"images": images, "windows": windows},

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_attention.data.text.spelling import BYTE, LETTER
+from keras_attention.data.text.spelling import ANCHOR, BYTE, LETTER
 from keras_attention.special_tokens import END_ID, PAD_ID, UNKNOWN_ID
 from keras_attention.tasks.lexical import ARGUMENTS
 from keras_attention.texts import BLANK
@@ -49,28 +49,33 @@ def lexical_constraints(tokenizer, vocabulary_size, constraints, avoid):
     words, which = tf.unique(tf.reshape(_without_blanks(avoid), [-1]))
     words = tf.strings.strip(tokenizer.detokenize(tokenizer.tokenize(words)))
     which = tf.reshape(which, tf.shape(avoid))
+    ways = _ways(tokenizer, spelling, _without_blanks(constraints))
     return LexicalConstraints(
         spelling,
-        _ids(tokenizer, spelling, _without_blanks(constraints)),
-        _spelled(words),
-        tf.reduce_any(tf.one_hot(which, tf.size(words), True, False), axis=1),
+        constraints=ways[0],
+        alternatives=ways[1],
+        avoid=_spelled(words),
+        avoid_in=tf.reduce_any(tf.one_hot(which, tf.size(words), True, False), axis=1),
     )
 
 
-def check_constraints(constraints, limits, num_forced=0):
+def check_constraints(lexical, limits, num_forced=0):
     """Refuses constraints that cannot be met.
 
     Args:
-        constraints: int `(B, C, L)`, padded with 0.
+        lexical: `LexicalConstraints` of `lexical_constraints`.
         limits: int `(B,)`, or one for all. Most tokens of an output, with its end.
         num_forced: int. How many of them say the language.
     """
     import tensorflow as tf
 
-    real = tf.reduce_sum(tf.cast(constraints > 0, tf.int32), axis=[1, 2])
+    ways = lexical.constraints, lexical.alternatives
+    one, other = (tf.math.count_nonzero(ids, 2, dtype=tf.int32) for ids in ways)
+    least = tf.where(other > 0, tf.minimum(one, other), one)
+    real = tf.reduce_sum(least, axis=1)
     fits = tf.logical_or(real < 1, real + 1 + num_forced <= limits)
     fits = tf.reduce_all(fits)
-    known = tf.reduce_all(tf.not_equal(constraints, UNKNOWN_ID))
+    known = tf.reduce_all(tf.not_equal(tf.stack(ways), UNKNOWN_ID))
     return [
         tf.debugging.Assert(
             known,
@@ -108,6 +113,7 @@ def apart(run, inputs, lexical):
     for here in (tf.logical_not(constrained), constrained):
         some = lexical._replace(
             constraints=tf.boolean_mask(lexical.constraints, here) if parts else (),
+            alternatives=tf.boolean_mask(lexical.alternatives, here) if parts else (),
             avoid_in=tf.boolean_mask(lexical.avoid_in, here),
         )
         rows.append(tf.cast(tf.where(here)[:, 0], tf.int32))
@@ -149,18 +155,41 @@ def _spelling(tokenizer, vocabulary_size):
     return _spelled(tf.where(ids <= END_ID, "", tokens))
 
 
-def _ids(tokenizer, spelling, phrases):
-    """Tokens of phrases: string `(B, C)` → int32 `(B, C, L)`."""
+def _ways(tokenizer, spelling, phrases):
+    """As `tasks.lexical` has them: string `(B, C)` → two of int32 `(B, C, L)`."""
     import tensorflow as tf
 
-    shape = tf.shape(phrases)
-    ids = tokenizer.tokenize(tf.reshape(phrases, [-1])).to_tensor(PAD_ID)
-    ids = tf.pad(ids, [[0, 0], [0, 2]])
+    tokens = tokenizer.tokenize(tf.reshape(phrases, [-1]))
+    ids = _without_space(tokenizer, spelling, tokens)
+    texts = tokenizer.detokenize(tokens)
+    anchor = tf.size(tokenizer.tokenize(ANCHOR))
+    within = tokenizer.tokenize(tf.strings.join([ANCHOR, texts]))[:, anchor:]
+    same = tf.equal(tokenizer.detokenize(within), texts)
+    letter = tf.strings.regex_full_match(texts, f"(?s){LETTER}.*")
+    same = tf.logical_and(same, tf.logical_not(letter))
+    within = within.to_tensor(PAD_ID)
+    length = tf.maximum(tf.shape(ids)[1], tf.shape(within)[1])
+    ids, within = (
+        tf.pad(each, [[0, 0], [0, length - tf.shape(each)[1]]])
+        for each in (ids, within)
+    )
+    both = tf.logical_and(same, tf.reduce_any(tf.not_equal(ids, within), axis=1))
+    shape = tf.concat([tf.shape(phrases), [length]], axis=0)
+    return (
+        tf.reshape(tf.where(both[:, None], within, ids), shape),
+        tf.reshape(tf.where(both[:, None], ids, PAD_ID), shape),
+    )
+
+
+def _without_space(tokenizer, spelling, tokens):
+    """Ragged int32 `(n, None)` → int32 `(n, L)`, padded with 0."""
+    import tensorflow as tf
+
+    ids = tf.pad(tokens.to_tensor(PAD_ID), [[0, 0], [0, 2]])
     # No space needs to be before what is a word by itself.
     space = tf.equal(tokenizer.id_to_string(ids[:, 0]), SPACE)
     alone = tf.equal(tf.gather(spelling[:, 0], ids[:, 1]) % 2, 0)
     drop = tf.logical_and(space, tf.logical_and(alone, ids[:, 1] > 0))
     ids = tf.where(drop[:, None], tf.roll(ids, -1, axis=1), ids)
     # The last of the two that were added; the first has made room for none.
-    ids = ids[:, :-1]
-    return tf.reshape(ids, [shape[0], shape[1], tf.shape(ids)[1]])
+    return ids[:, :-1]

@@ -100,7 +100,7 @@ def served_translator(translator, options):
                 limits = options.length_limits(inputs)
                 limits = tf.where(is_empty, tf.int32.max, limits)
                 forced = translator.num_forced
-                check_constraints(lexical.constraints, limits, forced)
+                check_constraints(lexical, limits, forced)
             hypotheses = search(
                 model,
                 inputs,

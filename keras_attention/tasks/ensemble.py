@@ -11,12 +11,11 @@ SAME = (
     "source_tokenizer",
     "target_tokenizer",
     "tokenizer",
-    "source_language",
-    "target_language",
     "languages",
-    "language",
     "fit",
 )
+# A bundle need not have them; those that have one have the same.
+LABELS = ("source_language", "target_language", "language")
 SAME_OF_MODELS = ("image_size", "grid_size")
 
 
@@ -25,7 +24,8 @@ def ensemble_of(tasks: list[OneTask], names: list[str]) -> OneTask:
 
     Args:
         tasks: list of tasks of one kind. The options of the first are its defaults; a
-            source is as long as the shortest limit of theirs.
+            source is as long as the shortest limit of theirs. A language that some do
+            not name is that of the others.
         names: list of str. What the tasks are called, for errors.
 
     Raises:
@@ -38,12 +38,22 @@ def ensemble_of(tasks: list[OneTask], names: list[str]) -> OneTask:
         _check_same(first, task, names[0], name, SAME)
         _check_same(first.model, task.model, names[0], name, SAME_OF_MODELS)
     arguments = {name: getattr(first, name) for name in SAME if hasattr(first, name)}
+    for label in LABELS:
+        if hasattr(first, label):
+            arguments[label] = _common(tasks, names, label)
     if first.has_source_text:
         limits = [getattr(task, "max_source_length") for task in tasks]  # noqa: B009
         arguments["max_source_length"] = min(limits)
     model = Ensemble([task.model for task in tasks])
     training = {"name": "ensemble", "bundles": names}
     return type(first)(model, **arguments, options=first.options, training=training)
+
+
+def _common(tasks, names, label):
+    named = [pair for pair in zip(tasks, names, strict=True) if getattr(pair[0], label)]
+    for task, name in named:
+        _check_same(named[0][0], task, named[0][1], name, [label])
+    return getattr(named[0][0], label) if named else ""
 
 
 def _check_same(first, other, first_name, other_name, attributes):

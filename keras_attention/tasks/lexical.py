@@ -5,7 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_attention.data.text.spelling import spelled, spelling
+from keras_attention.data.text.spelling import (
+    ANCHOR,
+    begins_with_letter,
+    spelled,
+    spelling,
+)
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.special_tokens import UNKNOWN_ID
 from keras_attention.texts import word_lists
@@ -38,13 +43,16 @@ class Lexicon:
     ) -> None:
         self.tokenizer = tokenizer
         # One list is mostly that of all.
-        ids_of = functools.cache(lambda words: list(map(self._ids, words)))
+        ways_of = functools.cache(lambda words: list(map(self._ways, words)))
         said_of = functools.cache(lambda words: set(map(self._normalised, words)))
         of_constraints, of_avoid = (
             word_lists(name, given, count)
             for name, given in zip(ARGUMENTS, (constraints, avoid), strict=True)
         )
-        self.constraints = list(map(ids_of, of_constraints))
+        ways = list(map(ways_of, of_constraints))
+        self.constraints = [[ids for ids, _ in one] for one in ways]
+        # Other ways to write them, as many; [] for none.
+        self.alternatives = [[ids for _, ids in one] for one in ways]
         self.avoid = list(map(said_of, of_avoid))
 
     @property
@@ -81,7 +89,9 @@ class Lexicon:
         if num_forced:
             others += " and that of the language"
         for i, limit in zip(rows, limits, strict=True):
-            needed = sum(map(len, self.constraints[i])) + 1 + num_forced
+            ways = zip(self.constraints[i], self.alternatives[i], strict=True)
+            needed = sum(len(min(one, other or one, key=len)) for one, other in ways)
+            needed += 1 + num_forced
             if self.constraints[i] and needed > limit:
                 raise ValueError(
                     f"constraints[{i}] have {needed} tokens with {others}, and "
@@ -101,12 +111,12 @@ class Lexicon:
         found = LexicalConstraints(spelling(self.tokenizer))
         if any(phrases):
             width = _power_of_two(max(map(len, phrases)))
-            length = _multiple(4, max(len(ids) for one in phrases for ids in one))
-            array = np.zeros((count, width, length), "int32")
-            for row, one in enumerate(phrases):
-                for place, ids in enumerate(one):
-                    array[row, place, : len(ids)] = ids
-            found = found._replace(constraints=array)
+            others = [self.alternatives[i] for i in rows]
+            longest = max(len(ids) for one in phrases + others for ids in one)
+            shape = count, width, _multiple(4, longest)
+            found = found._replace(constraints=_filled(phrases, shape))
+            if any(ids for one in others for ids in one):
+                found = found._replace(alternatives=_filled(others, shape))
         if words:
             length = _multiple(8, max(map(len, words)))
             array = np.zeros((_power_of_two(len(words)), length), "int32")
@@ -131,7 +141,8 @@ class Lexicon:
             )
         return ids
 
-    def _ids(self, phrase):
+    def _ways(self, phrase):
+        """Ids of it within a text, and those at the beginning if they are others."""
         ids = self._encoded("constraints", phrase)
         if UNKNOWN_ID in ids:
             raise ValueError(
@@ -141,7 +152,18 @@ class Lexicon:
         first = spelling(self.tokenizer)[ids[:2], 0]
         # No space needs to be before what is a word by itself.
         space = len(ids) > 1 and self.tokenizer.ids_to_tokens(ids[:1]) == ["\u2581"]
-        return ids[1:] if space and first[1] % 2 == 0 else ids
+        ids = ids[1:] if space and first[1] % 2 == 0 else ids
+        within = self._within(ids)
+        return (within, ids) if within not in ([], ids) else (ids, [])
+
+    def _within(self, ids):
+        (text,) = self.tokenizer.decode([ids])
+        if begins_with_letter(text):
+            return []
+        anchor, within = self.tokenizer.encode([ANCHOR, ANCHOR + text])
+        within = within[len(anchor) :]
+        # Not so where one token takes the anchor and more.
+        return within if self.tokenizer.decode([within]) == [text] else []
 
 
 def check_constrained(options):
@@ -150,6 +172,14 @@ def check_constrained(options):
     from keras_attention.decoding.lexical import LexicalConstraints
 
     check_constraints(options, LexicalConstraints((), np.zeros((1, 1, 1), "int32")))
+
+
+def _filled(rows, shape):
+    array = np.zeros(shape, "int32")
+    for row, one in enumerate(rows):
+        for place, ids in enumerate(one):
+            array[row, place, : len(ids)] = ids
+    return array
 
 
 def _power_of_two(number):

@@ -26,17 +26,23 @@ def spelled(texts):
     return np.array([row + [0] * (width - len(row)) for row in rows], "int32")
 
 
-def lexical(constraints=None, avoid=None):
+def filled(rows, width, length):
+    array = np.zeros((len(rows), width, length), "int32")
+    for row, one in enumerate(rows):
+        for place, ids in enumerate(one):
+            array[row, place, : len(ids)] = ids
+    return array
+
+
+def lexical(constraints=None, avoid=None, alternatives=None):
     """Of lists of ids, or of words, for each source."""
     made = LexicalConstraints(spelled(SPELLING))
     if constraints:
-        width = max(len(one) for one in constraints)
-        length = max(len(ids) for one in constraints for ids in one)
-        array = np.zeros((len(constraints), width, length), "int32")
-        for row, one in enumerate(constraints):
-            for place, ids in enumerate(one):
-                array[row, place, : len(ids)] = ids
-        made = made._replace(constraints=array)
+        both = constraints + (alternatives or [])
+        size = max(map(len, both)), max(len(ids) for one in both for ids in one)
+        made = made._replace(constraints=filled(constraints, *size))
+        if alternatives:
+            made = made._replace(alternatives=filled(alternatives, *size))
     if avoid:
         words = [word for one in avoid for word in one]
         which = [[word in one for word in words] for one in avoid]
@@ -48,10 +54,15 @@ def text_of(ids):
     return "".join(SPELLING[i] for i in ids)
 
 
-def contains(ids, wanted):
+def contains(ids, *ways):
     """Whether a sequence is there, with the end of a word after it, the first time."""
-    places = [i for i in range(len(ids)) if ids[i : i + len(wanted)] == tuple(wanted)]
-    return bool(places) and not text_of(ids[places[0] + len(wanted) :])[:1].isalnum()
+    ends = [
+        i + len(wanted)
+        for wanted in ways
+        for i in range(len(ids))
+        if wanted and ids[i : i + len(wanted)] == tuple(wanted)
+    ]
+    return bool(ends) and not text_of(ids[min(ends) :])[:1].isalnum()
 
 
 def has_word(ids, word):
@@ -63,34 +74,41 @@ CONSTRAINTS = [
     [[6], [5, 5]],
     [[5, 7, 5]],
 ]
+# A longer one; another, and none; a shorter one.
+ALTERNATIVES = [[[4, 7, 5]], [[4, 4], []], [[6]]]
 
 
 @pytest.mark.parametrize(
-    "changes",
+    "changes, alternatives",
     [
-        {"length_penalty": 0.0},
-        {"length_penalty": 1.5},
-        {"length_penalty": -0.7, "beam_rule": "pool"},
-        {"min_length": 5},
-        {"force_end": False},
+        ({"length_penalty": 0.0}, None),
+        ({"length_penalty": 1.5}, None),
+        ({"length_penalty": -0.7, "beam_rule": "pool"}, None),
+        ({"min_length": 5}, None),
+        ({"force_end": False}, None),
+        ({"length_penalty": 0.0}, ALTERNATIVES),
     ],
     ids=str,
 )
-def test_a_wide_beam_finds_the_best_that_contains_all(changes):
+def test_a_wide_beam_finds_the_best_that_contains_all(changes, alternatives):
     options = free(
         **{"beam": 345, "n_best": 3, "max_length": 5, "unknown": "forbid", **changes}
     )
     model = Chain(8, seed=2)
     hypotheses = Decoder(model)(
-        {"source_ids": SOURCE_IDS}, options, lexical=lexical(CONSTRAINTS)
+        {"source_ids": SOURCE_IDS},
+        options,
+        lexical=lexical(CONSTRAINTS, alternatives=alternatives),
     )
     # What must contain something is made to end.
     plain = options.replace(beam_rule="shrink", length_penalty=0.0, force_end=True)
     for row, source_ids in enumerate(SOURCE_IDS):
         every = brute_force(model, source_ids, plain)
+        others = (alternatives or [[()] * 2] * 3)[row]
+        ways = list(zip(CONSTRAINTS[row], others, strict=False))
         found = []
         for _, log_prob, ids in every:
-            if all(contains(ids, wanted) for wanted in CONSTRAINTS[row]):
+            if all(contains(ids, *both) for both in ways):
                 alpha = options.length_penalty
                 normaliser = (
                     len(ids) ** alpha

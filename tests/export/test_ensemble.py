@@ -14,8 +14,12 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def test_what_is_saved_is_all_its_models():
-    members = [make_translator(seed=1), make_translator(seed=2, family=recurrent)]
+@pytest.fixture(scope="module")
+def members():
+    return [make_translator(seed=1), make_translator(seed=2, family=recurrent)]
+
+
+def test_what_is_saved_is_all_its_models(members):
     together = ensemble_of(members, ["a", "b"])
     module, _ = served_translator(together, together.options)
     assert len(module.variables_) == sum(len(m.model.weights) for m in members)
@@ -30,3 +34,20 @@ def test_what_is_saved_is_all_its_models():
             np.testing.assert_allclose(
                 scores[:rows, :columns], translation.attention, atol=1e-4
             )
+
+
+def test_what_is_constrained_is_as_in_process(members):
+    together = ensemble_of(members, ["a", "b"])
+    options = together.options.replace(max_length=24, max_length_ratio=4.0)
+    module, _ = served_translator(together, options)
+    texts = [TEXTS[2], TEXTS[1], TEXTS[0]]
+    words = {"constraints": [["(Datei)"], ["Text"], []], "avoid": [[], [], ["a"]]}
+    padded = [[(one + [""])[:1] for one in given] for given in words.values()]
+    found = module.constrained(tf.constant(texts), *map(tf.constant, padded))
+    expected = together.translate(texts, **words, max_length=24, max_length_ratio=4.0)
+    assert "(Datei)" in expected[0].text
+    for i, translation in enumerate(expected):
+        read = [text.decode() for text in found["n_best_text"][i].numpy()]
+        assert read == [each.text for each in translation.hypotheses] or i == 1
+        assert found["text"][i].numpy().decode() == translation.text
+        assert found["score"][i].numpy() == pytest.approx(translation.score, rel=1e-3)

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from keras_attention.data.text.spelling import spelling
+from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.export import export
+from keras_attention.export.graph_text import graph_tokenizer
 from keras_attention.export.lexical import lexical_constraints
 from keras_attention.export.translator import served_translator
 from keras_attention.serving import ServingError
@@ -150,8 +152,74 @@ def test_captions_are_those_in_process(captioner, tmp_path):
             np.testing.assert_allclose(found_scores, scores, rtol=1e-3)
 
 
+LINES = [
+    "请打开文件。",
+    "文件 已保存",
+    "文件",
+    "在 LibreOffice 中打开“文件”菜单(文件)",
+    "ファイルを開いてください。",
+    "ファイル メニュー",
+    "テスト",
+    "เปิดไฟล์ และ บันทึกไฟล์",
+    "ไฟล์",
+    "ဖိုင် ဖွင့်ပါ",
+    "Öffnen Sie die Datei (Text).",
+    "Klicken Sie auf »Datei«, dann auf OK.",
+    "Open the file, and save it.",
+]
+PHRASES = [
+    *LINES,
+    *(word for line in LINES for word in line.split()),
+    *(
+        "文",
+        "件",
+        "打开",
+        "中",
+        "开文",
+        "「文件」",
+        "\u3000文件",
+        " 文件 ",
+        "ﾃｽﾄ",
+        "ＯＫ",
+    ),
+    *("ไฟ", "บันทึก", "ဖိုင်", "を", "(", ").", "-文", "Ω", "狐狸", "1 文件", "文件1"),
+]
+
+
+@pytest.mark.parametrize(
+    "size, arguments",
+    [
+        (400, {}),
+        (400, {"model_type": "bpe"}),
+        (130, {"byte_fallback": False}),
+        (110, {"byte_fallback": False, "model_type": "char"}),
+        (40, {"byte_fallback": False, "model_type": "word"}),
+    ],
+    ids=str,
+)
+def test_the_graph_cuts_phrases_as_python_does(size, arguments):
+    tokenizer = Tokenizer.train(LINES * 3, size, **arguments)
+    known = []
+    for phrase in dict.fromkeys(PHRASES):
+        try:
+            known.append((phrase, Lexicon(tokenizer, 1, [phrase], None)))
+        except ValueError as error:
+            assert "of which it lacks some" in str(error)
+    phrases, lexicons = zip(*known, strict=True)
+    found = lexical_constraints(
+        graph_tokenizer(tokenizer),
+        tokenizer.vocabulary_size,
+        tf.constant([phrases]),
+        tf.constant([[""]]),
+    )
+    for name in ("constraints", "alternatives"):
+        rows = getattr(found, name)[0].numpy()
+        expected = [getattr(lexicon, name)[0][0] for lexicon in lexicons]
+        assert [[i for i in row if i] for row in rows[:-1]] == expected
+        assert not rows[-1].any()
+
+
 def test_the_graph_spells_tokens_as_python_does(translator):
-    from keras_attention.export.graph_text import graph_tokenizer
     from keras_attention.export.lexical import _spelling
 
     tokenizer = translator.target_tokenizer

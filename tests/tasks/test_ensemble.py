@@ -71,6 +71,41 @@ def test_what_differs_is_named(others):
         ensemble_of([others[0], other], ["a", "b"])
 
 
+def test_a_language_that_some_do_not_name_is_that_of_the_others(translator):
+    def named(source, target):
+        tokenizer = translator.source_tokenizer
+        return Translator(
+            translator.model,
+            tokenizer,
+            source_language=source,
+            target_language=target,
+        )
+
+    some = [named("", ""), named("en", ""), named("en", "de")]
+    together = ensemble_of(some, ["a", "b", "c"])
+    assert (together.source_language, together.target_language) == ("en", "de")
+    assert ensemble_of(some[:1] * 2, ["a", "a"]).source_language == ""
+    message = "source_language: b has 'en', and d has 'fr'"
+    with pytest.raises(ValueError, match=message):
+        ensemble_of([*some, named("fr", "de")], ["a", "b", "c", "d"])
+
+
+@pytest.mark.parametrize("rule", ["shrink", "pool"])
+def test_what_is_constrained_and_pooled_is_scored_as_it_is_forced(others, rule):
+    together = ensemble_of(others, ["a", "b"])
+    text = TEXTS[2]
+    options = {"beam": 3, "n_best": 2, "beam_rule": rule, "max_length_offset": 12}
+    (free,) = together.translate([text], **options)
+    phrase = "(Datei)"
+    assert phrase not in free.text
+    (found,) = together.translate([text], constraints=[phrase], **options)
+    assert all(phrase in hypothesis.text for hypothesis in found.hypotheses)
+    for hypothesis in (*free.hypotheses, *found.hypotheses):
+        (forced,) = together.force_decode([text], [hypothesis.text])
+        if forced.tokens == hypothesis.tokens:
+            assert hypothesis.log_prob == pytest.approx(forced.log_prob, rel=1e-3)
+
+
 @pytest.mark.parametrize("load", [Translator.load, tasks.load])
 def test_no_bundle_is_refused(load):
     with pytest.raises(ValueError, match="received an empty list"):

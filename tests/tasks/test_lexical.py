@@ -5,7 +5,9 @@ import re
 import numpy as np
 import pytest
 
+from keras_attention.data.corpora import corpus_path
 from keras_attention.data.text.spelling import spelled, spelling
+from keras_attention.data.text.translations import read_pairs
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.tasks.lexical import Lexicon
 from keras_attention.tasks.translator import Translator
@@ -186,6 +188,50 @@ def test_one_list_for_all_is_tokenised_once(translator, monkeypatch):
     assert encoded == words * 2
     assert len(lexicon.constraints) == len(lexicon.avoid) == 50
     assert lexicon.constraints[0] == lexicon.constraints[-1]
+
+
+@pytest.fixture(scope="module")
+def chinese():
+    """A tokenizer with subwords of several characters, some at the beginning alone."""
+    pairs = list(read_pairs(corpus_path("help-en-zh")))[:2000]
+    return Tokenizer.train([pair.target for pair in pairs], 3500)
+
+
+def test_what_is_written_without_spaces_counts_with_and_without(chinese):
+    phrases = ["文件", "打开文件", "(文件)", "LibreOffice"]
+    lexicon = Lexicon(chinese, 1, phrases, None)
+    ways = [
+        [chinese.ids_to_tokens(ids) for ids in one[0]]
+        for one in (lexicon.constraints, lexicon.alternatives)
+    ]
+    assert ways == [
+        [["文件"], ["打开", "文件"], ["(", "文件", ")"], ["▁LibreOffice"]],
+        [["▁文件"], [], ["▁(", "文件", ")"], []],
+    ]
+    (sentence,) = chinese.encode(["请打开文件。"])
+    assert lexicon.constraints[0][0][0] in sentence
+    found = lexicon.arrays([0], 2)
+    assert found.constraints.shape == found.alternatives.shape == (2, 4, 4)
+    assert found.alternatives[0, :, 0].astype(bool).tolist() == [True, False] * 2
+
+
+def test_no_way_to_write_it_is_made_up_where_the_vocabulary_has_one():
+    lines = ["文件 件 件件", "文件 件", "件 文件"]
+    tokenizer = Tokenizer.train(lines, 7, model_type="word", byte_fallback=False)
+    lexicon = Lexicon(tokenizer, 1, ["文件"], None)
+    assert tokenizer.ids_to_tokens(lexicon.constraints[0][0]) == ["▁文件"]
+    assert lexicon.alternatives == [[[]]]
+    assert isinstance(lexicon.arrays([0], 1).alternatives, tuple)
+
+
+def test_the_shorter_way_needs_room(chinese):
+    lexicon = Lexicon(chinese, 1, ["文件"], None)
+    lexicon.alternatives[0][0] *= 3
+    lexicon.check_lengths([0], [2])
+    lexicon.constraints[0][0] *= 4
+    lexicon.check_lengths([0], [4])
+    with pytest.raises(ValueError, match="have 4 tokens with the end token"):
+        lexicon.check_lengths([0], [3])
 
 
 def of_languages(translator):

@@ -22,7 +22,14 @@ LETTER = f"[^{SPACE[1:-1]}{PUNCTUATION[1:-1]}{SYMBOLS}{NO_SPACES}]"
 # A token that spells one byte reads as itself in ASCII; in other characters alone it is
 # no letter.
 BYTE = "<0x[0-9A-F]{2}>"
+# Of a private use, it is in no word: what comes after it is cut as within a text.
+ANCHOR = "\ue000"
 _LETTER, _BYTE = re.compile(LETTER), re.compile(BYTE)
+
+
+def begins_with_letter(text):
+    """Whether a space, or what is no letter, must be before a text; bool."""
+    return _LETTER.match(text) is not None
 
 
 def spelled(text):
