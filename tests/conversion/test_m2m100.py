@@ -232,6 +232,27 @@ def test_what_is_served_takes_languages(served, transport):
 
 
 @on_tensorflow
+def test_what_is_served_takes_words_beside_languages(served):
+    texts = ["Press OK.", "", "Save the file.", "OK"]
+    said = {
+        "source_language": ["en", "fr", "", "en"],
+        "target_language": ["fr", "", "de", "fr"],
+    }
+    words = {
+        "constraints": [["Datei"], [], ["(a)", "OK"], []],
+        "avoid": [[], [], ["b"], ["z"]],
+    }
+    wanted = imported("m2m100").translate(texts, **said, **words)
+    found = served[0].translate(texts, "m2m100", "rest", **said, **words)
+    for here, there in zip(wanted, found, strict=True):
+        assert there.text == here.text
+        assert there.score == pytest.approx(here.score, rel=1e-4)
+    assert "Datei" in found[0].text
+    assert "(a)" in found[2].text and "OK" in found[2].text
+    assert "z" not in found[3].text.split()
+
+
+@on_tensorflow
 @both
 def test_languages_that_a_served_model_lacks_are_named(served, transport):
     said = {"target_language": ["de", "xx", "de"]}

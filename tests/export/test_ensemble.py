@@ -40,14 +40,14 @@ def test_what_is_constrained_is_as_in_process(members):
     together = ensemble_of(members, ["a", "b"])
     options = together.options.replace(max_length=24, max_length_ratio=4.0)
     module, _ = served_translator(together, options)
-    texts = [TEXTS[2], TEXTS[1], TEXTS[0]]
-    words = {"constraints": [["(Datei)"], ["Text"], []], "avoid": [[], [], ["a"]]}
-    padded = [[(one + [""])[:1] for one in given] for given in words.values()]
-    found = module.constrained(tf.constant(texts), *map(tf.constant, padded))
+    texts = [TEXTS[2], TEXTS[0]]
+    words = {"constraints": [["(Datei)"], ["Text"]], "avoid": [["b"], ["a"]]}
+    # To look for what AutoGraph converts takes longer than the rest, and is nothing.
+    constrained = tf.function(module.constrained.python_function, autograph=False)
+    found = constrained(tf.constant(texts), *map(tf.constant, words.values()))
     expected = together.translate(texts, **words, max_length=24, max_length_ratio=4.0)
-    assert "(Datei)" in expected[0].text
     for i, translation in enumerate(expected):
+        assert words["constraints"][i][0] in translation.text
         read = [text.decode() for text in found["n_best_text"][i].numpy()]
-        assert read == [each.text for each in translation.hypotheses] or i == 1
-        assert found["text"][i].numpy().decode() == translation.text
+        assert read == [each.text for each in translation.hypotheses]
         assert found["score"][i].numpy() == pytest.approx(translation.score, rel=1e-3)

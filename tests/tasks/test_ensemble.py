@@ -1,9 +1,11 @@
 """A list of bundles is loaded as one task, whose models decode together."""
 
+import keras
 import numpy as np
 import pytest
 
 from keras_attention import tasks
+from keras_attention.special_tokens import END_ID, START_ID
 from keras_attention.tasks.captioner import Captioner
 from keras_attention.tasks.ensemble import ensemble_of
 from keras_attention.tasks.translator import Translator
@@ -90,20 +92,26 @@ def test_a_language_that_some_do_not_name_is_that_of_the_others(translator):
         ensemble_of([*some, named("fr", "de")], ["a", "b", "c", "d"])
 
 
-@pytest.mark.parametrize("rule", ["shrink", "pool"])
-def test_what_is_constrained_and_pooled_is_scored_as_it_is_forced(others, rule):
+def test_a_pool_and_constraints_are_scored_as_the_model_does(others):
     together = ensemble_of(others, ["a", "b"])
-    text = TEXTS[2]
-    options = {"beam": 3, "n_best": 2, "beam_rule": rule, "max_length_offset": 12}
-    (free,) = together.translate([text], **options)
-    phrase = "(Datei)"
+    tokenizer, phrase = together.target_tokenizer, "(Datei)"
+    options = {"beam_rule": "pool", "length_penalty": 0.0, "max_length_offset": 12}
+    (free,) = together.translate([TEXTS[2]], **options)
+    (found,) = together.translate([TEXTS[2]], constraints=[phrase], **options)
     assert phrase not in free.text
-    (found,) = together.translate([text], constraints=[phrase], **options)
     assert all(phrase in hypothesis.text for hypothesis in found.hypotheses)
-    for hypothesis in (*free.hypotheses, *found.hypotheses):
-        (forced,) = together.force_decode([text], [hypothesis.text])
-        if forced.tokens == hypothesis.tokens:
-            assert hypothesis.log_prob == pytest.approx(forced.log_prob, rel=1e-3)
+    (source_ids,) = tokenizer.encode([TEXTS[2]])
+    for translation in (free, found):
+        ids = tokenizer.tokens_to_ids(translation.tokens)
+        assert ids[-1] == END_ID
+        fed = {
+            "source_ids": [[*source_ids, END_ID]],
+            "target_ids": [[START_ID, *ids[:-1]]],
+        }
+        logits = together.model({name: np.array(each) for name, each in fed.items()})
+        log_probs = np.asarray(keras.ops.log_softmax(logits))[0]
+        expected = log_probs[np.arange(len(ids)), ids].sum()
+        assert translation.score == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize("load", [Translator.load, tasks.load])
