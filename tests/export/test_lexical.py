@@ -90,7 +90,10 @@ def test_what_cannot_be_is_refused_with_a_reason(client, transport):
 
 def test_what_constraints_cannot_be_searched_with_is_not_exported(tmp_path, translator):
     options = OPTIONS.replace(coverage_penalty=0.2)
-    message = "constrained=True: constraints .* received coverage_penalty=0.2"
+    message = (
+        r"constrained=True \(--constrained\): constraints .* "
+        "received coverage_penalty=0.2"
+    )
     with pytest.raises(ValueError, match=message):
         export(translator, tmp_path / "out", "tiny", options=options, constrained=True)
     assert not (tmp_path / "out").exists()
