@@ -43,13 +43,15 @@ def lexical_constraints(tokenizer, vocabulary_size, constraints, avoid):
     spelling = _spelling(tokenizer, vocabulary_size)
     # One that is empty will do, where there are none.
     constraints, avoid = (
-        tf.concat([words, tf.fill([tf.shape(words)[0], 1], "")], axis=1)
+        tf.concat([_without_blanks(words), tf.fill([tf.shape(words)[0], 1], "")], 1)
         for words in (constraints, avoid)
     )
-    words, which = tf.unique(tf.reshape(_without_blanks(avoid), [-1]))
+    for name, words in zip(ARGUMENTS, (constraints, avoid), strict=True):
+        _check_tokens(tokenizer, name, tf.reshape(words, [-1]))
+    words, which = tf.unique(tf.reshape(avoid, [-1]))
     words = tf.strings.strip(tokenizer.detokenize(tokenizer.tokenize(words)))
     which = tf.reshape(which, tf.shape(avoid))
-    ways = _ways(tokenizer, spelling, _without_blanks(constraints))
+    ways = _ways(tokenizer, spelling, constraints)
     return LexicalConstraints(
         spelling,
         constraints=ways[0],
@@ -122,6 +124,18 @@ def apart(run, inputs, lexical):
         name: tf.dynamic_stitch(rows, [part[name] for part in parts])
         for name in parts[0]
     }
+
+
+def _check_tokens(tokenizer, name, words):
+    """Refuses what can be read and of which a tokenizer makes nothing, as "▁"."""
+    import tensorflow as tf
+
+    nothing = tf.equal(tokenizer.tokenize(words).row_lengths(), 0)
+    wrong = tf.boolean_mask(words, tf.logical_and(tf.not_equal(words, ""), nothing))
+    tf.debugging.Assert(
+        tf.equal(tf.size(wrong), 0),
+        [f"{name} must be words, of which the tokenizer makes tokens; received", wrong],
+    )
 
 
 def _without_blanks(words):

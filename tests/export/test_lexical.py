@@ -88,6 +88,15 @@ def test_what_cannot_be_is_refused_with_a_reason(client, transport):
     assert caught.value.code is Code.INVALID_ARGUMENT
 
 
+@both
+@pytest.mark.parametrize("name", ["constraints", "avoid"])
+def test_what_the_tokenizer_makes_nothing_of_is_refused(client, transport, name):
+    message = f"{name} must be words, of which the tokenizer makes tokens; received"
+    with pytest.raises(ServingError, match=message) as caught:
+        client.translate("Save", "tiny", transport, **{name: ["Datei", "\u2581"]})
+    assert caught.value.code is Code.INVALID_ARGUMENT
+
+
 def test_what_constraints_cannot_be_searched_with_is_not_exported(tmp_path, translator):
     options = OPTIONS.replace(coverage_penalty=0.2)
     message = (
