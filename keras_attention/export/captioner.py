@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_attention.export.graph_text import (
     best_with_attention,
+    graph_function,
     graph_tokenizer,
     texts_of,
     tokens_of,
@@ -88,18 +89,18 @@ def served_captioner(captioner, options):
                 "n_best_score": hypotheses.scores,
             }
 
-        @tf.function(input_signature=bytes_spec)
+        @graph_function(bytes_spec)
         def serving_default(self, image_bytes):
             return self.n_best(image_bytes)
 
-        @tf.function(input_signature=bytes_spec + words_specs())
+        @graph_function(bytes_spec + words_specs())
         def constrained(self, image_bytes, constraints, avoid):
             lexical = lexical_constraints(
                 self.target, captioner.tokenizer.vocabulary_size, constraints, avoid
             )
             return apart(self.n_best, image_bytes, lexical)
 
-        @tf.function(input_signature=bytes_spec)
+        @graph_function(bytes_spec)
         def greedy(self, image_bytes):
             one = options.replace(beam=1, n_best=1)
             hypotheses = self.run(image_bytes, one)
@@ -108,7 +109,7 @@ def served_captioner(captioner, options):
                 "score": hypotheses.scores[:, 0],
             }
 
-        @tf.function(input_signature=bytes_spec)
+        @graph_function(bytes_spec)
         def attend(self, image_bytes):
             one = options.replace(n_best=1)
             hypotheses = self.run(image_bytes, one, True)

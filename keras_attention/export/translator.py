@@ -12,6 +12,7 @@ from keras_attention.export.copying import (
 )
 from keras_attention.export.graph_text import (
     best_with_attention,
+    graph_function,
     graph_tokenizer,
     texts_of,
     tokens_of,
@@ -129,11 +130,11 @@ def served_translator(translator, options):
                 "n_best_score": scores,
             }
 
-        @tf.function(input_signature=specs)
+        @graph_function(specs)
         def serving_default(self, *said):
             return self.n_best(said)
 
-        @tf.function(input_signature=specs + words_specs())
+        @graph_function(specs + words_specs())
         def constrained(self, *inputs):
             *said, constraints, avoid = inputs
             lexical = lexical_constraints(
@@ -148,7 +149,7 @@ def served_translator(translator, options):
                 lexical,
             )
 
-        @tf.function(input_signature=specs)
+        @graph_function(specs)
         def greedy(self, *said):
             one = options.replace(beam=1, n_best=1)
             _, is_empty, hypotheses, texts = self.run(said, one)
@@ -157,7 +158,7 @@ def served_translator(translator, options):
                 "score": tf.where(is_empty, 0.0, hypotheses.scores[:, 0]),
             }
 
-        @tf.function(input_signature=specs)
+        @graph_function(specs)
         def attend(self, *said):
             one = options.replace(n_best=1)
             source_ids, is_empty, hypotheses, texts = self.run(said, one, True)

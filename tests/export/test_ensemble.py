@@ -42,9 +42,7 @@ def test_what_is_constrained_is_as_in_process(members):
     module, _ = served_translator(together, options)
     texts = [TEXTS[2], TEXTS[0]]
     words = {"constraints": [["(Datei)"], ["Text"]], "avoid": [["b"], ["a"]]}
-    # To look for what AutoGraph converts takes longer than the rest, and is nothing.
-    constrained = tf.function(module.constrained.python_function, autograph=False)
-    found = constrained(tf.constant(texts), *map(tf.constant, words.values()))
+    found = module.constrained(tf.constant(texts), *map(tf.constant, words.values()))
     expected = together.translate(texts, **words, max_length=24, max_length_ratio=4.0)
     for i, translation in enumerate(expected):
         assert words["constraints"][i][0] in translation.text
