@@ -17,14 +17,19 @@ def is_blank(text):
     return re.fullmatch(BLANK, text) is not None
 
 
-def strings(texts: Any, name: str) -> list[str]:
-    """A list of str, of which one alone may be given as it is."""
+def listed(texts: Any, name: str) -> list[Any]:
+    """A list of texts, of which one alone may be given as it is."""
     try:
-        texts = [texts] if isinstance(texts, str) else list(texts)
+        return [texts] if isinstance(texts, str) else list(texts)
     except TypeError:
         raise ValueError(
             f"{name} must be strings; received a {type(texts).__name__}: {texts!r:.60}"
         ) from None
+
+
+def strings(texts: Any, name: str) -> list[str]:
+    """As `listed`, and all of them are str."""
+    texts = listed(texts, name)
     for i, text in enumerate(texts):
         if not isinstance(text, str):
             raise ValueError(

@@ -23,7 +23,7 @@ def slow_on_jax(test):
     return pytest.mark.slow(test) if keras.backend.backend() == "jax" else test
 
 
-# The same for all tests of a module, as its `pytestmark`.
+# The same for all tests of a module, as its `pytestmark`, or for some of its cases.
 MODULE_SLOW_ON_JAX = [pytest.mark.slow] if keras.backend.backend() == "jax" else []
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from keras_attention.models.transformer import PRESETS, Transformer
 from tests.model_support import check_model, copy_weights, teacher_forced
+from tests.support import MODULE_SLOW_ON_JAX
 
 SIZES = {"num_layers": 2, "model_dim": 8, "num_heads": 2, "feed_forward_dim": 12}
 INPUTS = {
@@ -18,8 +19,13 @@ INPUTS = {
     "changes",
     [
         {},
-        {"norm_first": True, "activation": "gelu"},
-        {"share_embeddings": True, "alignment_layer": 0, "num_layers": 3},
+        pytest.param(
+            {"norm_first": True, "activation": "gelu"}, marks=MODULE_SLOW_ON_JAX
+        ),
+        pytest.param(
+            {"share_embeddings": True, "alignment_layer": 0, "num_layers": 3},
+            marks=MODULE_SLOW_ON_JAX,
+        ),
         {"num_layers": 1, "num_heads": 1, "dropout": 0.5, "attention_dropout": 0.5},
         {
             "num_layers": 1,

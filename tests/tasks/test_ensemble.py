@@ -10,6 +10,7 @@ from keras_attention.tasks.captioner import Captioner
 from keras_attention.tasks.ensemble import ensemble_of
 from keras_attention.tasks.translator import Translator
 from tests.captioners import make_captioner, pixels
+from tests.support import slow_on_jax
 from tests.translators import TEXTS, make_translator, recurrent
 
 SOME = [TEXTS[0], TEXTS[2]]
@@ -92,6 +93,7 @@ def test_a_language_that_some_do_not_name_is_that_of_the_others(translator):
         ensemble_of([*some, named("fr", "de")], ["a", "b", "c", "d"])
 
 
+@slow_on_jax
 def test_a_pool_and_constraints_are_scored_as_the_model_does(others):
     together = ensemble_of(others, ["a", "b"])
     tokenizer, phrase = together.target_tokenizer, "(Datei)"

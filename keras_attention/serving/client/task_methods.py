@@ -7,7 +7,7 @@ from keras_attention.serving.client.images import encode_images
 from keras_attention.serving.client.methods import Methods, make_model_spec
 from keras_attention.serving.client.results import read_captions, read_translations
 from keras_attention.serving.client.rows import Rows
-from keras_attention.texts import strings
+from keras_attention.texts import listed
 
 # What each method returns: the value, or of `AsyncClient` what is awaited for it.
 Translations = TypeVar("Translations")
@@ -72,7 +72,7 @@ class TaskMethods(Methods, Generic[Translations, Captions]):
         """
         rows = Rows(
             "text",
-            strings(texts, "texts"),
+            listed(texts, "texts"),
             constraints,
             avoid,
             source_language=source_language,
