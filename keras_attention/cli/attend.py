@@ -72,10 +72,10 @@ def attend(
             "--encoder shows how words attend to each other; of an image, which "
             "has none, leave it out"
         )
-    of_texts = bundles.given(
-        tag=tag, source_language=source_language, target_language=target_language
+    languages = bundles.given(
+        source_language=source_language, target_language=target_language
     )
-    if of_image and of_texts:
+    if of_image and (languages or tag is not None):
         raise ValueError(
             "--tag, --source-language and --target-language say nothing about "
             "captions: leave them out"
@@ -83,19 +83,16 @@ def attend(
     task = bundles.load(bundle, ensemble=ensemble)
     if output is None and not as_json:
         output = Path("attention.png")
-    if not of_image:
-        bundles.check_tag(task, tag)
-        source = bundles.tagged(source, tag)
     if of_image:
         found = _image(task, source, target, options, output)
-    elif encoder is not None:
-        found = _encoder(task, source, source_language, encoder, output)
     else:
-        languages = bundles.given(
-            source_language=source_language, target_language=target_language
-        )
-        task.check_arguments(**languages, **options)
-        found = _decoder(task, source, target, options, languages, output)
+        bundles.check_tag(task, tag)
+        text = bundles.tagged(source, tag)
+        if encoder is not None:
+            found = _encoder(task, text, source_language, encoder, output)
+        else:
+            task.check_arguments(**languages, **options)
+            found = _decoder(task, text, target, options, languages, output)
     if as_json:
         print(json.dumps(found, ensure_ascii=False))
     else:

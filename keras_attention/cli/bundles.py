@@ -7,6 +7,7 @@ import typer
 
 from keras_attention.cli.backend_loading import load_backend
 from keras_attention.decoding.options import WORDS
+from keras_attention.texts import is_blank
 
 Bundle = typer.Argument(..., help="A bundle's folder, as train leaves it.")
 Ensemble = typer.Option(
@@ -119,8 +120,6 @@ def check_tag(translator, tag):
 def tagged(text, tag):
     """A text behind its tag. Nothing stays nothing, of which there is no
     translation."""
-    from keras_attention.texts import is_blank
-
     return f"{tag} {text}" if tag and not is_blank(text) else text
 
 

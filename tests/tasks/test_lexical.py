@@ -105,17 +105,6 @@ def test_tokens_are_spelt_as_they_read(translator):
             "search, and sampling is none",
         ),
         ({"constraints": ["Datei"], "coverage_penalty": 0.2}, "without a coverage"),
-    ],
-    ids=str,
-)
-def test_what_cannot_be_is_refused(translator, words, message):
-    with pytest.raises(ValueError, match=message):
-        translator.translate(SHORT, **words)
-
-
-@pytest.mark.parametrize(
-    "words, message",
-    [
         ({"avoid": 3}, "avoid must be a list of words; received a int: 3"),
         ({"constraints": ["Datei", 3, "Text"]}, r"constraints\[1\] must be strings"),
         ({"prefixes": "abc"}, "3 texts and 1 prefixes"),
@@ -123,7 +112,7 @@ def test_what_cannot_be_is_refused(translator, words, message):
     ],
     ids=str,
 )
-def test_what_is_no_list_of_words_is_named(translator, words, message):
+def test_what_cannot_be_is_refused(translator, words, message):
     with pytest.raises(ValueError, match=message):
         translator.translate(SHORT, **words)
 
