@@ -15,10 +15,8 @@ import threading
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import config_pb2
-from tensorflow.python.client import pywrap_tf_session
 
-_IN_THIS_THREAD = config_pb2.RunOptions(inter_op_thread_pool=-1).SerializeToString()
+from keras_attention.serving.models.sessions import run_session
 
 
 class CancellationQueues:
@@ -116,13 +114,7 @@ class CancellationQueues:
         self._run({self.queue: slot.handle}, [], [operation._c_op])
 
     def _run(self, feeds, fetches, targets):
-        options = pywrap_tf_session.TF_NewBufferFromString(_IN_THIS_THREAD)
-        try:
-            return pywrap_tf_session.TF_SessionRun_wrapper(
-                self._session._session, options, feeds, fetches, targets, None
-            )
-        finally:
-            pywrap_tf_session.TF_DeleteBuffer(options)
+        return run_session(self._session, feeds, fetches, targets, here=True)
 
     @contextlib.contextmanager
     def _building(self):

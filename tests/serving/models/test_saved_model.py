@@ -14,6 +14,7 @@ import tensorflow as tf
 import tensorflow_text
 
 from keras_attention.serving.callers import Caller
+from keras_attention.serving.models import saved_model, sessions
 from keras_attention.serving.models.loading import load_model
 from keras_attention.serving.options import LoadOptions
 from keras_attention.serving.wire import tensors
@@ -230,6 +231,34 @@ def test_a_slow_run_holds_up_no_other(loop):
     counts = [loop.run("", {"n": np.int32([i])})["count"][0] for i in range(50)]
     assert slow.is_alive() and counts == list(range(50))
     slow.join()
+
+
+@pytest.mark.parametrize(
+    ("options", "quick", "moves"),
+    [
+        (LoadOptions(), 60.0, True),
+        (LoadOptions(), 0.0, False),
+        (LoadOptions(inter_op_parallelism=2), 60.0, False),
+    ],
+    ids=["quick", "slow", "threads are given"],
+)
+def test_what_proves_quick_runs_in_the_thread_of_its_request(
+    tmp_path, monkeypatch, options, quick, moves
+):
+    here = []
+
+    def run_session(*arguments, **keywords):
+        here.append(keywords["here"])
+        return sessions.run_session(*arguments, **keywords)
+
+    monkeypatch.setattr(saved_model, "run_session", run_session)
+    monkeypatch.setattr(saved_model, "_QUICK", quick)
+    export_module(Many(), tmp_path / "1")
+    model = load_model(tmp_path / "1", options)
+    inputs = {"x": np.float32([0])}
+    assert [model.run("", inputs, ["y7"], Caller())["y7"] for _ in range(3)] == [7] * 3
+    assert here == [False, moves, moves]
+    model.close()
 
 
 def test_any_choice_of_outputs_is_given_and_few_are_kept(tmp_path):
