@@ -44,7 +44,7 @@ class Caller:
     def on_leave(self, function):
         """Calls a function, once, if the caller leaves meanwhile or has left before.
 
-        The function must be quick: it is called from an event loop.
+        The function must be quick: it is called from the transport's own thread.
         """
         with self._lock:
             gone = self._gone

@@ -25,6 +25,8 @@ from tests.serving.support import (
     transports,
 )
 
+PREDICT = "/tensorflow.serving.PredictionService/Predict"
+
 
 class SlowCore:
     """Responds when it is let; models called "bad" fail."""
@@ -135,6 +137,33 @@ def test_what_its_caller_gave_up_before_its_turn_never_runs(serve, core):
     assert len(core.callers) == 1
 
 
+def test_calls_that_wait_or_never_come_hold_up_no_health_check(serve, core):
+    server = serve(grpc_threads=1)
+    ends = threading.Event()
+
+    def nothing():
+        ends.wait(60)
+        yield from ()
+
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        predict = channel.stream_unary(PREDICT)
+        halves = [predict.future(nothing()) for _ in range(40)]
+        slow = [stub(server).Predict.future(predict_request("slow")) for _ in range(40)]
+        assert core.begun.acquire(timeout=30)
+        under_way = server.requests.metrics.gauge(
+            ":tensorflow:serving:requests_under_way"
+        )
+        eventually(lambda: under_way.value() == 40)
+        health = health_pb2_grpc.HealthStub(channel)
+        response = health.Check(health_pb2.HealthCheckRequest(), timeout=30)
+        assert response.status == health_pb2.HealthCheckResponse.SERVING
+        core.go.set()
+        assert [call.result(30).model_spec.version.value for call in slow] == [7] * 40
+        for call in halves:
+            call.cancel()
+        ends.set()
+
+
 def test_too_many_requests_are_refused_at_once(serve, core):
     server = serve(limits=Limits(max_concurrent_requests=1))
     slow = stub(server).Predict.future(predict_request("slow"))
@@ -176,7 +205,7 @@ def test_surprises_are_internal_errors_and_the_server_goes_on(serve, caplog):
     )
     assert "a request failed unexpectedly" in caplog.text
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-        raw = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+        raw = channel.unary_unary(PREDICT)
         assert refusal(lambda: raw(b"\xff\xff\xff")) == (
             "INTERNAL",
             "Failed to parse the bytes as PredictRequest",
