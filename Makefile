@@ -4,7 +4,8 @@
 #     make test         what every change must pass
 #     make test-all     that, and the slow tests
 #     make check        lint and types
-#     make bench        benchmarks
+#     make bench        benchmarks, at a small size
+#     make peers        the environment of what benchmarks compare with, .venv-peers
 #     make docs         writes docs/api.md, cli.md and recipes.md anew
 #     make check-docs   whether what pages say and show is so
 #     make protos       compiles keras_attention/serving/wire/protos anew
@@ -17,7 +18,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all check format lint types pytest parity bench docs \
+.PHONY: help demo test test-all check format lint types pytest parity bench peers docs \
 	check-docs protos dist try-wheel check-release clean
 
 VENV := .venv
@@ -29,6 +30,9 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.10 python
 	python; do "$$name" -c '$(FITS)' >/dev/null 2>&1 && echo "$$name" && break; done)
 RUN := TF_CPP_MIN_LOG_LEVEL=2 $(BIN)/python -m
 CLEAN := build/clean
+PEERS := $(VENV)-peers
+# What the others share measures nothing.
+BENCHMARKS := $(filter-out %/clients.py %/side_by_side.py,$(wildcard benchmarks/*.py))
 PARITY := tests/layers tests/models tests/decoding tests/training tests/tasks \
 	tests/conversion/test_marian_use.py
 # What runs alike whatever the backend: `make test` runs it once, beside JAX's tests, which
@@ -72,9 +76,23 @@ format: $(VENV)/.tested
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.benched
-	@set -e; for file in benchmarks/*.py; do \
-		echo "$(BIN)/python $$file"; $(BIN)/python "$$file"; done
+# KERAS_ATTENTION_PEERS names the Python of another environment of peers.
+bench: $(VENV)/.benched $(if $(KERAS_ATTENTION_PEERS),,peers)
+	@set -e; for file in $(BENCHMARKS); do \
+		echo "$(BIN)/python $$file --small"; $(BIN)/python "$$file" --small; done
+
+peers: $(PEERS)/.installed
+
+$(PEERS)/.installed: benchmarks/peers/requirements.txt | $(BIN)/python
+ifneq ($(UV),)
+	uv venv --quiet --allow-existing --python $(BIN)/python $(PEERS)
+	uv pip install --quiet --python $(PEERS)/bin/python --requirement $<
+else
+	$(BIN)/python -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--requirement $<
+endif
+	@touch $@
 
 docs: $(VENV)/.tested
 	$(BIN)/python tools/write_docs.py
@@ -110,7 +128,7 @@ check-release: | $(BIN)/python
 	$(BIN)/python tools/check_release.py '$(TAG)'
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) $(PEERS) .mypy_cache .pytest_cache .ruff_cache build dist
 
 # Only what is asked for: a demo needs neither pytest nor JAX.
 $(VENV)/.installed: EXTRAS :=

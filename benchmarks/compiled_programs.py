@@ -9,6 +9,7 @@ XLA in general, each shape has its own. Without shapes, nearly each batch would:
 last column counts the different `(B, S, T)` of batches padded to their own longest.
 """
 
+import argparse
 import sys
 import time
 from pathlib import Path
@@ -35,11 +36,14 @@ def shapes_if_padded_to_the_longest(batches):
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--small", action="store_true", help="as `make bench` runs it")
+    pairs = 500 if parser.parse_args().small else 2000
     print(f"{keras.backend.backend()}: programs in one epoch")
     print("shapes  batches  training  validation  seconds  without shapes")
     for max_shapes in (1, 4, 8):
         batches = random_batches(
-            2000, 60, VOCABULARY_SIZE, tokens_per_batch=1024, max_shapes=max_shapes
+            pairs, 60, VOCABULARY_SIZE, tokens_per_batch=1024, max_shapes=max_shapes
         )
         began = time.perf_counter()
         found = count_programs(batches, VOCABULARY_SIZE, **PRESETS["tiny"])

@@ -1,153 +1,179 @@
-"""Time per decoded token, by source length and by how many tokens came before.
+"""Decoding beside CTranslate2, transformers, KerasHub and the tutorial's loop.
 
-    python benchmarks/decoding.py                          # TensorFlow
+    python benchmarks/decoding.py        # twelve cases: sizes, batches, beams
+    python benchmarks/decoding.py --sizes small --batches 1 8 --peers ctranslate2
     KERAS_BACKEND=jax python benchmarks/decoding.py
-    python benchmarks/decoding.py --sources 16 --batches 1 --repeats 3
 
-A `small` Transformer with random weights and 8,000 tokens, which is kept from ending,
-so that the number of tokens is known. All runs of one row of the table have caches of
-the same size and are interleaved, and the fastest of each counts.
+One checkpoint of random weights in Marian's layout, read by each: `small` (3 + 3 layers
+of 256, 8,000 tokens) and `base` (6 + 6 of 512, 32,000 tokens). Sources of 12 to 20
+tokens, translations of exactly 20, since nobody may end; ids in, ids out. Ours is
+`Translator.decode`, after `Translator.from_marian`.
 
-Columns `2-16` and so on are milliseconds per token (of the whole batch) among those
-tokens. Ratios are of processor time, which suffers less from what else a machine does:
-`growth` is the last column over the first, since a step must not cost more for the
-steps before it; `saved` is how many times as much the last token would cost if teacher
-forcing ran again over all that came before.
+Before anything is timed, tokens are compared: a peer whose tokens differ stops the run,
+but for int8, which rounds; behind its ratio stands how many translations are the same.
+The tutorial ("Neural machine translation with a Transformer and Keras") has its whole
+model run again at every step, for one sentence, greedily; here also for batches.
 """
 
-import argparse
+import itertools
 import sys
-import time
+import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parent))
 
-import keras
-import numpy as np
+from side_by_side import Peer, Table, alternate, begin, clock, parser
 
-from keras_attention.decoding.beam import beam_search
-from keras_attention.decoding.greedy import greedy_search
-from keras_attention.decoding.options import DecodingOptions
-from keras_attention.decoding.search import compiled
-from keras_attention.models.transformer import PRESETS, Transformer
-from keras_attention.special_tokens import END_ID
-
-VOCABULARY_SIZE = 8000
-COUNTS = (16, 32, 64, 128)
+STEPS = 20
+PEERS = {
+    "transformers": ("transformers_model",),
+    "ctranslate2": ("ctranslate2_model", "float32"),
+    "ctranslate2 int8": ("ctranslate2_model", "int8"),
+    "keras-hub": ("keras_hub_model", 64),
+    "tutorial": None,
+}
 
 
-def decoding(model, beam):
-    """A compiled search for as many tokens as it is told, in caches of one size."""
-    find = greedy_search if beam == 1 else beam_search
+class Ours:
+    """`Translator`, with ids of Marian's vocabulary in and out."""
 
-    def run(source_ids, count):
-        class Limited(DecodingOptions):
-            def length_limits(self, inputs):
-                return keras.ops.zeros_like(super().length_limits(inputs)) + count
+    def __init__(self, folder, int8=False):
+        import json
 
-        options = Limited(
-            beam=beam,
-            max_length=COUNTS[-1],
-            max_length_ratio=0.0,
-            max_length_offset=COUNTS[-1],
-            min_length=COUNTS[-1],
+        import numpy as np
+
+        from keras_attention import Translator
+
+        self.translator = Translator.from_marian(folder)
+        if int8:
+            self.translator.model.quantize("int8")
+        ids = json.loads(Path(folder, "vocab.json").read_text())
+        size = self.translator.model.target_vocabulary_size
+        pieces = self.translator.source_tokenizer.ids_to_tokens(range(size))
+        self.theirs = np.array([ids.get(piece, -1) for piece in pieces])
+        self.own = {theirs: i for i, theirs in enumerate(self.theirs.tolist())}
+
+    def inputs(self, rows):
+        from keras_attention.tasks.batches import pad_to_bucket
+
+        batch = [[self.own[i] for i in row] for row in rows]
+        return {"source_ids": pad_to_bucket(batch, len(rows))}
+
+    def options(self, beam, steps=STEPS):
+        return self.translator.options.replace(
+            beam=beam, max_length=steps, min_length=steps, force_end=False
         )
-        return find(model, {"source_ids": source_ids}, options).log_probs
 
-    return compiled(model, run)
+    def decode(self, inputs, options):
+        return self.translator.decode(inputs, options).token_ids[:, 0]
+
+    def tokens(self, inputs, options):
+        return self.theirs[self.decode(inputs, options)].tolist()
+
+    def tutorial(self, steps=STEPS):
+        """The tutorial's loop, as its `ExportTranslator` compiles it."""
+        import tensorflow as tf
+
+        from keras_attention.special_tokens import START_ID
+
+        model = self.translator.model
+
+        @tf.function(reduce_retracing=True)
+        def translate(source_ids):
+            output = tf.TensorArray(tf.int32, size=0, dynamic_size=True)
+            output = output.write(0, tf.fill(tf.shape(source_ids)[:1], START_ID))
+            for i in tf.range(steps):
+                target_ids = tf.transpose(output.stack())
+                inputs = {"source_ids": source_ids, "target_ids": target_ids}
+                logits = model(inputs, training=False)[:, -1]
+                output = output.write(i + 1, tf.argmax(logits, -1, tf.int32))
+            return tf.transpose(output.stack())[:, 1:]
+
+        return lambda inputs: translate(inputs["source_ids"]).numpy()
 
 
-def fastest(runs, repeats):
-    """Seconds of each of the named functions, run in turns: the least of each.
+def sources(count, vocabulary_size, longest=20):
+    """Rows of Marian's ids, of 12 to 20 with the end, the longest among them."""
+    import numpy as np
 
-    Returns:
-        `(seconds, processor_seconds)`, two dicts.
-    """
-    clocks = time.perf_counter, time.process_time
-    seconds = [{name: [] for name in runs} for _ in clocks]
-    for repeat in range(repeats + 1):
-        for name, run in runs.items():
-            starts = [clock() for clock in clocks]
-            keras.ops.convert_to_numpy(run())
-            ends = [clock() for clock in clocks]
-            if repeat:  # the first one compiles
-                for kept, start, end in zip(seconds, starts, ends, strict=True):
-                    kept[name].append(end - start)
-    return [{name: min(kept[name]) for name in runs} for kept in seconds]
-
-
-def source(batch_size, length):
     rng = np.random.default_rng(0)
-    ids = rng.integers(4, VOCABULARY_SIZE, (batch_size, length)).astype("int32")
-    ids[:, -1] = END_ID
-    return ids
+    lengths = rng.integers(longest * 3 // 5, longest + 1, count)
+    lengths[0] = longest
+    rows = [rng.integers(2, vocabulary_size - 1, n - 1).tolist() for n in lengths]
+    return [[*row, 0] for row in rows]
 
 
-def without_cache(model, source_ids, beam):
-    """Teacher forcing over all tokens so far, as a decoder without cache repeats it."""
-    forced = compiled(
-        model,
-        lambda source_ids, target_ids: keras.ops.argmax(
-            model({"source_ids": source_ids, "target_ids": target_ids})[:, -1], axis=-1
-        ),
-    )
-    rows = np.repeat(source_ids, beam, axis=0)
-    target_ids = np.full((len(rows), COUNTS[-1]), 5, "int32")
-    return lambda: forced(rows, target_ids)
+def has_tutorial(beam):
+    """It is greedy, and TensorFlow's."""
+    import keras
+
+    return beam == 1 and keras.backend.backend() == "tensorflow"
 
 
-def measure(model, beam, batch_size, length, repeats):
-    source_ids = source(batch_size, length)
-    search = decoding(model, beam)
-
-    def decode(count):
-        return lambda: search(source_ids, np.array([count], "int32"))
-
-    runs = {count: decode(count) for count in (1, *COUNTS)}
-    runs["no cache"] = without_cache(model, source_ids, beam)
-    counts = (1, *COUNTS)
-    measured = []
-    for seconds in fastest(runs, repeats):
-        per_token = [
-            1e3 * (seconds[b] - seconds[a]) / (b - a)
-            for a, b in zip(counts, counts[1:], strict=False)
-        ]
-        measured.append((per_token, 1e3 * seconds["no cache"]))
-    return measured
+def check_same(name, found, wanted, rounds=False):
+    """Stops if not all rows are the same; those that round say how many are."""
+    same = sum(a == b for a, b in zip(found, wanted, strict=True))
+    if rounds:
+        return f" {same}/{len(wanted)} same"
+    if same < len(wanted):
+        sys.exit(f"{name}: {same} of {len(wanted)} translations are the same as ours")
+    return ""
 
 
-def parse(argv):
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    lists = {"type": int, "nargs": "+"}
-    parser.add_argument("--sources", default=[16, 64, 256], **lists)
-    parser.add_argument("--batches", default=[1, 16], **lists)
-    parser.add_argument("--beams", default=[1, 4], **lists)
-    parser.add_argument("--repeats", default=5, type=int)
-    parser.add_argument("--preset", default="small", choices=sorted(PRESETS))
-    return parser.parse_args(argv)
+def measure(size, folder, arguments, table):
+    maker = Peer("checkpoint")
+    vocabulary_size = maker.call("make", folder, size, STEPS)
+    maker.close()
+    ours = Ours(folder, arguments.int8)
+    peers = {}
+    for name in arguments.peers:
+        if PEERS[name]:
+            module, *more = PEERS[name]
+            peers[name] = Peer(module)
+            peers[name].call("load", folder, *more)
+    for batch, beam in itertools.product(arguments.batches, arguments.beams):
+        rows = sources(batch, vocabulary_size)
+        inputs, options = ours.inputs(rows), ours.options(beam)
+        wanted = ours.tokens(inputs, options)
+        clocks, notes = {"ours": clock(ours.decode, inputs, options)}, {}
+        for name, peer in peers.items():
+            found = peer.call("decode", rows, beam, STEPS)
+            rounds = arguments.int8 or "int8" in name
+            notes[name] = check_same(name, found, wanted, rounds)
+            clocks[name] = peer.clock("decode", rows, beam, STEPS)
+        if "tutorial" in arguments.peers and has_tutorial(beam):
+            loop = ours.tutorial()
+            check_same("tutorial", ours.theirs[loop(inputs)].tolist(), wanted)
+            clocks["tutorial"] = clock(loop, inputs)
+        seconds = alternate(clocks, arguments.repeats, arguments.warmup)
+        table.add([size, batch, beam], seconds, notes)
+    for peer in peers.values():
+        peer.close()
+
+
+def parse(argv=None):
+    found = parser(__doc__)
+    found.add_argument("--sizes", nargs="+", default=["small", "base"])
+    found.add_argument("--batches", type=int, nargs="+", default=[1, 8, 32])
+    found.add_argument("--beams", type=int, nargs="+", default=[1, 4])
+    found.add_argument("--peers", nargs="+", default=list(PEERS), choices=PEERS)
+    found.add_argument("--warmup", type=int, default=3, help="calls before")
+    found.add_argument("--int8", action="store_true", help="quantise ours")
+    arguments = found.parse_args(argv)
+    if arguments.small:
+        arguments.sizes, arguments.batches = ["small"], [1, 8]
+    arguments.repeats = arguments.repeats or (5 if arguments.small else 15)
+    return arguments
 
 
 def main(argv=None):
     arguments = parse(argv)
-    model = Transformer(VOCABULARY_SIZE, VOCABULARY_SIZE, **PRESETS[arguments.preset])
-    model.build()
-    steps = [f"{a + 1}-{b}" for a, b in zip((1, *COUNTS), COUNTS, strict=False)]
-    header = ["batch", "beam", "source", *steps, "growth", "saved"]
-    print(f"{keras.backend.backend()}, {arguments.preset}: ms per token and batch")
-    print(" ".join(f"{name:>8}" for name in header))
-    for batch_size in arguments.batches:
-        for beam in arguments.beams:
-            for length in arguments.sources:
-                (per_token, _), (processor, no_cache) = measure(
-                    model, beam, batch_size, length, arguments.repeats
-                )
-                growth, saved = processor[-1] / processor[0], no_cache / processor[-1]
-                row = [f"{batch_size:>8}", f"{beam:>8}", f"{length:>8}"]
-                row += [f"{ms:8.2f}" for ms in per_token]
-                row += [f"{growth:8.2f}", f"{saved:8.1f}"]
-                print(" ".join(row), flush=True)
+    begin()
+    table = Table(["model", "batch", "beam"], arguments.peers)
+    with tempfile.TemporaryDirectory() as folder:
+        for size in arguments.sizes:
+            measure(size, str(Path(folder, size)), arguments, table)
+    table.finish()
 
 
 if __name__ == "__main__":

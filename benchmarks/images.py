@@ -7,6 +7,7 @@ as there are cores, as `prepare_captions` does it; and `Augmentation()` of squar
 one.
 """
 
+import argparse
 import io
 import os
 import sys
@@ -22,8 +23,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from keras_attention.data.images.augmentation import Augmentation
 from keras_attention.data.images.sources import load_pixels
 
-COUNT = 200
-
 
 def jpeg(height=480, width=640, seed=0):
     """The bytes of a JPEG with as much detail as a photograph: noise on soft shapes."""
@@ -36,29 +35,34 @@ def jpeg(height=480, width=640, seed=0):
     return stream.getvalue()
 
 
-def milliseconds(work):
+def milliseconds(work, count):
     work()  # What is compiled is compiled now.
     begin = time.perf_counter()
     work()
-    return 1000 * (time.perf_counter() - begin) / COUNT
+    return 1000 * (time.perf_counter() - begin) / count
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--small", action="store_true", help="as `make bench` runs it")
+    count = 50 if parser.parse_args().small else 200
     content = jpeg()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
 
         def decode():
-            list(pool.map(lambda _: load_pixels([content], 224), range(COUNT)))
+            list(pool.map(lambda _: load_pixels([content], 224), range(count)))
 
-        print(f"decoding, {len(content):,} bytes: {milliseconds(decode):.1f} ms")
+        took = milliseconds(decode, count)
+        print(f"decoding, {len(content):,} bytes: {took:.1f} ms")
     for size in (128, 224):
-        images = np.zeros((COUNT, size, size, 3), "uint8")
-        may_flip, augment = np.ones(COUNT, bool), Augmentation()
+        images = np.zeros((count, size, size, 3), "uint8")
+        may_flip, augment = np.ones(count, bool), Augmentation()
 
         def change(images=images, may_flip=may_flip, augment=augment):
             augment({"images": images}, np.random.default_rng(0), may_flip)
 
-        print(f"augmentation, {size} x {size}: {milliseconds(change):.2f} ms")
+        took = milliseconds(change, count)
+        print(f"augmentation, {size} x {size}: {took:.2f} ms")
 
 
 if __name__ == "__main__":

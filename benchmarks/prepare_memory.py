@@ -78,7 +78,10 @@ def main():
     parser.add_argument("--pairs", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--folder", type=Path, help="where to put the temporary files")
     parser.add_argument("--child", choices=["train", "tokenise"], help="internal")
+    parser.add_argument("--small", action="store_true", help="as `make bench` runs it")
     options = parser.parse_args()
+    if options.small:
+        options.pairs = [20_000]
     if options.child:
         measure({"train": train, "tokenise": tokenise}[options.child], options.folder)
         return

@@ -45,7 +45,10 @@ def main():
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--rows", type=int, default=64)
     parser.add_argument("--length", type=int, default=32)
+    parser.add_argument("--small", action="store_true", help="as `make bench` runs it")
     arguments = parser.parse_args()
+    if arguments.small:
+        arguments.repeats = 5
     rng = np.random.default_rng(0)
     shape = arguments.rows, arguments.length
     source_ids, target_ids, labels = rng.integers(4, VOCABULARY_SIZE, (3, *shape))

@@ -1,7 +1,7 @@
 """What serving costs over a call in process, and what many clients get done.
 
     python benchmarks/serving.py
-    python benchmarks/serving.py --seconds 1 --rounds 3 --clients 1 8
+    python benchmarks/serving.py --small        # --seconds 1 --rounds 3 --clients 1 8
 
 Overhead: one client calls a tiny model (y = 2 x, two numbers), which is also called in
 process. `p50` and `p99` are latencies over those of the call in process: 3.0 means that
@@ -19,140 +19,20 @@ the rounds counts. Absolute times are not shown: they are the machine's.
 import argparse
 import itertools
 import json
-import socket
 import statistics
-import struct
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parent))
 
 import numpy as np
+from clients import send_from_outside
 
 TRANSPORTS = ("rest", "grpc")
 UNITS = {"tiny": 2, "dense": 2048}
-
-
-# The clients' process, which imports no TensorFlow.
-
-
-def rest_caller(port, model):
-    """Returns a function that sends one request, over a connection that stays open."""
-    body = json.dumps({"instances": [[0.5] * UNITS[model]]}).encode()
-    head = (
-        f"POST /v1/models/{model}:predict HTTP/1.1\r\nHost: x\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    request = head.encode() + body
-    connection = socket.create_connection(("127.0.0.1", port))
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def send():
-        connection.sendall(request)
-        received = connection.recv(65536)
-        headers, _, content = received.partition(b"\r\n\r\n")
-        assert headers.startswith(b"HTTP/1.1 200"), received
-        length = int(headers.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-        while len(content) < length:
-            content += connection.recv(65536)
-
-    return send
-
-
-def grpc_caller(port, model):
-    """Speaks just enough HTTP/2: Python's own gRPC client would take longer than the
-    server that is measured."""
-    from keras_attention.serving.wire import protos, tensors
-
-    request = protos.PredictRequest()
-    request.model_spec.name = model
-    row = np.full([1, UNITS[model]], 0.5, np.float32)
-    tensors.fill(request.inputs["x"], row, compact=True)
-    content = request.SerializeToString()
-    message = b"\0" + struct.pack(">I", len(content)) + content
-    path = b"/tensorflow.serving.PredictionService/Predict"
-    # HPACK: POST, http, then literals by their place in the static table.
-    headers = b"\x83\x86\x04" + bytes([len(path)]) + path + b"\x01\x01x"
-    headers += b"\x0f\x10\x10application/grpc" + b"\x00\x02te\x08trailers"
-
-    connection = socket.create_connection(("127.0.0.1", port))
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(_SETTINGS, 0, 0))
-    reader = connection.makefile("rb", buffering=65536)
-    streams = itertools.count(1, 2)
-
-    def send():
-        stream = next(streams)
-        connection.sendall(
-            frame(_HEADERS, _END_HEADERS, stream, headers)
-            + frame(_DATA, _END_STREAM, stream, message)
-        )
-        received = 0
-        while True:
-            head = reader.read(9)
-            kind, flags = head[3], head[4]
-            payload = reader.read(int.from_bytes(head[:3], "big"))
-            if kind == _DATA:
-                received += len(payload)
-            elif kind in (_SETTINGS, _PING) and not flags & _ACK:
-                response = payload if kind == _PING else b""
-                connection.sendall(frame(kind, _ACK, 0, response))
-            elif kind == _HEADERS and flags & _END_STREAM:
-                assert received > 5, "refused"
-                grant = struct.pack(">I", received)
-                connection.sendall(frame(_WINDOW_UPDATE, 0, 0, grant))
-                return
-
-    return send
-
-
-_DATA, _HEADERS, _SETTINGS, _PING, _WINDOW_UPDATE = 0, 1, 4, 6, 8
-_ACK, _END_STREAM, _END_HEADERS = 1, 1, 4
-
-
-def frame(kind, flags, stream, payload=b""):
-    head = len(payload).to_bytes(3, "big") + bytes([kind, flags])
-    return head + struct.pack(">I", stream) + payload
-
-
-def load(transport, port, model, clients, seconds):
-    """Prints the latencies, in seconds, of all responses that clients got in time."""
-    make = {"rest": rest_caller, "grpc": grpc_caller}[transport]
-    latencies = []
-
-    def run():
-        send = make(port, model)
-        send()
-        ready.wait()
-        end = time.perf_counter() + seconds
-        while (start := time.perf_counter()) < end:
-            send()
-            latencies.append(time.perf_counter() - start)
-
-    ready = threading.Barrier(clients)
-    threads = [threading.Thread(target=run) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    print(json.dumps(latencies))
-
-
-def send_from_outside(transport, port, model, clients, seconds):
-    arguments = ["load", transport, str(port), model, str(clients), str(seconds)]
-    result = subprocess.run(
-        [sys.executable, __file__, *arguments], capture_output=True, text=True
-    )
-    if result.returncode:
-        raise RuntimeError(f"the clients failed:\n{result.stderr}")
-    return json.loads(result.stdout)
-
-
-# The server's process.
 
 
 def export(folder):
@@ -208,13 +88,23 @@ def percentiles(latencies):
     return np.percentile(latencies, [50, 99])
 
 
+def send(transport, port, model, clients, seconds):
+    """Latencies of clients of a model, over REST or gRPC."""
+    row = [0.5] * UNITS[model]
+    request = model, json.dumps(row)
+    if transport == "rest":
+        body = json.dumps({"instances": [row]})
+        request = f"/v1/models/{model}:predict", body
+    return send_from_outside(transport, port, clients, seconds, *request)
+
+
 def measure_overhead(server, paths, seconds, rounds):
     ratios = {transport: [] for transport in TRANSPORTS}
     for _ in range(rounds):
         base = percentiles(in_process(paths["tiny"], seconds))
         for transport in TRANSPORTS:
             port = getattr(server, f"{transport}_port")
-            took = send_from_outside(transport, port, "tiny", 1, seconds)
+            took = send(transport, port, "tiny", 1, seconds)
             ratios[transport].append(percentiles(took) / base)
     print("\nLatency of the tiny model, one client, over the call in process")
     print(f"{'':8}{'p50':>8}{'p99':>8}")
@@ -231,7 +121,7 @@ def measure_throughput(servers, clients, seconds, rounds):
             for count in clients:
                 for transport, batching in columns:
                     port = getattr(servers[batching], f"{transport}_port")
-                    took = send_from_outside(transport, port, model, count, seconds)
+                    took = send(transport, port, model, count, seconds)
                     rates.setdefault((count, transport, batching), []).append(
                         len(took) / seconds
                     )
@@ -253,7 +143,10 @@ def main():
     parser.add_argument("--rounds", type=int, default=5, help="odd, for a median")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--timeout-micros", type=int, default=0, help="of a batch")
+    parser.add_argument("--small", action="store_true", help="as `make bench` runs it")
     arguments = parser.parse_args()
+    if arguments.small:
+        arguments.seconds, arguments.rounds, arguments.clients = 1.0, 3, [1, 8]
 
     from keras_attention.serving.options import BatchingParameters, LoadOptions
     from keras_attention.serving.server import Server
@@ -282,8 +175,4 @@ def main():
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["load"]:
-        transport, port, model, clients, seconds = sys.argv[2:]
-        load(transport, int(port), model, int(clients), float(seconds))
-    else:
-        main()
+    main()

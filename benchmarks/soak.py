@@ -1,7 +1,7 @@
 """Mixed traffic at saturation, with reloads and malformed requests, for a long time.
 
     python benchmarks/soak.py                               # ten minutes
-    python benchmarks/soak.py --minutes 1 --reload-seconds 5
+    python benchmarks/soak.py --small                       # one
 
 A server in a process of its own serves two models, of TensorFlow 1 and 2, whose
 versions come and go on disk, one of each every 20 seconds. Clients in other processes
@@ -199,8 +199,12 @@ def main():
     parser.add_argument("--processes", type=int, default=2, help="of clients")
     parser.add_argument("--threads", type=int, default=4, help="clients in each")
     parser.add_argument("--growth", type=float, default=20.0, help="MiB")
+    parser.add_argument("--small", action="store_true", help="as `make bench` runs it")
+    options = parser.parse_args()
+    if options.small:
+        options.minutes, options.reload_seconds = 1.0, 5.0
     with tempfile.TemporaryDirectory() as folder:
-        wrong = soak(folder, parser.parse_args())
+        wrong = soak(folder, options)
     print("\n".join(wrong) or "nothing went wrong")
     return bool(wrong)
 

@@ -8,6 +8,7 @@ that were drawn before are kept; then the model trains on both kinds in turns. T
 are labels; ratios of medians are printed.
 """
 
+import argparse
 import itertools
 import sys
 import tempfile
@@ -27,7 +28,7 @@ from keras_attention.models.transformer import PRESETS, Transformer
 from keras_attention.training.losses import LabelSmoothedCrossEntropy
 
 KINDS = {"unigram": {"alpha": 0.2}, "bpe": {"dropout": 0.1}}
-EPOCHS, ROUNDS, STEPS = 3, 5, 4
+STEPS = 4
 
 
 def tokens_per_second(batches, steps, model=None):
@@ -40,14 +41,14 @@ def tokens_per_second(batches, steps, model=None):
     return tokens / (time.perf_counter() - began)
 
 
-def measure(kind, pairs, folder):
+def measure(kind, pairs, folder, epochs, rounds):
     tokenizers = train_tokenizers(pairs, 8000, shared=True, model_type=kind)
     source, target = tokenizers
     names = {"source_tokenizer": source, "target_tokenizer": target}
     corpus = prepare(pairs, folder, **names, max_source_length=128).train
     drawn = SubwordSampling(source, target, **KINDS[kind])
     both = {"best": TokenBatches(corpus), "drawn": TokenBatches(corpus, sampling=drawn)}
-    for epoch in range(EPOCHS):
+    for epoch in range(epochs):
         for name, batches in both.items():
             num = batches.num_batches_per_data_epoch
             made = tokens_per_second(batches, range(epoch * num, (epoch + 1) * num))
@@ -59,7 +60,7 @@ def measure(kind, pairs, folder):
     for batches in both.values():  # compiles all shapes
         tokens_per_second(batches, range(2 * len(batches.shapes)), model)
     speeds = {name: [] for name in both}
-    for start in range(0, ROUNDS * STEPS, STEPS):
+    for start in range(0, rounds * STEPS, STEPS):
         for name, batches in both.items():
             steps = range(start, start + STEPS)
             speeds[name].append(tokens_per_second(batches, steps, model))
@@ -71,12 +72,15 @@ def measure(kind, pairs, folder):
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--small", action="store_true", help="as `make bench` runs it")
+    count, *times = (4000, 1, 2) if parser.parse_args().small else (20_000, 3, 5)
     print(f"Keras {keras.__version__} on {keras.backend.backend()}")
     read = PairFiles(corpus_path("help-en-de"))()
-    pairs = [tuple(pair[1:]) for pair in itertools.islice(read, 20_000)]
+    pairs = [tuple(pair[1:]) for pair in itertools.islice(read, count)]
     for kind in KINDS:
         with tempfile.TemporaryDirectory() as folder:
-            measure(kind, pairs, f"{folder}/corpus")
+            measure(kind, pairs, f"{folder}/corpus", *times)
 
 
 if __name__ == "__main__":
