@@ -1,5 +1,6 @@
 """What the commands for a trained model share."""
 
+import contextlib
 import sys
 import warnings
 
@@ -67,6 +68,15 @@ TargetLanguage = typer.Option(
     None, "--target-language", help="To translate into, in a model of several."
 )
 Seed = typer.Option(0, "--seed", help="Of sampling.")
+Engine = typer.Option(
+    None,
+    "--engine",
+    help="What computes: keras, or ctranslate2, of a Transformer on CPUs; that reads "
+    "bundles and what export --format ctranslate2 writes.",
+)
+Quantization = typer.Option(
+    None, "--quantization", help="Of --engine ctranslate2: float32, int8, int16, …"
+)
 
 # The command that does with a bundle what one usually wants.
 COMMANDS = {"translation": "translate", "captioning": "caption"}
@@ -79,14 +89,38 @@ def task_of(bundle):
     return bundle_task(bundle)
 
 
-def load(bundle, task=None, ensemble=None):
+def engine_of(engine, quantization):
+    """The engine that has been asked for, as arguments of `load`; {} for Keras.
+
+    Raises:
+        ValueError: for one that there is not, before anything slow is loaded.
+    """
+    from keras_attention.conversion.ctranslate2_names import check_quantization
+
+    if engine not in (None, "keras", "ctranslate2"):
+        raise ValueError(f"--engine must be keras or ctranslate2; received {engine!r}")
+    if engine == "ctranslate2":
+        check_quantization(quantization)
+        return {"engine": engine, "quantization": quantization}
+    if quantization is not None:
+        raise ValueError(
+            f"--quantization is of --engine ctranslate2; received {quantization!r}"
+        )
+    return {}
+
+
+def load(bundle, task=None, ensemble=None, engine=None, quantization=None):
     """The `Translator` or `Captioner` of a bundle's folder.
 
     Args:
         bundle: Path.
         task: str, optional. What the bundle must be for.
         ensemble: list of Path, optional. Bundles that decode together with it.
+        engine: "ctranslate2", optional.
+        quantization: str, optional. What that computes with.
     """
+    if engine is not None:
+        return _load_for(engine, quantization, bundle, ensemble)
     found = task_of(bundle)
     if task is not None and found != task and found in COMMANDS:
         raise ValueError(
@@ -96,12 +130,29 @@ def load(bundle, task=None, ensemble=None):
     load_backend()
     from keras_attention import tasks
 
+    with _warnings_told():
+        return tasks.load([bundle, *ensemble] if ensemble else bundle)
+
+
+def _load_for(engine, quantization, bundle, ensemble):
+    from keras_attention.tasks.ctranslate2_folder import is_folder
+    from keras_attention.tasks.translator import Translator
+
+    if not is_folder(bundle):
+        task_of(bundle)  # a mistake need not wait for the backend
+        load_backend()
+    path = [bundle, *ensemble] if ensemble else bundle
+    with _warnings_told():
+        return Translator.load(path, engine=engine, quantization=quantization)
+
+
+@contextlib.contextmanager
+def _warnings_told():
     with warnings.catch_warnings(record=True) as told:
         warnings.filterwarnings("always", ".*newer than this version", UserWarning)
-        loaded = tasks.load([bundle, *ensemble] if ensemble else bundle)
+        yield
     for warning in told:
         print(f"warning: {warning.message}", file=sys.stderr)
-    return loaded
 
 
 def given(**options):

@@ -70,6 +70,8 @@ def evaluate(
         help="Write captions here as COCO's results JSON: image_id and caption of each "
         "image.",
     ),
+    engine: str = bundles.Engine,
+    quantization: str = bundles.Quantization,
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
     output: Path = typer.Option(
         None,
@@ -105,7 +107,8 @@ def evaluate(
     )
     if attention:
         of_texts["attention"] = True
-    if bundles.task_of(bundle) == "captioning":
+    found = bundles.engine_of(engine, quantization)
+    if not found and bundles.task_of(bundle) == "captioning":
         _refuse(of_texts, "captions")
         evaluate_captioner(
             bundle, ensemble, corpus, options, as_json, output, **of_images
@@ -113,7 +116,7 @@ def evaluate(
     else:
         _refuse(of_images, "translations")
         _evaluate_translator(
-            bundle, ensemble, corpus, options, as_json, output, **of_texts
+            bundle, ensemble, corpus, options, as_json, output, found, **of_texts
         )
 
 
@@ -130,6 +133,7 @@ def _evaluate_translator(
     options,
     as_json,
     output,
+    engine,
     target=None,
     alignments=None,
     attention=False,
@@ -148,7 +152,7 @@ def _evaluate_translator(
     read, gold, num_lines = _read(corpus, target, alignments)
     sources = [pair.source for pair in read]
     references = [pair.target for pair in read]
-    translator = bundles.load(bundle, ensemble=ensemble)
+    translator = bundles.load(bundle, ensemble=ensemble, **engine)
     # A mistake need not wait for the first text.
     translator.check_arguments(**languages, **options)
     bundles.check_tag(translator, tag)

@@ -5,9 +5,15 @@ from pathlib import Path
 import typer
 
 from keras_attention.cli import bundles
+from keras_attention.conversion.ctranslate2_names import (
+    QUANTIZATIONS,
+    check_quantization,
+)
 from keras_attention.files import check_free
 
-FORMATS = ("savedmodel", "marian")
+FORMATS = ("savedmodel", "marian", "ctranslate2")
+# Of one model into one folder.
+FOLDERS = FORMATS[1:]
 
 
 def export(
@@ -16,12 +22,18 @@ def export(
         None,
         "--out",
         help="The folder of all exported models, saved_models by default; the model's "
-        "own with --format marian.",
+        "own with the other formats.",
     ),
     layout: str = typer.Option(
         "savedmodel",
         "--format",
-        help=f"{', '.join(FORMATS)}; marian is Hugging Face's, of a Transformer.",
+        help=f"{', '.join(FORMATS)}; marian is Hugging Face's; both are of a "
+        "Transformer.",
+    ),
+    quantization: str = typer.Option(
+        None,
+        "--quantization",
+        help=f"Of weights with --format ctranslate2: {', '.join(QUANTIZATIONS)}.",
     ),
     name: str = typer.Option(
         None, "--name", help="The model's name; that of its recipe by default."
@@ -43,6 +55,11 @@ def export(
     """Write a SavedModel that takes texts, or the bytes of images, as they are, with
     tokenizers and beam search inside."""
     check_format(layout)
+    if quantization is not None and layout != "ctranslate2":
+        raise ValueError(
+            f"--quantization is of --format ctranslate2; received {quantization!r}"
+        )
+    check_quantization(quantization)
     changes = bundles.decoding(
         beam=beam,
         n_best=n_best,
@@ -51,14 +68,17 @@ def export(
         length_penalty=length_penalty,
         unknown=unknown,
     )
-    if layout == "marian":
+    if layout in FOLDERS:
         others = name is not None or version is not None or ensemble or constrained
         if out is None or others:
             raise ValueError(
-                "--format marian writes one model into one folder: give --out, and no "
-                "--name, --version, --ensemble or --constrained"
+                f"--format {layout} writes one model into one folder: give --out, and "
+                "no --name, --version, --ensemble or --constrained"
             )
-        write_marian(bundle, out, changes)
+        check_free(out)
+        task = bundles.load(bundle, "translation")
+        task.options = task.options.replace(**changes)
+        WRITERS[layout](task, out, quantization)
         return
     from keras_attention.export import export as write
     from keras_attention.export import version_folder
@@ -79,13 +99,18 @@ def export(
 def check_format(layout):
     if layout not in FORMATS:
         raise ValueError(
-            f"--format must be {' or '.join(FORMATS)}; received {layout!r}"
+            f"--format must be one of {', '.join(FORMATS)}; received {layout!r}"
         )
 
 
-def write_marian(bundle, out, changes):
-    check_free(out)
-    task = bundles.load(bundle, "translation")
-    task.options = task.options.replace(**changes)
+def write_marian(task, out, quantization):
     print(f"Marian model: {task.to_marian(out)}")
     print(f'try: transformers.MarianMTModel.from_pretrained("{out}")')
+
+
+def write_ctranslate2(task, out, quantization):
+    print(f"CTranslate2 model: {task.to_ctranslate2(out, quantization)}")
+    print(f"try: keras-attention translate {out} --engine ctranslate2")
+
+
+WRITERS = {"marian": write_marian, "ctranslate2": write_ctranslate2}

@@ -44,6 +44,8 @@ def translate(
     prefix: str = typer.Option(None, help="What every translation begins with."),
     constraint: list[str] = bundles.Constraint,
     avoid: list[str] = bundles.Avoid,
+    engine: str = bundles.Engine,
+    quantization: str = bundles.Quantization,
     batch_size: int = typer.Option(
         32, min=1, help="Lines per batch; 1 translates each as it comes."
     ),
@@ -67,8 +69,9 @@ def translate(
         top_p=top_p,
         unknown=unknown,
     )
+    found = bundles.engine_of(engine, quantization)
     lines.check_files(files or ())
-    translator = bundles.load(bundle, "translation", ensemble)
+    translator = bundles.load(bundle, "translation", ensemble, **found)
     bundles.check_tag(translator, tag)
     # A mistake need not wait for lines.
     languages = bundles.given(

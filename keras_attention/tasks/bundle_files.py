@@ -2,6 +2,7 @@
 
 import hashlib
 
+from keras_attention.conversion.ctranslate2_names import FACTS
 from keras_attention.tasks.bundle_config import CONFIG
 
 
@@ -11,6 +12,8 @@ def check_files(path, needed):
     if missing:
         inside = path / "bundle"
         hint = f"; did you mean {inside}?" if (inside / CONFIG).exists() else ""
+        if (path / FACTS).is_file():
+            hint = '; it is one of CTranslate2, which engine="ctranslate2" loads'
         raise ValueError(f"{path} is not a bundle: it lacks {', '.join(missing)}{hint}")
 
 

@@ -102,12 +102,13 @@ class Lexicon:
     def arrays(self, rows: list[int], count: int) -> "LexicalConstraints | None":
         """What a search takes for some outputs, filled up to `count` rows; None for
         nothing."""
-        from keras_attention.decoding.lexical import LexicalConstraints
-
         phrases = [self.constraints[i] for i in rows]
         words = sorted({word for i in rows for word in self.avoid[i]})
         if not words and not any(phrases):
             return None
+        # Late, since it imports Keras, which not all need.
+        from keras_attention.decoding.lexical import LexicalConstraints
+
         found = LexicalConstraints(spelling(self.tokenizer))
         if any(phrases):
             width = _power_of_two(max(map(len, phrases)))

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Hypothesis", "Translation", "Translator", "pad_to_bucket"]
 
+ENGINES = ("keras", "ctranslate2")
+
 
 class Translator(Task):
     """A model with its tokenizers: what a bundle holds.
@@ -102,6 +104,76 @@ class Translator(Task):
         self.max_source_length = whole_number(
             "max_source_length", max_source_length, least, 2**31 - 1, saturates=True
         )
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path | Sequence[str | Path],
+        dtype: str | None = None,
+        engine: str = "keras",
+        quantization: str | None = None,
+    ) -> "Translator":
+        """Reads a bundle folder, on whatever backend Keras runs, or for CTranslate2.
+
+        Args:
+            path: str or Path. The folder. Of a list of folders an ensemble is made,
+                whose models decode together; see `keras_attention.models.Ensemble`.
+                With `engine="ctranslate2"` also a folder that `to_ctranslate2` wrote,
+                for which neither Keras nor TensorFlow is imported.
+            dtype: str, optional. Another dtype policy than the model was trained with,
+                as "mixed_bfloat16".
+            engine: str. What computes: "keras", or "ctranslate2", which runs
+                Transformers on CPUs and needs the extra `ctranslate2`.
+            quantization: str, optional. What CTranslate2 computes with, as "int8";
+                float32 of a bundle, and what its weights are stored as of a folder.
+
+        Raises:
+            ValueError: if the folder is missing, incomplete, damaged, of another format
+                or for another task, or if config.json says what cannot be; if the
+                models of an ensemble differ in tokenizers, languages or images; or if
+                CTranslate2 is not installed or cannot take the model.
+
+        Warns:
+            UserWarning: if a newer version of this package wrote it.
+
+        Example:
+
+        >>> translator = Translator.load("bundle", engine="ctranslate2")
+        >>> type(translator.translate(["Save the file."], beam=1)[0].text).__name__
+        'str'
+        """
+        if engine not in ENGINES:
+            raise ValueError(
+                f"engine must be {' or '.join(ENGINES)}; received {engine!r:.60}"
+            )
+        if engine == "ctranslate2":
+            return cls._load_ctranslate2(path, dtype, quantization)
+        if quantization is not None:
+            raise ValueError(
+                'quantization is of engine="ctranslate2"; received '
+                f"quantization={quantization!r:.60} with engine={engine!r}"
+            )
+        return super().load(path, dtype)
+
+    @classmethod
+    def _load_ctranslate2(cls, path, dtype, quantization):
+        from keras_attention.tasks import ctranslate2_folder as folders
+        from keras_attention.tasks.ctranslate2_translator import CTranslate2Translator
+
+        if not isinstance(path, (str, Path)):
+            raise ValueError(
+                "CTranslate2 runs one model, and no ensemble; received "
+                f'{path!r:.200}: load one of them, or use engine="keras"'
+            )
+        if dtype is not None:
+            raise ValueError(
+                f"dtype is of Keras's layers; received {dtype!r:.60} with "
+                'engine="ctranslate2": say quantization="int8" or the like'
+            )
+        if folders.is_folder(path):
+            return CTranslate2Translator(**folders.read_folder(path, quantization))
+        translator = super().load(path)
+        return CTranslate2Translator(**folders.of_translator(translator, quantization))
 
     @classmethod
     def from_marian(cls, path: str | Path, dtype: str | None = None) -> "Translator":
@@ -187,6 +259,39 @@ class Translator(Task):
         from keras_attention.conversion.marian_writing import write_marian
 
         return write_marian(self, path, overwrite)
+
+    def to_ctranslate2(
+        self,
+        path: str | Path,
+        quantization: str | None = None,
+        overwrite: bool = False,
+    ) -> Path:
+        """Exports to a folder for CTranslate2, with tokenizers and a model card.
+
+        Args:
+            path: of the folder.
+            quantization: str, optional. What weights are stored as: "int8",
+                "int8_float32", "int8_float16", "int8_bfloat16", "int16", "float16",
+                "bfloat16" or "float32", which None means.
+            overwrite: bool. Whether to replace a folder that is there.
+
+        Returns:
+            Path of the folder.
+
+        Raises:
+            ValueError: if CTranslate2 is not installed or cannot take this model, with
+                the reason; or for an unknown quantization.
+            FileExistsError: if the folder exists and may not be overwritten.
+
+        Example:
+
+        >>> folder = Translator.load("bundle").to_ctranslate2("ct2", "int8")
+        >>> (folder / "model.bin").is_file(), (folder / "source.spm").is_file()
+        (True, True)
+        """
+        from keras_attention.conversion.ctranslate2_writing import write_ctranslate2
+
+        return write_ctranslate2(self, path, quantization, overwrite)
 
     def tokenizers(self) -> dict[str, Tokenizer]:
         """`source.model`, and `target.model` where it is another one."""

@@ -171,7 +171,7 @@ def test_on_the_command_line(tmp_path, capsys):
     [
         (
             ["--format", "onnx"],
-            "must be savedmodel or marian; received 'onnx'",
+            "must be one of savedmodel, marian, ctranslate2; received 'onnx'",
         ),
         (["--format", "marian"], "give --out, and no --name, --version"),
         (["--format", "marian", "--out", "x", "--name", "y"], "no --name, --version"),
