@@ -1,9 +1,11 @@
 """The command that serves exported models."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import typer
 
+from keras_attention.cli import bundles
 from keras_attention.cli.backend_loading import load_backend
 
 
@@ -40,9 +42,12 @@ def serve(
     max_requests: int = typer.Option(
         1024, help="In-flight requests; more are rejected."
     ),
+    engine: str = bundles.Engine,
+    quantization: str = bundles.Quantization,
     timeout: float = typer.Option(30.0, help="Timeout of a REST request, in seconds."),
 ):
-    """Serve SavedModels over REST and gRPC, as TensorFlow Serving does.
+    """Serve SavedModels over REST and gRPC, as TensorFlow Serving does; with --engine
+    ctranslate2 folders of CTranslate2 too, each in a numbered folder.
 
     keras-attention-model-server takes the flags of tensorflow_model_server instead.
     """
@@ -58,6 +63,7 @@ def serve(
         read_batching_parameters,
     )
 
+    chosen = bundles.engine_of(engine, quantization)
     parameters = BatchingParameters() if batching else None
     if batching_parameters is not None:
         parameters = read_batching_parameters(batching_parameters)
@@ -73,10 +79,16 @@ def serve(
         access_log=access_log,
         limits=Limits(max_concurrent_requests=max_requests),
         rest_timeout_seconds=timeout,
-        load=LoadOptions(batching=parameters),
     )
     found = parse_model_arguments(models)
     load_backend()  # a mistake above should not have to wait for it
+    loaders: tuple = ()
+    if chosen:
+        from keras_attention.export.ctranslate2_served import loader
+
+        loaders = (loader(quantization),)
+    load = LoadOptions(batching=parameters, loaders=loaders)
+    options = replace(options, load=load)
     from keras_attention.serving.commands import running
 
     if not running.run(found, options):

@@ -1,12 +1,14 @@
 """Everything an operator can choose, as plain values."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # More than run at one time: a request that waits for others of its batch keeps its
 # thread, and a waiting thread costs next to nothing.
 NUM_THREADS = max(32, 4 * (os.cpu_count() or 1))
+TFLITE_FILE = "model.tflite"
 
 
 class Limits(NamedTuple):
@@ -107,6 +109,15 @@ class LoadOptions:
     """Read a version's own `batching_params.pbtxt` where it has one."""
     check_method_names: bool = False
     """Predict, Classify and Regress run only signatures with such a method name."""
+    loaders: tuple[tuple[str, Callable[..., Any]], ...] = ()
+    """Of other kinds of models: a file that tells a version of that kind, and what
+    loads it, with the folder, these options, the metrics and the model's name."""
+
+    @property
+    def other_files(self):
+        """Files each of which makes a version, as `saved_model.pb` does."""
+        lite = (TFLITE_FILE,) if self.prefer_tflite_model else ()
+        return (*lite, *(file for file, _ in self.loaders))
 
     def with_tflite_pools(self, pools, interpreters_per_pool):
         """Options with so many interpreters of TFLite; 0 pools is one for each CPU."""

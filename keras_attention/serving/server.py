@@ -207,7 +207,7 @@ def _check(models, options):
     if not options.wait_for_models:
         for name, value in models.items():
             base_path = as_model_config(value).base_path
-            check_base_path(name, base_path, options.load.prefer_tflite_model)
+            check_base_path(name, base_path, options.load.other_files)
     for protocol, certificates in (("gRPC", options.ssl), ("REST", options.rest_ssl)):
         if certificates is not None:
             server_context(certificates)

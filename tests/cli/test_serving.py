@@ -64,3 +64,14 @@ def test_mistakes_are_named(served, tmp_path, capsys):
     assert main(["serve", str(path)]) == 1
     assert f'{path}:1:30 : Message type "tensorflow' in capsys.readouterr().err
     assert not served
+
+
+def test_ctranslate2_is_one_more_kind_of_model(served, tmp_path):
+    from keras_attention.conversion.ctranslate2_names import FACTS
+
+    argv = ["serve", str(tmp_path), "--engine=ctranslate2", "--quantization=int8"]
+    assert main(argv) == 0
+    ((file, load),) = served[0][1].load.loaders
+    assert (file, load.args) == (FACTS, ("int8",))
+    assert served[0][1].load.other_files == (FACTS,)
+    assert main(["serve", str(tmp_path), "--quantization=int8"]) == 1

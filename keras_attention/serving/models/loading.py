@@ -4,10 +4,9 @@ from pathlib import Path
 
 from keras_attention.serving.metrics import Metrics
 from keras_attention.serving.models.served_model import ServedModel
-from keras_attention.serving.options import LoadOptions
+from keras_attention.serving.options import TFLITE_FILE, LoadOptions
 from keras_attention.serving.text_configs import read_batching_parameters
 
-TFLITE_FILE = "model.tflite"
 BATCHING_FILE = "batching_params.pbtxt"
 
 
@@ -32,7 +31,10 @@ def load_model(folder, options=None, metrics=None, name=""):
     folder = Path(folder)
     parameters = _batching(folder, options)
     model: ServedModel
-    if options.prefer_tflite_model and (folder / TFLITE_FILE).is_file():
+    others = [load for file, load in options.loaders if (folder / file).is_file()]
+    if others:
+        model = others[0](folder, options, metrics, name)
+    elif options.prefer_tflite_model and (folder / TFLITE_FILE).is_file():
         from keras_attention.serving.models.tflite_model import TfliteModel
 
         model = TfliteModel(folder / TFLITE_FILE, options, metrics, name)

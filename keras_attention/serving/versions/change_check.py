@@ -91,13 +91,13 @@ def _would_serve(config, options, route):
     except OSError:
         return set()
     loaded = {number: [version] for number, version in route.versions.items()}
-    return choose(config, folders, loaded, options.load.prefer_tflite_model).numbers
+    return choose(config, folders, loaded, options.load.other_files).numbers
 
 
 def _refuse_nothing(name, config, options):
     """What lies on disk is for whoever runs the server, and stays off the wire."""
     try:
-        check_base_path(name, config.base_path, options.load.prefer_tflite_model)
+        check_base_path(name, config.base_path, options.load.other_files)
         found = ", ".join(map(str, sorted(version_folders(config.base_path))))
     except NothingToServe as error:
         raise ServingError(

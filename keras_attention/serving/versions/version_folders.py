@@ -44,24 +44,22 @@ def version_folders(base_path):
     }
 
 
-def missing(folder, prefer_tflite=False):
+def missing(folder, others=()):
     """Says what a version still lacks, as it does while it is copied.
 
     Args:
         folder: path.
-        prefer_tflite: bool. A `model.tflite` will do.
+        others: names of files one of which will do, as `model.tflite`.
 
     Returns:
         str, empty if everything is there.
     """
-    names = {"saved_model.pb", "saved_model.pbtxt"}
-    if prefer_tflite:
-        names.add("model.tflite")
+    names = {"saved_model.pb", "saved_model.pbtxt", *others}
     try:
         found = names.intersection(path.name for path in Path(folder).iterdir())
         if not found:
             return "no saved_model.pb"
-        return "" if "model.tflite" in found else _missing_variables(folder)
+        return "" if found.intersection(others) else _missing_variables(folder)
     except OSError as error:
         return str(error)
 
@@ -130,10 +128,10 @@ class _Problem(NamedTuple):
     details: str = ""
 
 
-def check_base_path(name, base_path, prefer_tflite=False):
+def check_base_path(name, base_path, others=()):
     """Raises NothingToServe unless there is something to serve."""
     try:
-        problem = _problem(Path(base_path), prefer_tflite)
+        problem = _problem(Path(base_path), others)
     except OSError as error:
         problem = _Problem("it cannot be read", "check the path", str(error))
     if problem is not None:
@@ -144,18 +142,18 @@ def check_base_path(name, base_path, prefer_tflite=False):
         raise NothingToServe(problem, expected)
 
 
-def _problem(base_path, prefer_tflite):
+def _problem(base_path, others):
     if not base_path.exists():
         return _Problem("that folder does not exist", "check the path")
     if not base_path.is_dir():
         return _Problem("it is not a folder", "check the path")
-    if not missing(base_path, prefer_tflite):
+    if not missing(base_path, others):
         return _Problem(
             "this is a version itself",
             "give its parent folder, and let the version's name be a number",
         )
     reasons = {
-        number: missing(folder, prefer_tflite)
+        number: missing(folder, others)
         for number, folder in version_folders(base_path).items()
     }
     if not all(reasons.values()):

@@ -26,7 +26,7 @@ class Choice(NamedTuple):
         return self.right.keys() | self.to_load.keys()
 
 
-def choose(config, folders, loaded, prefer_tflite=False, also=()):
+def choose(config, folders, loaded, others=(), also=()):
     """Returns the `Choice` of a `ServedModelConfig`.
 
     A version that is loaded stays what it is, whatever happens to its files, until
@@ -37,7 +37,7 @@ def choose(config, folders, loaded, prefer_tflite=False, also=()):
         config: `ServedModelConfig`.
         folders: dict of number to path, what `config.base_path` holds.
         loaded: dict of number to list of `Version`, all whose model is there.
-        prefer_tflite: bool. A `model.tflite` will do.
+        others: names of files one of which makes a version, as `model.tflite`.
         also: numbers to choose if they are there, whatever the policy says.
     """
     whole, notes = dict(folders), []
@@ -48,7 +48,7 @@ def choose(config, folders, loaded, prefer_tflite=False, also=()):
         for number in chosen + unlisted:
             versions, folder = loaded.get(number, ()), folders[number]
             version = next((v for v in versions if _is_in(v, folder)), None)
-            lacks = "" if version else missing(folder, prefer_tflite)
+            lacks = "" if version else missing(folder, others)
             if lacks:
                 notes.append(f"version {number} is not complete: {lacks}")
                 # Another of the same base path stays while this one is on its way.

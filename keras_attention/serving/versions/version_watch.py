@@ -28,7 +28,7 @@ class VersionWatch:
         self.name = name
         self.trusting = True
         self._polls = options.poll_seconds > 0
-        self._prefer_tflite = options.load.prefer_tflite_model
+        self._others = options.load.other_files
         # Without polling, what is being copied still has to be looked at twice.
         self._seconds = options.poll_seconds if self._polls else 1.0
         self._folders = None
@@ -60,7 +60,7 @@ class VersionWatch:
         for number in loaded.keys() - self._folders.keys():
             for version in loaded[number]:  # the disk may give its inode to another
                 version.place = version.place._replace(inode=None)
-        choice = choose(config, self._folders, loaded, self._prefer_tflite, also)
+        choice = choose(config, self._folders, loaded, self._others, also)
         self._say(choice.notes)
         for folder in self._snapshots.keys() - set(choice.to_load.values()):
             del self._snapshots[folder]

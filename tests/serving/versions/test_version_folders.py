@@ -94,7 +94,7 @@ def test_tflite_models_count_only_when_they_are_wanted(tmp_path):
     (tmp_path / "1").mkdir()
     (tmp_path / "1" / "model.tflite").write_text("")
     assert missing(tmp_path / "1") == "no saved_model.pb"
-    assert not missing(tmp_path / "1", prefer_tflite=True)
+    assert not missing(tmp_path / "1", ["model.tflite"])
 
 
 def test_a_poll_tells_every_change(folder):
