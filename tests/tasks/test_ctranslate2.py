@@ -8,11 +8,13 @@ import pytest
 from keras_attention.decoding import search
 from keras_attention.decoding.options import DecodingOptions
 from keras_attention.models.transformer import Transformer
+from keras_attention.special_tokens import PAD_ID, START_ID, UNKNOWN_ID
 from keras_attention.tasks.ctranslate2_folder import of_translator
 from keras_attention.tasks.ctranslate2_search import limit_of, normaliser
 from keras_attention.tasks.ctranslate2_translator import CTranslate2Translator
 from keras_attention.tasks.translator import Translator
 from tests.conversion.support import imported_multilingual
+from tests.support import slow_on_jax
 from tests.translators import TEXTS, disturb
 
 # Nothing in them is cut.
@@ -57,6 +59,10 @@ def odd(translator):
     model.build()
     model.built = True
     disturb(model, slice(4, 260), 0.5, 0)
+    # Beams are compared by probabilities of what may be said: all, but for this.
+    bias = np.copy(np.asarray(model.logit_bias))
+    bias[[PAD_ID, UNKNOWN_ID, START_ID]] = -40
+    model.logit_bias.assign(bias)
     return Translator(model, tokenizer)
 
 
@@ -84,8 +90,8 @@ def assert_same(found, wanted):
         assert len(one.hypotheses) == len(other.hypotheses)
         for ours, theirs in zip(one.hypotheses, other.hypotheses, strict=True):
             assert (ours.text, ours.tokens) == (theirs.text, theirs.tokens)
-            assert ours.score == pytest.approx(theirs.score, abs=2e-4)
-            assert ours.log_prob == pytest.approx(theirs.log_prob, abs=2e-4)
+            assert ours.score == pytest.approx(theirs.score, rel=1e-5, abs=2e-4)
+            assert ours.log_prob == pytest.approx(theirs.log_prob, rel=1e-5, abs=2e-4)
             assert ours.alignment == theirs.alignment
             if theirs.attention is None:
                 assert ours.attention is None
@@ -93,6 +99,7 @@ def assert_same(found, wanted):
                 np.testing.assert_allclose(ours.attention, theirs.attention, atol=1e-4)
 
 
+@slow_on_jax
 @pytest.mark.parametrize(
     "options",
     [
@@ -103,26 +110,31 @@ def assert_same(found, wanted):
     ids=["greedy", "beam", "prefixes"],
 )
 @pytest.mark.usefixtures("eager")
-def test_translations_are_those_of_keras(translator, engine, options):
+def test_whatever_a_transformer_has(odd, odd_engine, options):
+    # Padding is masked; what its embedding is must not matter.
+    table = np.asarray(odd.model.source_embedding.embeddings)
+    assert np.abs(table[0]).max() > 0.1
     options = {"return_attention": True, "max_length": 6, **options}
+    found = odd_engine.translate(SHORT, **options)
+    assert_same(found, fresh(odd).translate(SHORT, **options))
+
+
+@slow_on_jax
+@pytest.mark.usefixtures("eager")
+def test_norms_before_sublayers_and_one_table(translator, engine):
+    options = {"beam": 1, "return_attention": True, "max_length": 6}
     found = engine.translate(SHORT, **options)
     assert_same(found, fresh(translator).translate(SHORT, **options))
 
 
-@pytest.mark.usefixtures("eager")
-def test_whatever_a_transformer_has(odd, odd_engine):
-    # Padding is masked; what its embedding is must not matter.
-    table = np.asarray(odd.model.source_embedding.embeddings)
-    assert np.abs(table[0]).max() > 0.1
-    options = {"beam": 2, "return_attention": True, "max_length": 5, **POOL}
-    found = odd_engine.translate(SHORT, **options)
-    assert_same(found, fresh(odd).translate(SHORT, **options))
+def test_what_others_said(odd, odd_engine):
     targets = ["Wählen Sie OK.", "", "Speichern", "Datei"][: len(SHORT)]
     texts = SHORT[: len(targets)]
     found = odd_engine.force_decode(texts, targets)
     assert_same(found, odd.force_decode(texts, targets))
 
 
+@slow_on_jax
 @pytest.mark.usefixtures("eager")
 def test_a_model_of_several_languages():
     translator = imported_multilingual("m2m100")
@@ -180,7 +192,7 @@ def test_weights_of_fewer_bits(translator, engine, quantization, tmp_path):
     targets = [t.text for t in engine.translate(texts, beam=1)]
     found, wanted = (task.force_decode(texts, targets) for task in (few, engine))
     for one, other in zip(found, wanted, strict=True):
-        assert one.score == pytest.approx(other.score, rel=0.1, abs=0.3)
+        assert one.score == pytest.approx(other.score, rel=0.3, abs=1)
         assert one.score != other.score
 
 
