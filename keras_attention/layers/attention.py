@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.annotations import Shape, Tensor
+from keras_attention.layers.chunked_attention import attend_in_chunks
 from keras_attention.layers.masking import masked_softmax
 from keras_attention.layers.quantization import KeepsQuantization
 
@@ -55,6 +56,25 @@ class Attention(KeepsQuantization, keras.layers.Layer):
         """Scores each key for each query, `(B, T, S)`, in float32 or as they are."""
         raise NotImplementedError
 
+    def hidden_dim(self) -> int | None:
+        """Width of what `compare` makes for each query and key; None if no more than 1.
+
+        Where `(B, T, S, hidden_dim)` is large, `compare` is called with a few queries
+        at a time, and again in the backward pass.
+        """
+        return None
+
+    def _compare_in_chunks(self, query, value, key):
+        queries, units = regroup(query, value), self.hidden_dim()
+        if units is None or query.shape[1] == 1:  # a step of decoding
+            return self.compare(queries, key)
+        return attend_in_chunks(
+            lambda query, source, mask, start: self.compare(query, *source),
+            queries,
+            [key],
+            width=ops.shape(key)[0] * ops.shape(key)[1] * units,
+        )
+
     def call(
         self,
         query: Tensor,
@@ -66,7 +86,7 @@ class Attention(KeepsQuantization, keras.layers.Layer):
     ) -> Any:
         key = self.project_key(value) if key is None else key
         mask = None if value_mask is None else value_mask[:, None, :]
-        scores = self.compare(regroup(query, value), key)
+        scores = self._compare_in_chunks(query, value, key)
         attention_scores = masked_softmax(scores, mask)  # (B, K·T, S)
         attention_scores = ops.cast(attention_scores, self.compute_dtype)
         context = ops.matmul(attention_scores, value)  # (B, K·T, value_dim)

@@ -83,6 +83,9 @@ class BahdanauAttention(Attention):
         """Scores, `(B, T, S)`, of queries `(B, T, query_dim)` and projected keys."""
         return additive_score(project(self.query_dense, query), key, self.score_dense)
 
+    def hidden_dim(self) -> int:
+        return self.units
+
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),

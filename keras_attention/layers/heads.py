@@ -1,13 +1,23 @@
 """What multi-head layers share: projections, heads apart, softmax, heads together."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
-from keras_attention.layers.masking import combine_masks, masked_softmax, scoring
+from keras_attention.annotations import Tensor
+from keras_attention.layers.chunked_attention import attend_in_chunks
+from keras_attention.layers.masking import (
+    causal_mask,
+    combine_masks,
+    masked_softmax,
+    scoring,
+)
 from keras_attention.layers.quantization import KeepsQuantization
+
+# Fewer in a chunk, and products of matrices would be slow.
+LEAST_QUERIES = 16
 
 
 class MultiHeadAttention(KeepsQuantization, keras.layers.Layer):
@@ -92,35 +102,62 @@ class MultiHeadAttention(KeepsQuantization, keras.layers.Layer):
     def _scale(self):
         return 1.0 / math.sqrt(self.key_dim) if self.scale is None else self.scale
 
-    def _attend(self, query, key, value, mask, return_attention_scores, training):
+    def _attend(self, query, key, value, masks, return_attention_scores, training):
         """Heads apart: query `(B, T, H, key_dim)`, key and value `(B, S, H, …)`."""
-        plain = not return_attention_scores and not (training and self.dropout)
-        if plain and _fits_kernel(key, value):
-            return self._attend_fused(query, key, value, mask), None
-        query = ops.transpose(query, (0, 2, 1, 3))  # (B, H, T, key_dim)
+        dropping = training and self.dropout
+        if not (return_attention_scores or dropping) and _has_kernel(key, value, masks):
+            heads = ops.dot_product_attention(
+                query, key, value, scale=self._scale(), is_causal=masks.causal
+            )
+            return heads, None
         key = ops.transpose(key, (0, 2, 3, 1))  # (B, H, key_dim, S)
         value = ops.transpose(value, (0, 2, 1, 3))  # (B, H, S, value_dim)
+        if not return_attention_scores:
+            return self._attend_in_chunks(query, key, value, masks, dropping), None
+        mask = masks.rows(ops.shape(query)[1], ops.shape(key)[-1])
+        query = ops.transpose(query, (0, 2, 1, 3))  # (B, H, T, key_dim)
         heads, scores = self._attend_transposed(query, key, value, mask, training)
         return ops.transpose(heads, (0, 2, 1, 3)), scores
 
     def _attend_transposed(self, query, key, value, mask, training=False):
+        def drop(weights):
+            return self.dropout_layer(weights, training=training)
+
+        return self._weigh(query, key, value, mask, drop)
+
+    def _weigh(self, query, key, value, mask, drop):
         query, key = scoring(query, key)
         scores = ops.matmul(query * self._scale(), key)  # (B, H, T, S)
         attention_scores = ops.cast(masked_softmax(scores, mask), value.dtype)
-        weights = self.dropout_layer(attention_scores, training=training)
-        return ops.matmul(weights, value), attention_scores
+        return ops.matmul(drop(attention_scores), value), attention_scores
 
-    def _attend_fused(self, query, key, value, mask):
-        """The same numbers from the backend's own kernel, without the scores."""
-        heads = ops.dot_product_attention(
-            query, key, value, mask=mask, scale=self._scale()
+    def _attend_in_chunks(self, query, key, value, masks, dropping):
+        """The same numbers without all scores at once; heads `(B, T, H, value_dim)`."""
+        seed = self.dropout_layer.seed_generator.next() if dropping else None
+
+        def attend(query, source, attention_mask, start):
+            def drop(weights):
+                if seed is None:
+                    return weights
+                own = GivenSeed(seed, start)
+                return keras.random.dropout(weights, self.dropout, seed=own)
+
+            key, value = source
+            rows = masks._replace(attention_mask=attention_mask)
+            mask = rows.rows(ops.shape(query)[1], ops.shape(key)[-1], start)
+            query = ops.transpose(query, (0, 2, 1, 3))
+            heads, _ = self._weigh(query, key, value, mask, drop)
+            return ops.transpose(heads, (0, 2, 1, 3))
+
+        width = ops.shape(key)[0] * self.num_heads * ops.shape(key)[-1]
+        return attend_in_chunks(
+            attend,
+            query,
+            [key, value],
+            masks.attention_mask,
+            width=width,
+            least=LEAST_QUERIES,
         )
-        if mask is None:
-            return heads
-        # Kernels spread a fully masked row evenly; here it attends to nothing.
-        some = ops.any(mask, axis=-1)  # (B, 1, T)
-        some = ops.transpose(some, (0, 2, 1))[..., None]
-        return heads * ops.cast(some, heads.dtype)
 
     def _result(self, query, heads, attention_scores, return_attention_scores):
         context = self._merge(heads)
@@ -154,17 +191,57 @@ class MultiHeadAttention(KeepsQuantization, keras.layers.Layer):
         }
 
 
-def _fits_kernel(key, value):
-    """Whether the backend has a fused kernel for such keys and values."""
-    if value.shape[-1] != key.shape[-1]:
+class Masks(NamedTuple):
+    """What queries may attend to, without a mask `(B, T, S)` that nobody gave."""
+
+    value_mask: Any = None  # (B, S)
+    attention_mask: Any = None  # (B or 1, T, S)
+    causal: bool = False
+
+    def only_causal(self) -> bool:
+        return self.value_mask is None and self.attention_mask is None
+
+    def rows(self, number, length, start=0):
+        """The mask `(B, 1, number or 1, S)` of as many queries, the first at `start`.
+
+        `attention_mask` is to have these rows only.
+        """
+        mask = mask_for_heads(self.value_mask, self.attention_mask)
+        if not self.causal:
+            return mask
+        return combine_masks(mask, causal_mask(number, length, start)[None, None])
+
+
+def make_masks(value_mask, attention_mask, causal=False):
+    """`Masks` of what a layer was given; an `attention_mask` may be `(T, S)`."""
+    if attention_mask is not None and len(attention_mask.shape) == 2:
+        attention_mask = ops.convert_to_tensor(attention_mask)[None]
+    return Masks(value_mask, attention_mask, causal)
+
+
+class GivenSeed(keras.random.SeedGenerator):
+    """One seed, drawn before and moved by `offset`: what is computed anew drops alike."""
+
+    def __init__(self, seed: Tensor, offset: Tensor) -> None:
+        self.given = seed + ops.cast(ops.stack([offset, 0]), seed.dtype)
+
+    def next(self, ordered: bool = True) -> Tensor:
+        return self.given
+
+
+def _has_kernel(key, value, masks):
+    """Whether the backend has a fused kernel in which memory grows with the length.
+
+    That of cuDNN through JAX takes half precision and heads of one width, a multiple
+    of 8, and masks only whole. Without it, JAX and TensorFlow keep all scores.
+    """
+    if keras.backend.backend() != "jax" or not masks.only_causal():
         return False
-    if keras.backend.standardize_dtype(key.dtype) != "float16":
-        return True
-    if keras.backend.backend() != "jax":
-        return False  # TensorFlow's sums float16 in float16, which may not hold it.
-    # JAX multiplies float16 with float32 sums, which XLA does not compile for CPUs.
+    dtype, dim = keras.backend.standardize_dtype(key.dtype), key.shape[-1]
+    if dtype not in ("float16", "bfloat16") or dim != value.shape[-1]:
+        return False
     devices = keras.distribution.list_devices()
-    return not all(device.startswith("cpu") for device in devices)
+    return dim % 8 == 0 and dim <= 128 and devices[0].startswith("gpu")
 
 
 def by_head(rows, num_heads, beams):

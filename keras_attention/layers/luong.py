@@ -39,6 +39,10 @@ class DotScore(keras.layers.Layer):
         return ops.matmul(query, ops.swapaxes(key, -1, -2))
 
 
+    def hidden_dim(self):
+        return None
+
+
 class GeneralScore(DotScore):
     """score(q, k) = qᵀ W k; the projected key is W k, as wide as the query."""
 
@@ -78,6 +82,9 @@ class ConcatScore(keras.layers.Layer):
 
     def compare(self, query, key):
         return additive_score(project(self.query_dense, query), key, self.score_dense)
+
+    def hidden_dim(self):
+        return self.query_dense.units
 
 
 SCORES = {"dot": DotScore, "general": GeneralScore, "concat": ConcatScore}
@@ -155,6 +162,9 @@ class LuongAttention(Attention):
     def compare(self, query: Tensor, key: Tensor) -> Tensor:
         """Scores, `(B, T, S)`, of queries `(B, T, query_dim)` and projected keys."""
         return self.score_layer.compare(query, key)
+
+    def hidden_dim(self) -> int | None:
+        return self.score_layer.hidden_dim()
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "score": self.score, "units": self.units}

@@ -11,10 +11,10 @@ from keras_attention.layers.heads import (
     MultiHeadAttention,
     by_beam,
     by_head,
+    make_masks,
     mask_for_heads,
 )
 from keras_attention.layers.masking import (
-    causal_mask,
     combine_masks,
     masked_softmax,
     scoring,
@@ -80,16 +80,14 @@ class MultiHeadSelfAttention(MultiHeadAttention):
         return_attention_scores: bool = False,
         training: bool | None = None,
     ) -> Any:
-        visible = mask_for_heads(combine_masks(value_mask, mask), attention_mask)
-        if use_causal_mask:
-            visible = combine_masks(
-                visible, causal_mask(ops.shape(value)[1])[None, None]
-            )
+        masks = make_masks(
+            combine_masks(value_mask, mask), attention_mask, use_causal_mask
+        )
         query = self._split(self.query_dense(value))
         key = self._split(self.key_dense(value))
         projected = self._split(self.value_dense(value))
         heads, scores = self._attend(
-            query, key, projected, visible, return_attention_scores, training
+            query, key, projected, masks, return_attention_scores, training
         )
         return self._result(value, heads, scores, return_attention_scores)
 
@@ -228,7 +226,7 @@ class MultiHeadCrossAttention(MultiHeadAttention):
             self._split(self.query_dense(query)),
             self._split(self.key_dense(value if key is None else key)),
             self._split(self.value_dense(value)),
-            mask_for_heads(value_mask, attention_mask),
+            make_masks(value_mask, attention_mask),
             return_attention_scores,
             training,
         )
