@@ -1,8 +1,8 @@
 """Attention a few queries at a time, so that memory grows with the length alone.
 
-The scores of `T` queries against `S` positions are never there at once: those of a chunk
-of queries are, in the forward pass, and again in the backward pass, which computes them
-anew. Softmax is over whole rows, so that each number is the one of the plain form.
+The scores of all queries are never there at once: those of a chunk of them are, in the
+forward pass, and again in the backward pass, which computes them anew. Softmax is over
+whole rows, so that numbers and gradients are those of the plain form.
 
 References:
     [Rabe and Staats, 2021](https://arxiv.org/abs/2112.05682), "Self-attention does not
@@ -26,10 +26,10 @@ def attend_in_chunks(attend, query, source, mask=None, *, width, least=1):
     Where lengths are known only when it runs, as in a `tf.function`, that decides.
 
     Args:
-        attend: function of `query`, `source`, `mask` and `start`, the place of its first
-            query among all. Returns one tensor `(B, T, …)` of query's dtype for queries
-            `(B, T, …)`. May use weights, nothing random, and tensors that need no
-            gradient.
+        attend: function of `query`, `source`, `mask` and `start`, the place of the
+            first query among all. Returns one tensor `(B, T, …)` of query's dtype. It
+            is called anew in the backward pass: beside its arguments it may use weights
+            and tensors without a gradient, and nothing random but of a given seed.
         query: float `(B, T, …)`.
         source: list of float tensors, which all queries share.
         mask: `(B or 1, T, …)`, optional. Has no gradient.
@@ -51,7 +51,7 @@ def attend_in_chunks(attend, query, source, mask=None, *, width, least=1):
 
 
 def _at_most(width, length, limit):
-    """Whether `width · length ≤ limit`: a bool if they are known, a tensor otherwise."""
+    """Whether `width · length ≤ limit`: a bool if those are known, else a tensor."""
     if isinstance(width, int) and isinstance(length, int):
         return width * length <= limit
     width, length = ops.cast(width, "float32"), ops.cast(length, "float32")

@@ -220,7 +220,7 @@ def make_masks(value_mask, attention_mask, causal=False):
 
 
 class GivenSeed(keras.random.SeedGenerator):
-    """One seed, drawn before and moved by `offset`: what is computed anew drops alike."""
+    """A seed drawn before, moved by `offset`: what is computed anew drops alike."""
 
     def __init__(self, seed: Tensor, offset: Tensor) -> None:
         self.given = seed + ops.cast(ops.stack([offset, 0]), seed.dtype)

@@ -38,7 +38,6 @@ class DotScore(keras.layers.Layer):
         query, key = scoring(query, key)
         return ops.matmul(query, ops.swapaxes(key, -1, -2))
 
-
     def hidden_dim(self):
         return None
 
