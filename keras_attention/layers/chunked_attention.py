@@ -94,13 +94,13 @@ def _recomputed(attend, query, source, mask, whole, chunk_length):
         source = [ops.cast(x, dtype) for x, dtype in zip(source, dtypes, strict=True)]
         return attend(query, source, mask, start)
 
-    length = query.shape[1]
-    chunks = [
-        None if x is None else ops.moveaxis(split(x, chunk_length), 1, 0)
-        for x in (query, mask)
-    ]
-    starts = ops.arange(chunks[0].shape[0], dtype="int32") * chunk_length
-    chunks = ops.map(lambda chunk: attend_chunk(chunk, source), (*chunks, starts))
+    def chunks_of(tensor):
+        return None if tensor is None else ops.moveaxis(split(tensor, size), 1, 0)
+
+    size, length = chunk_length, query.shape[1]
+    starts = ops.arange(-(-length // size), dtype="int32") * size
+    chunks = (chunks_of(query), chunks_of(mask), starts)
+    chunks = ops.map(lambda chunk: attend_chunk(chunk, source), chunks)
     return join(chunks, length)
 
 

@@ -44,8 +44,12 @@ class MultiHeadSelfAttention(MultiHeadAttention):
         mask: the same, filled in by Keras where `value` carries a mask.
         attention_mask: bool `(B, T, T)` or `(T, T)`. True where row may see column.
         use_causal_mask: bool. Hide from each position those after it.
-        return_attention_scores: bool. Without the scores, and outside of
-            training with dropout, the backend's fused kernel is used.
+        return_attention_scores: bool. Without the scores, memory grows with the
+            length alone, in training and with dropout too: beyond 32 MiB of scores,
+            queries are taken in chunks, and computed anew in the backward pass.
+            TensorFlow has no kernel that does better, nor has JAX on CPUs or in
+            float32. JAX on GPUs runs cuDNN's in half precision where there is no
+            mask but the causal one, outside of dropout.
 
     Returns:
         context `(B, T, output_dim)`, or `(context, attention_scores)` with scores
@@ -64,7 +68,8 @@ class MultiHeadSelfAttention(MultiHeadAttention):
 
     References:
         [Vaswani et al., 2017](https://arxiv.org/abs/1706.03762), sections 3.2.1
-        (division by √d_k) and 3.2.2.
+        (division by √d_k) and 3.2.2; chunks:
+        [Rabe and Staats, 2021](https://arxiv.org/abs/2112.05682).
     """
 
     def build(self, value_shape: Shape) -> None:

@@ -118,7 +118,7 @@ class TransformerEncoderBlock(TransformerBlock):
         feed_forward_dim: int. Width inside the feed-forward network.
         dropout: float. On what each sublayer adds to the features.
         attention_dropout: float. On the attention weights. Zero keeps the fused
-            attention kernel in training.
+            attention kernel in training, where there is one.
         activation: of the feed-forward network.
         norm_first: bool. Pre-norm, which trains deep stacks without warm-up but
             needs one more norm after the last block; False is the paper's
