@@ -3,11 +3,11 @@
     python benchmarks/attention_memory.py [--lengths 256 512 1024 2048] [--repeats 5]
     KERAS_ATTENTION_PEERS=/path/to/python python benchmarks/attention_memory.py
 
-Each figure is of a process of its own: what its memory rose by, above what it held after
-a first run at length 64; on JAX, what XLA says that the program needs. Ours and the plain
-form, which makes all scores at once, then take turns in one process, and the fastest runs
-are compared. `KERAS_ATTENTION_PEERS` names a Python that has PyTorch, for a layer with its
-`scaled_dot_product_attention` on the same sizes.
+Each figure is of a process of its own: what its memory rose by, above what it held
+after a first run at length 64; on JAX, what XLA says that the program needs. Ours and
+the plain form, which makes all scores at once, then take turns in one process, and the
+fastest runs are compared. `KERAS_ATTENTION_PEERS` names a Python that has PyTorch, for
+a layer with its `scaled_dot_product_attention` on the same sizes.
 """
 
 import argparse
