@@ -53,6 +53,7 @@ IMPORT_TENSORFLOW = (
     "serving",
     "decoding.search",
     "layers.cache",
+    "layers.chunked_attention",
     "layers.scan",
     "models.token_weights",
     "training.trainer",
