@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -41,14 +42,23 @@ def rest_caller(port, path, body):
 
     def send():
         connection.sendall(request)
-        received = connection.recv(65536)
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += more(connection)
         headers, _, content = received.partition(b"\r\n\r\n")
         assert headers.startswith(b"HTTP/1.1 200"), received
         length = int(headers.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
         while len(content) < length:
-            content += connection.recv(65536)
+            content += more(connection)
 
     return send
+
+
+def more(connection):
+    part = connection.recv(65536)
+    if not part:
+        raise ConnectionError("the server closed the connection")
+    return part
 
 
 def grpc_caller(port, model, row):
@@ -109,16 +119,22 @@ def frame(kind, flags, stream, payload=b""):
 def load(transport, port, clients, seconds, *request):
     """Prints the latencies, in seconds, of all responses that clients got in time."""
     make = {"rest": rest_caller, "grpc": grpc_caller}[transport]
-    latencies = []
+    latencies, errors = [], []
 
     def run():
-        send = make(port, *request)
-        send()
-        ready.wait()
-        end = time.perf_counter() + seconds
-        while (start := time.perf_counter()) < end:
+        try:
+            send = make(port, *request)
             send()
-            latencies.append(time.perf_counter() - start)
+            ready.wait()
+            end = time.perf_counter() + seconds
+            while (start := time.perf_counter()) < end:
+                send()
+                latencies.append(time.perf_counter() - start)
+        except threading.BrokenBarrierError:
+            pass  # Another client failed.
+        except Exception:
+            errors.append(traceback.format_exc())
+            ready.abort()
 
     ready = threading.Barrier(clients)
     threads = [threading.Thread(target=run) for _ in range(clients)]
@@ -126,6 +142,8 @@ def load(transport, port, clients, seconds, *request):
         thread.start()
     for thread in threads:
         thread.join()
+    if errors:
+        sys.exit(errors[0])
     print(json.dumps(latencies))
 
 

@@ -19,7 +19,9 @@ from decoding import Ours
 from side_by_side import Peer, Table, alternate, begin, clock, parser
 
 DROPOUT, LEARNING_RATE = 0.1, 1e-5
-STEPS = 3  # whose losses are compared
+# Losses that are compared: KerasHub has its table scaled, for which Adam steps
+# otherwise.
+STEPS, STEPS_OF = 3, {"keras-hub": 1}
 PEERS = {
     "PyTorch eager": ("transformers_model", False),
     "PyTorch compiled": ("transformers_model", True),
@@ -81,7 +83,8 @@ def measure(size, folder, arguments, table):
             wanted = [float(train(*own)) for _ in range(STEPS)]
             for name, peer in peers.items():
                 found = [peer.call("train", *batch) for _ in range(STEPS)]
-                check_close(name, found, wanted)
+                count = STEPS_OF.get(name, STEPS)
+                check_close(name, found[:count], wanted[:count])
     clocks = {name: peer.clock("train", *batch) for name, peer in peers.items()}
     clocks = {"ours": clock(model.train_on_batch, *own), **clocks}
     seconds = alternate(clocks, arguments.repeats)
