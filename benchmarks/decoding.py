@@ -2,6 +2,7 @@
 
     python benchmarks/decoding.py        # twelve cases: sizes, batches, beams
     python benchmarks/decoding.py --sizes small --batches 1 8 --peers ctranslate2
+    python benchmarks/decoding.py --engine ctranslate2 --int8 --peers "ctranslate2 int8"
     KERAS_BACKEND=jax python benchmarks/decoding.py
 
 One checkpoint of random weights in Marian's layout, read by each: `small` (3 + 3 layers
@@ -35,9 +36,15 @@ PEERS = {
 
 
 class Ours:
-    """`Translator`, with ids of Marian's vocabulary in and out."""
+    """`Translator`, with ids of Marian's vocabulary in and out.
 
-    def __init__(self, folder, int8=False):
+    Args:
+        folder: str. Of the checkpoint.
+        engine: of `Translator.load`.
+        int8: bool. Whether to compute with rounded weights.
+    """
+
+    def __init__(self, folder, engine="keras", int8=False):
         import json
 
         import numpy as np
@@ -45,10 +52,16 @@ class Ours:
         from keras_attention import Translator
 
         self.translator = Translator.from_marian(folder)
-        if int8:
+        size = self.translator.model.target_vocabulary_size
+        if engine == "ctranslate2":
+            self.translator.save(f"{folder}/bundle")
+            quantization = "int8" if int8 else None
+            self.translator = Translator.load(
+                f"{folder}/bundle", engine=engine, quantization=quantization
+            )
+        elif int8:
             self.translator.model.quantize("int8")
         ids = json.loads(Path(folder, "vocab.json").read_text())
-        size = self.translator.model.target_vocabulary_size
         pieces = self.translator.source_tokenizer.ids_to_tokens(range(size))
         self.theirs = np.array([ids.get(piece, -1) for piece in pieces])
         self.own = {theirs: i for i, theirs in enumerate(self.theirs.tolist())}
@@ -61,7 +74,7 @@ class Ours:
 
     def options(self, beam, steps=STEPS):
         return self.translator.options.replace(
-            beam=beam, max_length=steps, min_length=steps, force_end=False
+            beam=beam, max_length=steps, force_end=False
         )
 
     def decode(self, inputs, options):
@@ -124,7 +137,7 @@ def measure(size, folder, arguments, table):
     maker = Peer("checkpoint")
     vocabulary_size = maker.call("make", folder, size, STEPS)
     maker.close()
-    ours = Ours(folder, arguments.int8)
+    ours = Ours(folder, arguments.engine, arguments.int8)
     peers = {}
     for name in arguments.peers:
         if PEERS[name]:
@@ -159,9 +172,12 @@ def parse(argv=None):
     found.add_argument("--peers", nargs="+", default=list(PEERS), choices=PEERS)
     found.add_argument("--warmup", type=int, default=3, help="calls before")
     found.add_argument("--int8", action="store_true", help="quantise ours")
+    found.add_argument("--engine", default="keras", choices=["keras", "ctranslate2"])
     arguments = found.parse_args(argv)
     if arguments.small:
         arguments.sizes, arguments.batches = ["small"], [1, 8]
+    if arguments.engine != "keras":
+        arguments.peers = [name for name in arguments.peers if name != "tutorial"]
     arguments.repeats = arguments.repeats or (5 if arguments.small else 15)
     return arguments
 
