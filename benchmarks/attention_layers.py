@@ -43,17 +43,17 @@ def compiled(layer, query, value):
     if keras.backend.backend() == "jax":
         import jax
 
-        def total(query, weights):
+        def total(query, value, weights):
             pairs = zip(layer.variables, weights, strict=True)
             with keras.StatelessScope(state_mapping=list(pairs)):
                 return layer(query, value).sum()
 
         weights = [v.value for v in layer.variables]
-        gradient = jax.jit(jax.grad(total, argnums=(0, 1)))
+        gradient = jax.jit(jax.value_and_grad(total, argnums=(0, 1, 2)))
         call = jax.jit(lambda query: layer(query, value))
         return (
             lambda: np.asarray(call(query)),
-            lambda: np.asarray(gradient(query, weights)[0]),
+            lambda: np.asarray(gradient(query, value, weights)[1][0]),
         )
     import tensorflow as tf
 
@@ -69,9 +69,10 @@ def compiled(layer, query, value):
             tape.watch([query, value])
             total = tf.reduce_sum(layer(query, value))
         own = [variable.value for variable in layer.trainable_variables]
-        return tape.gradient(total, [query, *own])[0]
+        # All of them are returned: a graph leaves out what nobody asks for.
+        return total, *tape.gradient(total, [query, value, *own])
 
-    return lambda: forward().numpy(), lambda: backward().numpy()
+    return lambda: forward().numpy(), lambda: backward()[1].numpy()
 
 
 def measure(kind, length, arguments, table):
