@@ -24,6 +24,7 @@ BATCH, HEADS, DIM, UNITS = 4, 8, 64, 64
 PASSES = ["forward", "both"]
 KINDS = ["ours", "plain", "torch"]
 SHORT = 64  # runs first, so that libraries have what they keep
+default = None  # the package's limit, once it was replaced
 
 
 def torch_step(layer, backward):
@@ -52,10 +53,12 @@ def torch_step(layer, backward):
 
 
 def set_plain(plain):
-    """Makes attention, where it is built next, plain or as it is by default."""
+    """Makes attention, where it is traced next, plain or as it is by default."""
     from keras_attention.layers import chunked_attention
 
-    chunked_attention.WHOLE = 2**60 if plain else 2**23
+    global default
+    default = chunked_attention.WHOLE if default is None else default
+    chunked_attention.WHOLE = 2**60 if plain else default
 
 
 def make_layer(name):

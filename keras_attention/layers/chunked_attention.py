@@ -16,8 +16,8 @@ from keras import ops
 # What is compared at once where more would not fit into `WHOLE`: 8 MiB in float32,
 # which caches hold, and yet enough to keep the cores busy.
 CHUNK = 2**21
-# Up to here, 32 MiB in float32, everything is compared at once.
-WHOLE = 2**23
+# Up to here, 16 MiB in float32, everything is compared at once.
+WHOLE = 2**22
 
 
 def attend_in_chunks(attend, query, source, mask=None, *, width, least=1):

@@ -45,7 +45,7 @@ class MultiHeadSelfAttention(MultiHeadAttention):
         attention_mask: bool `(B, T, T)` or `(T, T)`. True where row may see column.
         use_causal_mask: bool. Hide from each position those after it.
         return_attention_scores: bool. Without the scores, memory grows with the
-            length alone, in training and with dropout too: beyond 32 MiB of scores,
+            length alone, in training and with dropout too: beyond 16 MiB of scores,
             queries are taken in chunks, and computed anew in the backward pass.
             TensorFlow has no kernel that does better, nor has JAX on CPUs or in
             float32. JAX on GPUs runs cuDNN's in half precision where there is no
