@@ -48,7 +48,7 @@ def peaks(repeats):
     import keras
     import numpy as np
 
-    from keras_attention.decoding.search import compiled
+    from keras_attention.decoding.programs import compiled
 
     def repeated(step):
         def run(x):

@@ -53,7 +53,7 @@ def features(
     from rich.progress import Progress
 
     from keras_attention.data.captions.features import compute_features
-    from keras_attention.decoding.search import compiled
+    from keras_attention.decoding.programs import compiled
     from keras_attention.files import write_whole
     from keras_attention.locks import locked
     from keras_attention.training.console import plain_console

@@ -82,7 +82,7 @@ def beam_search(
         worst = ops.top_k(score(beams), options.n_best)[0][:, -1]
         return ops.logical_and(ops.any(live, axis=1), bound > worst)
 
-    def condition(beams):
+    def goes_on(beams):
         return ops.logical_and(beams.index < ops.max(limits), ops.any(is_open(beams)))
 
     def extend(beams, log_probs):
@@ -161,7 +161,7 @@ def beam_search(
             step.state.attention_scores if return_attention_scores else None,
         ),
     )
-    (beams,) = ops.while_loop(condition, lambda beams: (advance(beams),), (beams,))
+    beams = step.repeat(advance, goes_on, beams)
 
     slots, scores = best(score(beams), options.n_best)
     token_ids, attention_scores = beams.history.read(slots, beams.index)

@@ -231,12 +231,7 @@ def constrained_beam_search(
             step.state.attention_scores if return_attention_scores else None,
         ),
     )
-    (beams,) = ops.while_loop(
-        lambda beams: ops.any(is_open(beams)),
-        lambda beams: (advance(beams),),
-        (beams,),
-        maximum_iterations=step.num_steps,
-    )
+    beams = step.repeat(advance, lambda beams: ops.any(is_open(beams)), beams)
 
     token_ids, attention_scores = beams.history.read(
         beam + slots[:, :count], beams.index

@@ -108,11 +108,8 @@ def follow_paths(
             step.state.attention_scores if keep_attention else None,
         ),
     )
-    (paths,) = ops.while_loop(
-        lambda paths: ops.logical_not(ops.all(paths.finished)),
-        lambda paths: (advance(paths),),
-        (paths,),
-        maximum_iterations=step.num_steps,
+    paths = step.repeat(
+        advance, lambda paths: ops.logical_not(ops.all(paths.finished)), paths
     )
 
     coverage = paths.coverage

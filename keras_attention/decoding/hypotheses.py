@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from keras_attention.decoding.constraints import FORBIDDEN
-from keras_attention.layers.cache import write_rows
+from keras_attention.layers.cache import write_step
 from keras_attention.special_tokens import PAD_ID
 
 
@@ -46,27 +46,24 @@ class StepHistory(NamedTuple):
     @classmethod
     def empty(cls, num_steps, batch_size, beam, attention_scores=None):
         """`attention_scores`, `(N, S)`, shows width and dtype where they are kept."""
-        slots = ops.broadcast_to(
-            ops.arange(beam, dtype="int32")[None, None], (num_steps, batch_size, beam)
-        )
         kept = ()
         if attention_scores is not None:
             length = ops.shape(attention_scores)[-1]
             shape = (num_steps, batch_size, beam, length)
             kept = ops.zeros(shape, dtype=attention_scores.dtype)
-        token_ids = ops.full((num_steps, batch_size, beam), PAD_ID, dtype="int32")
-        return cls(token_ids, slots, kept)
+        # Zeros are PAD_ID, as it is.
+        nothing = ops.zeros((num_steps, batch_size, beam), dtype="int32")
+        return cls(nothing, ops.zeros_like(nothing), kept)
 
     def write(self, index, token_ids, parents, attention_scores):
         """Step `index`: `(B, K)`, `(B, K)`, and `(N, S)` if attention is kept."""
-        place = ops.reshape(index, (1, 1))
         kept = self.attention_scores
         if not isinstance(kept, tuple):
             scores = ops.reshape(attention_scores, ops.shape(kept)[1:])
-            kept = write_rows(kept, place, scores[None])
+            kept = write_step(kept, index, scores)
         return StepHistory(
-            ops.scatter_update(self.token_ids, place, token_ids[None]),
-            ops.scatter_update(self.parents, place, parents[None]),
+            write_step(self.token_ids, index, token_ids),
+            write_step(self.parents, index, parents),
             kept,
         )
 
@@ -98,10 +95,10 @@ class StepHistory(NamedTuple):
             `(token_ids, attention_scores)`, `(B, n, T)` and `(B, n, T, S)` or `()`.
         """
         num_steps = ops.shape(self.token_ids)[0]
-        path = ops.broadcast_to(slots[None], (num_steps, *ops.shape(slots)))
+        path = ops.zeros((num_steps, *ops.shape(slots)), dtype="int32")
 
         def body(index, slots, path):
-            path = ops.scatter_update(path, ops.reshape(index, (1, 1)), slots[None])
+            path = write_step(path, index, slots)
             parents = ops.take(self.parents, index, axis=0)
             return index - 1, pick(parents, slots), path
 

@@ -174,11 +174,8 @@ def pool_beam_search(
             step.state.attention_scores if return_attention_scores else None,
         ),
     )
-    (beams,) = ops.while_loop(
-        lambda beams: ops.logical_not(ops.all(beams.done)),
-        lambda beams: (advance(beams),),
-        (beams,),
-        maximum_iterations=step.num_steps,
+    beams = step.repeat(
+        advance, lambda beams: ops.logical_not(ops.all(beams.done)), beams
     )
 
     best = beam + slots[:, : options.n_best]

@@ -9,8 +9,8 @@ from keras import ops
 from keras_attention.annotations import Tensor
 from keras_attention.decoding.hypotheses import Hypotheses
 from keras_attention.decoding.options import DecodingOptions
+from keras_attention.decoding.programs import compiled
 from keras_attention.decoding.ranking import Ranking
-from keras_attention.decoding.search import compiled
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
 if TYPE_CHECKING:

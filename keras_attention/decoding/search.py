@@ -1,12 +1,11 @@
 """One door to decoding: picks greedy search, beam search or sampling, compiled."""
 
 import functools
-from typing import TYPE_CHECKING, Any
-
-import keras
+from typing import TYPE_CHECKING
 
 from keras_attention.annotations import Tensor
 from keras_attention.decoding.beam import beam_search
+from keras_attention.decoding.buckets import Bucket, cut
 from keras_attention.decoding.constrained_beam import (
     check_constraints,
     constrained_beam_search,
@@ -16,6 +15,7 @@ from keras_attention.decoding.hypotheses import Hypotheses
 from keras_attention.decoding.lexical import LexicalConstraints
 from keras_attention.decoding.options import DecodingOptions
 from keras_attention.decoding.pool_beam import pool_beam_search
+from keras_attention.decoding.programs import Programs, checked_jit_compile
 from keras_attention.decoding.sampling import draw_uniforms, sample
 
 if TYPE_CHECKING:
@@ -51,13 +51,23 @@ class Decoder:
     Greedy search where `options.beam` is 1, sampling where `options.temperature` is
     above 0, else beam search.
 
+    On TensorFlow there is one graph for all shapes, which takes some seconds to make.
+    XLA makes a program of its own for each bucket of shapes, which takes as long each
+    time, and runs in some two thirds of the time of the graph: it gives the same
+    tokens, and scores that differ in the last digits. Constraints and words to avoid
+    come in too many shapes for it. JAX has such programs alone.
+
     Args:
         model: `EncoderDecoder`, built.
+        jit_compile: on TensorFlow, whether XLA compiles programs. "auto" has it do so
+            for buckets in which so much was decoded that a program would have paid for
+            itself, True for all, False for none.
 
     Call: see `__call__`.
 
     Raises:
-        ValueError: a negative seed, where options sample.
+        ValueError: a negative seed, where options sample; another `jit_compile`, or
+            True where XLA does not compile the model's search.
 
     Example:
 
@@ -73,9 +83,12 @@ class Decoder:
         sampling: see `DecodingOptions`.
     """
 
-    def __init__(self, model: "EncoderDecoder") -> None:
+    def __init__(
+        self, model: "EncoderDecoder", jit_compile: bool | str = "auto"
+    ) -> None:
         self.model = model
-        self._compiled = functools.lru_cache(maxsize=32)(self._compile)
+        self.jit_compile = checked_jit_compile(jit_compile)
+        self._programs = functools.lru_cache(maxsize=32)(self._compile)
 
     def __call__(
         self,
@@ -106,81 +119,38 @@ class Decoder:
             ValueError: a negative seed, where options sample; constraints, where
                 they sample or have a coverage penalty.
         """
-        given = prefix_ids is not None, lexical is not None
-        run = self._compiled(options, *given, return_attention_scores)
-        arguments: list[Any] = [inputs]
-        if prefix_ids is not None:
-            arguments.append(prefix_ids)
         if lexical is not None:
             check_constraints(options, lexical)
-            arguments.append(lexical)
-        if options.samples:
-            num_steps = options.num_steps(inputs)
-            arguments.append(draw_uniforms(seed, inputs, num_steps, options.n_best))
-        return keras.tree.map_structure(keras.ops.convert_to_numpy, run(*arguments))
+        run = self._programs(options, return_attention_scores)
 
-    def _compile(self, options, has_prefix, has_lexical, return_attention_scores):
-        def run(inputs, *arguments):
-            rest = list(arguments)
-            prefix_ids = rest.pop(0) if has_prefix else None
-            lexical = rest.pop(0) if has_lexical else None
+        def arguments(inputs, prefix_ids):
+            draws = ()
             if options.samples:
-                return sample(
-                    self.model,
-                    inputs,
-                    options,
-                    rest.pop(0),
-                    prefix_ids,
-                    return_attention_scores,
-                    lexical,
-                )
-            return search(
-                self.model,
-                inputs,
-                options,
-                prefix_ids,
+                num_steps = options.num_steps(inputs)
+                draws = draw_uniforms(seed, inputs, num_steps, options.n_best)
+            given = (() if part is None else part for part in (prefix_ids, lexical))
+            return inputs, *given, draws
+
+        if lexical is not None:
+            # Of words there are too many shapes for a program of each.
+            return run.any_shape(*arguments(inputs, prefix_ids))
+        bucket = Bucket.of(inputs, prefix_ids)
+        return run(
+            bucket,
+            lambda: arguments(inputs, prefix_ids),
+            lambda: arguments(*bucket.pad(inputs, prefix_ids)),
+            lambda found: cut(found, inputs, options.num_steps(inputs)),
+        )
+
+    def _compile(self, options, return_attention_scores):
+        def run(inputs, prefix_ids, lexical, draws):
+            rest = [
+                None if isinstance(prefix_ids, tuple) else prefix_ids,
                 return_attention_scores,
-                lexical,
-            )
+                lexical or None,
+            ]
+            if options.samples:
+                return sample(self.model, inputs, options, draws, *rest)
+            return search(self.model, inputs, options, *rest)
 
-        return compiled(self.model, run)
-
-
-def compiled(model, function):
-    """`function` of arrays, as one compiled program of the backend.
-
-    What varies from call to call are the arguments and the model's weights.
-    """
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        traced = variables = None
-
-        def spec(tensor):
-            # One graph serves all batch sizes, and all lengths of ids `(B, S)`.
-            known = tensor.shape[1:] if len(tensor.shape) != 2 else [None]
-            return tf.TensorSpec([None, *known], tensor.dtype)
-
-        def run(*arguments):
-            nonlocal traced, variables
-            # Quantising a model replaces its variables, and a graph keeps its own.
-            now = model.variables
-            if traced is None or list(map(id, now)) != list(map(id, variables)):
-                traced, variables = tf.function(function, autograph=False), now
-            arguments = keras.tree.map_structure(tf.convert_to_tensor, arguments)
-            specs = keras.tree.map_structure(spec, arguments)
-            return traced.get_concrete_function(*specs)(*arguments)
-
-        return run
-    if backend == "jax":
-        import jax
-
-        @jax.jit
-        def run(weights, arguments):
-            pairs = zip(model.variables, weights, strict=True)
-            with keras.StatelessScope(state_mapping=list(pairs)):
-                return function(*arguments)
-
-        return lambda *arguments: run([v.value for v in model.variables], arguments)
-    return function
+        return Programs(self.model, run, self.jit_compile)

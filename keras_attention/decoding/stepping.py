@@ -8,6 +8,9 @@ from keras_attention.decoding.avoidance import Avoidance
 from keras_attention.decoding.constraints import Constraints
 from keras_attention.special_tokens import END_ID, START_ID
 
+# Steps for which states have room at first.
+LEAST_CAPACITY = 32
+
 
 class Said(NamedTuple):
     """What rules need to know of what `N` hypotheses have said."""
@@ -40,7 +43,8 @@ class Stepper:
         self.model = model
         self.num_steps = options.num_steps(inputs)
         self.limits = options.length_limits(inputs)
-        self.memory, state = model.encode(inputs, self.num_steps)
+        self._capacity = first_capacity(self.num_steps)
+        self.memory, state = model.encode(inputs, self._capacity)
         self.state = model.repeat_state(state, width) if width > 1 else state
         self.batch_size = ops.shape(self.limits)[0]
         self.width = width
@@ -79,6 +83,53 @@ class Stepper:
             forbidden = avoided
         return self._constrain(log_probs, index, said.tokens, forbidden), state
 
+    def repeat(self, advance, goes_on, carry):
+        """Steps until there is no more to do, with room for what has been said.
+
+        States begin with room for few steps, and get twice as much when it is full: a
+        step reads all of it, and most outputs are far shorter than they may be.
+
+        Args:
+            advance: function of the carry, which takes one step.
+            goes_on: function of the carry, a bool scalar tensor.
+            carry: NamedTuple with `index` and `state`, among others.
+
+        Returns:
+            The last carry.
+        """
+
+        def fill(carry, capacity):
+            (carry,) = ops.while_loop(
+                lambda carry: ops.logical_and(carry.index < capacity, goes_on(carry)),
+                lambda carry: (advance(carry),),
+                (carry,),
+            )
+            return carry
+
+        def grow(carry, capacity):
+            state = self.model.grow_state(carry.state, capacity)
+            return carry._replace(state=state)
+
+        capacity, most = self._capacity, self.num_steps
+        carry = fill(carry, capacity)
+        if isinstance(most, int):
+            # A compiler of fixed shapes needs a loop of its own for each.
+            while capacity < most:
+                capacity = next_capacity(capacity, most)
+                carry = fill(grow(carry, capacity), capacity)
+            return carry
+
+        def more(capacity, carry):
+            capacity = ops.minimum(2 * capacity, most)
+            return capacity, fill(grow(carry, capacity), capacity)
+
+        _, carry = ops.while_loop(
+            lambda capacity, carry: ops.logical_and(capacity < most, goes_on(carry)),
+            more,
+            (capacity, carry),
+        )
+        return carry
+
     def rows(self, slots):
         """The model's rows, int `(N,)`, of each source's slots, int `(B, K)`."""
         first = ops.arange(self.batch_size, dtype="int32")[:, None] * self.width
@@ -116,6 +167,18 @@ class Stepper:
                 places = ops.take(places, parents, axis=0)
             places = self._avoidance.advance(places, token_ids)
         return Said(tokens, places)
+
+
+def first_capacity(num_steps):
+    """How many of `num_steps`, int or int scalar tensor, a state has room for first."""
+    if isinstance(num_steps, int):
+        return next_capacity(LEAST_CAPACITY, num_steps)
+    return ops.minimum(LEAST_CAPACITY, num_steps)
+
+
+def next_capacity(capacity, num_steps):
+    """Twice as much, or all where little more is left."""
+    return 2 * capacity if num_steps > 3 * capacity else num_steps
 
 
 def write_column(array, index, column):

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_attention.annotations import Shape, Tensor
-from keras_attention.layers.cache import write_rows
+from keras_attention.layers.cache import write_step
 from keras_attention.layers.heads import (
     MultiHeadAttention,
     by_beam,
@@ -144,10 +144,8 @@ class MultiHeadSelfAttention(MultiHeadAttention):
         projected = by_head(self.value_dense(value), self.num_heads, beams)
 
         # Nothing else may read the cache before: it would be copied, not written to.
-        rows = ops.arange(ops.shape(key)[0], dtype="int32")  # B · H
-        places = ops.stack([rows, ops.zeros_like(rows) + index], axis=-1)
-        keys = write_rows(cache[0], places, key)
-        values = write_rows(cache[1], places, projected)
+        keys = write_step(cache[0], index, key, axis=1)
+        values = write_step(cache[1], index, projected, axis=1)
 
         flat_keys = ops.reshape(keys, (-1, entries, self.key_dim))
         flat_values = ops.reshape(values, (-1, entries, value_dim))

@@ -272,6 +272,13 @@ class EncoderDecoder(KeepsQuantization, TokenWeighted):
         indices = ops.repeat(ops.arange(num_rows), count)
         return tree.map_structure(lambda leaf: ops.take(leaf, indices, axis=0), state)
 
+    def grow_state(self, state: Any, num_steps: int | Tensor) -> Any:
+        """The state with room for `num_steps` steps in all, of which some were taken.
+
+        Families whose state keeps all steps override it; of others it is as it was.
+        """
+        return state
+
     def gather_state(self, state: Any, indices: Tensor) -> Any:
         """The state in which hypothesis `n` goes on from hypothesis `indices[n]`.
 

@@ -134,6 +134,12 @@ class Ensemble(EncoderDecoder):
             for model, its_state in zip(self.models, state.states, strict=True)
         )
 
+    def grow_state(self, state: Any, num_steps: int | Tensor) -> Any:
+        return self._state(
+            model.grow_state(its_state, num_steps)
+            for model, its_state in zip(self.models, state.states, strict=True)
+        )
+
     def gather_state(self, state: Any, indices: Tensor) -> Any:
         return self._state(
             model.gather_state(its_state, indices)

@@ -244,8 +244,21 @@ class TransformerEncoderDecoder(EncoderDecoder):
             ops.repeat(state.attention_scores, count, axis=0),
         )
 
+    def grow_state(self, state: Any, num_steps: int | Tensor) -> Any:
+        more = num_steps - ops.shape(state.ancestors)[1]
+        caches = tree.map_structure(lambda cache: lengthen(cache, more), state.caches)
+        return state._replace(
+            caches=caches, ancestors=lengthen(state.ancestors, more, -1)
+        )
+
     def gather_state(self, state: Any, indices: Tensor) -> Any:
         return state._replace(
             ancestors=ops.take(state.ancestors, indices, axis=0),
             attention_scores=ops.take(state.attention_scores, indices, axis=0),
         )
+
+
+def lengthen(tensor, more, value=0):
+    """`tensor` `(A, T, …)` with `more` times `value` after the `T`."""
+    shape = (ops.shape(tensor)[0], more, *ops.shape(tensor)[2:])
+    return ops.concatenate([tensor, ops.full(shape, value, tensor.dtype)], axis=1)

@@ -19,7 +19,7 @@ from keras_attention.data.report import SkipReport
 from keras_attention.data.scenes import SCENES, Scenes, is_scenes
 from keras_attention.data.splits import say_sample
 from keras_attention.data.tokenizer import Tokenizer
-from keras_attention.decoding.search import compiled
+from keras_attention.decoding.programs import compiled
 from keras_attention.evaluation.captioning import captions_line, evaluate_captions
 from keras_attention.files import whole_file
 from keras_attention.tasks.bundle_config import WEIGHTS

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_attention.decoding.search import compiled
+from keras_attention.decoding.programs import compiled
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 from keras_attention.studies.bootstrap import Score
 from keras_attention.studies.by_length import exact_match
