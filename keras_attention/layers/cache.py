@@ -10,8 +10,8 @@ def write_step(cache, index, entries, axis=0):
     On TensorFlow, `ops.scatter_update` copies the whole cache at each step (2 ms for
     33 MB here), `ops.slice_update` is an XLA op, compiled for every new shape, and
     `ops.where` is slower than either. So graphs for all shapes add in place, which
-    copies only if somebody else needs the old cache. XLA, which needs all shapes, and
-    other backends know by themselves.
+    copies only if somebody else needs the old cache. XLA, which needs all shapes, does
+    not know that op; its `scatter_update` takes less time than its `slice_update`.
 
     Args:
         cache: a tensor, in which what is written to holds zeros.
@@ -22,19 +22,16 @@ def write_step(cache, index, entries, axis=0):
     Returns:
         The new cache.
     """
+    places = _places(index, entries, axis)
+    entries = entries if axis else entries[None]
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         if tf.executing_eagerly() or None in cache.shape:
             return tf.raw_ops.ScatterNdNonAliasingAdd(
-                input=cache,
-                indices=_places(index, entries, axis),
-                updates=entries if axis else entries[None],
+                input=cache, indices=places, updates=entries
             )
-    zero = ops.zeros_like(index)
-    start = [zero] * len(cache.shape)
-    start[axis] = index
-    return ops.slice_update(cache, start, ops.expand_dims(entries, axis))
+    return ops.scatter_update(cache, places, entries)
 
 
 def _places(index, entries, axis):
