@@ -78,6 +78,14 @@ Quantization = typer.Option(
     None, "--quantization", help="Of --engine ctranslate2: float32, int8, int16, …"
 )
 
+JIT_COMPILE = {"auto": "auto", "true": True, "false": False}
+JitCompile = typer.Option(
+    "auto",
+    "--jit-compile",
+    help="Whether XLA compiles the search, at seconds for each shape: auto, where that "
+    "pays, true or false.",
+)
+
 # The command that does with a bundle what one usually wants.
 COMMANDS = {"translation": "translate", "captioning": "caption"}
 
@@ -109,7 +117,14 @@ def engine_of(engine, quantization):
     return {}
 
 
-def load(bundle, task=None, ensemble=None, engine=None, quantization=None):
+def load(
+    bundle,
+    task=None,
+    ensemble=None,
+    engine=None,
+    quantization=None,
+    jit_compile="auto",
+):
     """The `Translator` or `Captioner` of a bundle's folder.
 
     Args:
@@ -118,8 +133,19 @@ def load(bundle, task=None, ensemble=None, engine=None, quantization=None):
         ensemble: list of Path, optional. Bundles that decode together with it.
         engine: "ctranslate2", optional.
         quantization: str, optional. What that computes with.
+        jit_compile: str. What `--jit-compile` says.
     """
+    if jit_compile not in JIT_COMPILE:
+        raise ValueError(
+            f"--jit-compile must be {', '.join(JIT_COMPILE)}; received "
+            f"{jit_compile!r:.60}"
+        )
     if engine is not None:
+        if jit_compile != "auto":
+            raise ValueError(
+                "--jit-compile is of Keras; received --engine ctranslate2: leave one "
+                "of them out"
+            )
         return _load_for(engine, quantization, bundle, ensemble)
     found = task_of(bundle)
     if task is not None and found != task and found in COMMANDS:
@@ -131,7 +157,9 @@ def load(bundle, task=None, ensemble=None, engine=None, quantization=None):
     from keras_attention import tasks
 
     with _warnings_told():
-        return tasks.load([bundle, *ensemble] if ensemble else bundle)
+        loaded = tasks.load([bundle, *ensemble] if ensemble else bundle)
+    loaded.jit_compile = JIT_COMPILE[jit_compile]
+    return loaded
 
 
 def _load_for(engine, quantization, bundle, ensemble):

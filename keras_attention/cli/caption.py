@@ -37,6 +37,7 @@ def caption(
     prefix: str = typer.Option(None, help="What every caption begins with."),
     constraint: list[str] = bundles.Constraint,
     avoid: list[str] = bundles.Avoid,
+    jit_compile: str = bundles.JitCompile,
     batch_size: int = typer.Option(
         16, min=1, help="Images per batch; 1 captions each as it comes."
     ),
@@ -61,7 +62,7 @@ def caption(
         unknown=unknown,
     )
     sources = image_sources(images)
-    captioner = bundles.load(bundle, "captioning", ensemble)
+    captioner = bundles.load(bundle, "captioning", ensemble, jit_compile=jit_compile)
     # A mistake need not wait for images.
     captioner.check_arguments(constraints=constraint, avoid=avoid, **options)
     at_once = batch_size == 1 or (not images and sys.stdin.isatty())

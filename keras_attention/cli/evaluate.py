@@ -72,6 +72,7 @@ def evaluate(
     ),
     engine: str = bundles.Engine,
     quantization: str = bundles.Quantization,
+    jit_compile: str = bundles.JitCompile,
     as_json: bool = typer.Option(False, "--json", help="One JSON object."),
     output: Path = typer.Option(
         None,
@@ -111,12 +112,26 @@ def evaluate(
     if not found and bundles.task_of(bundle) == "captioning":
         _refuse(of_texts, "captions")
         evaluate_captioner(
-            bundle, ensemble, corpus, options, as_json, output, **of_images
+            bundle,
+            ensemble,
+            corpus,
+            options,
+            as_json,
+            output,
+            jit_compile=jit_compile,
+            **of_images,
         )
     else:
         _refuse(of_images, "translations")
         _evaluate_translator(
-            bundle, ensemble, corpus, options, as_json, output, found, **of_texts
+            bundle,
+            ensemble,
+            corpus,
+            options,
+            as_json,
+            output,
+            {"jit_compile": jit_compile, **found},
+            **of_texts,
         )
 
 
@@ -133,7 +148,7 @@ def _evaluate_translator(
     options,
     as_json,
     output,
-    engine,
+    computing,
     target=None,
     alignments=None,
     attention=False,
@@ -152,7 +167,7 @@ def _evaluate_translator(
     read, gold, num_lines = _read(corpus, target, alignments)
     sources = [pair.source for pair in read]
     references = [pair.target for pair in read]
-    translator = bundles.load(bundle, ensemble=ensemble, **engine)
+    translator = bundles.load(bundle, ensemble=ensemble, **computing)
     # A mistake need not wait for the first text.
     translator.check_arguments(**languages, **options)
     bundles.check_tag(translator, tag)

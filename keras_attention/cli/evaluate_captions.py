@@ -19,6 +19,7 @@ def evaluate_captioner(
     options,
     as_json,
     output,
+    jit_compile="auto",
     images=None,
     split=None,
     artist=None,
@@ -45,7 +46,7 @@ def evaluate_captioner(
     _check(of_scenes, corpus, images, split, artist)
     if meteor:
         check_meteor()
-    captioner = bundles.load(bundle, ensemble=ensemble)
+    captioner = bundles.load(bundle, ensemble=ensemble, jit_compile=jit_compile)
     captioner.check_arguments(**options)  # A mistake need not wait for images.
     console = plain_console()
     with tempfile.TemporaryDirectory(prefix="keras-attention-") as folder:

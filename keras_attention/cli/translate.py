@@ -46,6 +46,7 @@ def translate(
     avoid: list[str] = bundles.Avoid,
     engine: str = bundles.Engine,
     quantization: str = bundles.Quantization,
+    jit_compile: str = bundles.JitCompile,
     batch_size: int = typer.Option(
         32, min=1, help="Lines per batch; 1 translates each as it comes."
     ),
@@ -71,7 +72,9 @@ def translate(
     )
     found = bundles.engine_of(engine, quantization)
     lines.check_files(files or ())
-    translator = bundles.load(bundle, "translation", ensemble, **found)
+    translator = bundles.load(
+        bundle, "translation", ensemble, jit_compile=jit_compile, **found
+    )
     bundles.check_tag(translator, tag)
     # A mistake need not wait for lines.
     languages = bundles.given(

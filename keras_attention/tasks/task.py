@@ -56,6 +56,7 @@ class Task:
         self.check_options(self.options)
         self.training = training or {}
         self.metrics = metrics or {}
+        self._jit_compile: bool | str = "auto"
         self._decoder: Any = None
         self._forced_decoder: Any = None
 
@@ -126,6 +127,22 @@ class Task:
         """`(title, what it does, example)` for the model card, str each."""
         raise NotImplementedError
 
+    @property
+    def jit_compile(self) -> bool | str:
+        """Whether XLA compiles searches on TensorFlow: "auto", True or False.
+
+        "auto", the default, has it do so for shapes in which so much was decoded that
+        it would have paid, True for all, at seconds each; see `Decoder`. It can be set.
+        """
+        return self._jit_compile
+
+    @jit_compile.setter
+    def jit_compile(self, value: bool | str) -> None:
+        from keras_attention.decoding.programs import checked_jit_compile
+
+        self._jit_compile = checked_jit_compile(value)
+        self._decoder = None
+
     def decode(
         self,
         inputs: dict[str, Tensor],
@@ -152,7 +169,7 @@ class Task:
         from keras_attention.decoding.search import Decoder
 
         if self._decoder is None:
-            self._decoder = Decoder(self.model)
+            self._decoder = Decoder(self.model, self.jit_compile)
         return self._decoder(inputs, options, prefix_ids, attention, seed, lexical)
 
     def force(self, inputs: dict[str, Tensor], target_ids: np.ndarray) -> Any:
