@@ -111,21 +111,21 @@ class Stepper:
             return carry._replace(state=state)
 
         capacity, most = self._capacity, self.num_steps
-        carry = fill(carry, capacity)
         if isinstance(most, int):
             # A compiler of fixed shapes needs a loop of its own for each.
+            carry = fill(carry, capacity)
             while capacity < most:
                 capacity = next_capacity(capacity, most)
                 carry = fill(grow(carry, capacity), capacity)
             return carry
 
-        def more(capacity, carry):
-            capacity = ops.minimum(2 * capacity, most)
-            return capacity, fill(grow(carry, capacity), capacity)
+        def grow_and_fill(capacity, carry):
+            carry = fill(grow(carry, capacity), capacity)
+            return ops.minimum(2 * capacity, most), carry
 
         _, carry = ops.while_loop(
-            lambda capacity, carry: ops.logical_and(capacity < most, goes_on(carry)),
-            more,
+            lambda _, carry: ops.logical_and(carry.index < most, goes_on(carry)),
+            grow_and_fill,
             (capacity, carry),
         )
         return carry
