@@ -42,9 +42,10 @@ class Ours:
         folder: str. Of the checkpoint.
         engine: of `Translator.load`.
         int8: bool. Whether to compute with rounded weights.
+        jit_compile: of `Translator`.
     """
 
-    def __init__(self, folder, engine="keras", int8=False):
+    def __init__(self, folder, engine="keras", int8=False, jit_compile="auto"):
         import json
 
         import numpy as np
@@ -61,6 +62,7 @@ class Ours:
             )
         elif int8:
             self.translator.model.quantize("int8")
+        self.translator.jit_compile = jit_compile
         ids = json.loads(Path(folder, "vocab.json").read_text())
         pieces = self.translator.source_tokenizer.ids_to_tokens(range(size))
         self.theirs = np.array([ids.get(piece, -1) for piece in pieces])
@@ -137,7 +139,7 @@ def measure(size, folder, arguments, table):
     maker = Peer("checkpoint")
     vocabulary_size = maker.call("make", folder, size, STEPS)
     maker.close()
-    ours = Ours(folder, arguments.engine, arguments.int8)
+    ours = Ours(folder, arguments.engine, arguments.int8, not arguments.graph)
     peers = {}
     for name in arguments.peers:
         if PEERS[name]:
@@ -172,6 +174,9 @@ def parse(argv=None):
     found.add_argument("--peers", nargs="+", default=list(PEERS), choices=PEERS)
     found.add_argument("--warmup", type=int, default=3, help="calls before")
     found.add_argument("--int8", action="store_true", help="quantise ours")
+    found.add_argument(
+        "--graph", action="store_true", help="ours without programs of XLA"
+    )
     found.add_argument("--engine", default="keras", choices=["keras", "ctranslate2"])
     arguments = found.parse_args(argv)
     if arguments.small:

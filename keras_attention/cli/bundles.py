@@ -78,7 +78,7 @@ Quantization = typer.Option(
     None, "--quantization", help="Of --engine ctranslate2: float32, int8, int16, …"
 )
 
-JIT_COMPILE = {"auto": "auto", "true": True, "false": False}
+JIT_COMPILE: dict[str, bool | str] = {"auto": "auto", "true": True, "false": False}
 JitCompile = typer.Option(
     "auto",
     "--jit-compile",

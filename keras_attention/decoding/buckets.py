@@ -55,8 +55,9 @@ def cut(found: Hypotheses, inputs: dict[str, np.ndarray], num_steps: int) -> Hyp
         scores = scores[:rows, :, :num_steps]
         if "source_ids" in inputs:
             scores = scores[..., : np.shape(inputs["source_ids"])[1]]
-    numbers = (part[:rows] for part in rest)
-    return Hypotheses(token_ids[:rows, :, :num_steps], *numbers, scores)
+    lengths, totals, log_probs = (part[:rows] for part in rest)
+    token_ids = token_ids[:rows, :, :num_steps]
+    return Hypotheses(token_ids, lengths, totals, log_probs, scores)
 
 
 def round_up(length: int) -> int:
