@@ -1,6 +1,6 @@
 """Peak memory and speed of attention by length: ours, the plain form, and PyTorch's.
 
-    python benchmarks/attention_memory.py [--lengths 256 512 1024 2048] [--repeats 5]
+    python benchmarks/attention_memory.py           # --lengths 256 512, --repeats 5
     KERAS_ATTENTION_PEERS=/path/to/python python benchmarks/attention_memory.py
 
 Each figure is of a process of its own: what its memory rose by, above what it held
@@ -177,8 +177,11 @@ def main():
     )
     parser.add_argument("--layers", nargs="+", default=["multi_head", "additive"])
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--small", action="store_true", help="as `make bench` runs it")
     parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.small:
+        options.lengths, options.repeats = [256, 512], 3
     if options.child:
         kind, layer, passes, length = options.child
         if kind == "speed":

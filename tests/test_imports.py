@@ -51,7 +51,7 @@ IMPORT_TENSORFLOW = (
     "data.images",  # graph, exif, and sources for their errors
     "export",
     "serving",
-    "decoding.search",
+    "decoding.programs",
     "layers.cache",
     "layers.chunked_attention",
     "layers.scan",

@@ -14,7 +14,7 @@ def load(monkeypatch):
     def find(task):
         monkeypatch.setattr(bundles, "task_of", lambda bundle: task.task)
         monkeypatch.setattr(
-            bundles, "load", lambda bundle, wanted=None, ensemble=None: task
+            bundles, "load", lambda bundle, wanted=None, ensemble=None, **others: task
         )
 
     return find
