@@ -17,10 +17,16 @@ import numpy as np
 import tensorflow as tf
 
 from keras_attention.serving.models.sessions import run_session
+from keras_attention.serving.options import NUM_THREADS
 
 
 class CancellationQueues:
     """Queues in the graph of a session, one for each run at a time.
+
+    A session plans its graph anew whenever something else is fetched: that of a tiny
+    Transformer, with its loops, takes half a second or more. So one fetch makes many
+    queues: when the model is loaded as many as REST has threads by default, and when
+    they are all in use as many again.
 
     Args:
         session: `tf.compat.v1.Session`, whose graph gets a few operations more.
@@ -30,6 +36,8 @@ class CancellationQueues:
         self._session = session
         self._graph = session.graph
         self._lock = threading.Lock()
+        self._build_lock = threading.Lock()
+        self._grow_lock = threading.Lock()
         self._free = []
         self._made = 0
         with self._building():
@@ -45,10 +53,10 @@ class CancellationQueues:
             )
             self._destroy = tf.raw_ops.DestroyResourceOp(resource=self._handle)
         self.queue = name._as_tf_output()
-        slot = self._new_slot()  # now, as what runs for the first time takes long
+        self._free = self._new_slots(NUM_THREADS)
+        slot = self._free[0]  # what runs for the first time takes long, so it runs now
         self._run_alone(self._close, slot)
         self._renew(slot)
-        self._free.append(slot)
 
     def targets(self, fetches):
         """The operations that a run of these tensors must do besides."""
@@ -69,9 +77,7 @@ class CancellationQueues:
         Yields:
             The array to feed `queue` with.
         """
-        with self._lock:
-            slot = self._free.pop() if self._free else None
-        slot = slot or self._new_slot()
+        slot = self._take_free() or self._grow()
         slot.ended = clean = False
         try:
             with caller.on_leave(lambda: self._stop(slot)):
@@ -91,24 +97,38 @@ class CancellationQueues:
                 slot.stopped = True
                 self._run_alone(self._close, slot)
 
-    def _new_slot(self):
+    def _take_free(self):
+        with self._lock:
+            return self._free.pop() if self._free else None
+
+    def _grow(self):
+        with self._grow_lock:
+            slot = self._take_free()  # others may have waited here for the same
+            if slot is None:
+                slot, *others = self._new_slots(self._made)
+                with self._lock:
+                    self._free.extend(others)
+        return slot
+
+    def _new_slots(self, number):
         with self._building():
-            name = f"stop_{self._made}"
-            self._made += 1
-            queue = tf.raw_ops.FIFOQueueV2(
-                component_types=[tf.bool], shapes=[[]], shared_name=name
-            )
-            serialized = tf.raw_ops.SerializeTensor(tensor=queue)
-        return self._renew(_Queue(serialized._as_tf_output()))
+            queues = [
+                tf.raw_ops.FIFOQueueV2(
+                    component_types=[tf.bool], shapes=[[]], shared_name=f"stop_{i}"
+                )
+                for i in range(self._made, self._made + number)
+            ]
+            handles = [tf.raw_ops.SerializeTensor(tensor=queue) for queue in queues]
+            maker = tf.stack(handles)._as_tf_output()
+        self._made += number
+        (handles,) = self._run({}, [maker], [])
+        return [_Queue(np.array(handle, dtype=object), maker) for handle in handles]
 
     def _renew(self, slot):
-        """A queue that was closed stays so: another one takes its place."""
-        if slot.handle is not None:
-            self._run_alone(self._destroy, slot)
-        (handle,) = self._run({}, [slot.queue], [])
-        slot.handle = np.array(handle, dtype=object)
+        """A queue that was closed stays so: another one takes its name."""
+        self._run_alone(self._destroy, slot)
+        self._run({}, [slot.maker], [])  # which leaves alone those that are there
         slot.stopped = False
-        return slot
 
     def _run_alone(self, operation, slot):
         self._run({self.queue: slot.handle}, [], [operation._c_op])
@@ -118,15 +138,15 @@ class CancellationQueues:
 
     @contextlib.contextmanager
     def _building(self):
-        with self._lock:
+        with self._build_lock:
             with self._graph.as_default(), tf.device("/cpu:0"):
                 yield
             self._session._extend_graph()
 
 
 class _Queue:
-    def __init__(self, queue):
-        self.queue = queue  # makes it, and tells its name
-        self.handle = None
+    def __init__(self, handle, maker):
+        self.handle = handle
+        self.maker = maker  # makes it and others, where there are none
         self.lock = threading.Lock()
         self.stopped = self.ended = False

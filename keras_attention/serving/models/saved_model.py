@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import math
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -80,6 +81,7 @@ class SavedModel(ServedModel):
         cancellable = can_be_cancelled(meta_graph.graph_def)
         self._cancellation = CancellationQueues(self._session) if cancellable else None
         self._handles = {}  # feeds, fetches and more in the graph, by their names
+        self._handles_lock = threading.Lock()
         super().__init__(
             Path(folder),
             meta_graph.signature_def,
@@ -93,7 +95,7 @@ class SavedModel(ServedModel):
         """Runs the session, so that it can be stopped where that is possible."""
         try:
             key = run.feeds, run.fetches
-            handles = self._handles.get(key) or self._find_handles(run)
+            handles = self._handles.get(key) or self._find_handles(key)
             feeds = dict(zip(handles.feeds, run.arrays, strict=True))
             if self._cancellation is None:
                 results = self._run_quickest(feeds, handles)
@@ -121,16 +123,19 @@ class SavedModel(ServedModel):
         handles.seconds = min(handles.seconds, time.perf_counter() - start)
         return results
 
-    def _find_handles(self, run):
-        feeds = self._find(run.feeds, "FeedInputs: unable to find feed output {}")
-        fetches = self._find(run.fetches, "FetchOutputs node {}: not found")
-        handles = _Handles(
-            [tensor._as_tf_output() for tensor in feeds],
-            [tensor._as_tf_output() for tensor in fetches],
-            self._cancellation.targets(fetches) if self._cancellation else [],
-        )
-        self._handles[run.feeds, run.fetches] = handles
-        return handles
+    def _find_handles(self, key):
+        """Finds them once, however many ask: others would be planned anew."""
+        with self._handles_lock:
+            if key not in self._handles:
+                names, wanted = key
+                feeds = self._find(names, "FeedInputs: unable to find feed output {}")
+                fetches = self._find(wanted, "FetchOutputs node {}: not found")
+                self._handles[key] = _Handles(
+                    [tensor._as_tf_output() for tensor in feeds],
+                    [tensor._as_tf_output() for tensor in fetches],
+                    self._cancellation.targets(fetches) if self._cancellation else [],
+                )
+            return self._handles[key]
 
     def _find(self, names, message):
         tensors = []
