@@ -5,8 +5,9 @@ limit counts for a whole batch, and it cuts there; ours depends on each source, 
 hypothesis may be made to end. So a batch is searched by its highest limit, and what
 went beyond its own is searched again: up to its limit, a search does not depend on it.
 
-Log-probabilities of what is returned are computed anew: those of CTranslate2's search
-leave out prefixes, and are of a softmax over what is not forbidden.
+Log-probabilities are those of CTranslate2's search, of a softmax over the tokens that
+may be said, and so a trifle higher than ours. They leave out prefixes and the end that
+a hypothesis is made to have: where there are such, they are computed anew.
 """
 
 from typing import Any, NamedTuple
@@ -100,8 +101,13 @@ class CTranslate2Model:
             same = [i for i in again if steps[i] == num_steps]
             found |= zip(same, run(same, num_steps), strict=True)
         forced = {i: len(prefixes[i]) for i in rows}
-        found = {i: _likely(some, options, forced[i]) for i, some in found.items()}
-        scored = self._scored(sources, found, options, forced)
+        anew = {
+            i: some
+            for i, some in found.items()
+            if _lacks_scores(some, options, forced[i])
+        }
+        scored = {i: _best(some, options) for i, some in found.items()}
+        scored |= self._scored(sources, anew, options, forced)
         if attention:
             scored = self._with_attention(sources, scored)
         return _arrays([scored.get(i, []) for i in range(len(sources))], source_ids)
@@ -235,12 +241,10 @@ def normaliser(options: DecodingOptions, length: int) -> float:
     return float(((5.0 + length) / 6.0) ** options.length_penalty)
 
 
-def _likely(candidates, options, num_forced):
-    """Those whose scores are needed to find the best `n_best`."""
+def _lacks_scores(candidates, options, num_forced):
+    """Whether a search has not scored all that counts."""
     is_cut = options.force_end and any(c.ids[-1:] != [END_ID] for c in candidates)
-    if is_cut or (num_forced and options.score_forced):
-        return candidates
-    return _best(candidates, options)
+    return is_cut or bool(num_forced and options.score_forced)
 
 
 def _best(candidates, options):

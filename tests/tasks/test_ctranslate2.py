@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 
-from keras_attention.decoding import search
+from keras_attention.decoding import programs
 from keras_attention.decoding.options import DecodingOptions
 from keras_attention.models.transformer import Transformer
 from keras_attention.special_tokens import PAD_ID, START_ID, UNKNOWN_ID
@@ -74,7 +74,7 @@ def odd_engine(odd):
 @pytest.fixture
 def eager(monkeypatch):
     """To compile a search takes longer than to do it once."""
-    monkeypatch.setattr(search, "compiled", lambda model, function: function)
+    monkeypatch.setattr(programs, "compiled", lambda model, function: function)
 
 
 def fresh(translator):
@@ -84,14 +84,14 @@ def fresh(translator):
     return translator
 
 
-def assert_same(found, wanted):
+def assert_same(found, wanted, within=2e-4):
     for one, other in zip(found, wanted, strict=True):
         assert one.source_tokens == other.source_tokens
         assert len(one.hypotheses) == len(other.hypotheses)
         for ours, theirs in zip(one.hypotheses, other.hypotheses, strict=True):
             assert (ours.text, ours.tokens) == (theirs.text, theirs.tokens)
-            assert ours.score == pytest.approx(theirs.score, rel=1e-5, abs=2e-4)
-            assert ours.log_prob == pytest.approx(theirs.log_prob, rel=1e-5, abs=2e-4)
+            assert ours.score == pytest.approx(theirs.score, rel=1e-5, abs=within)
+            assert ours.log_prob == pytest.approx(theirs.log_prob, rel=1e-5, abs=within)
             assert ours.alignment == theirs.alignment
             if theirs.attention is None:
                 assert ours.attention is None
