@@ -6,6 +6,7 @@ import warnings
 
 import typer
 
+from keras_attention.choices import COMPILATIONS
 from keras_attention.cli.backend_loading import load_backend
 from keras_attention.decoding.options import WORDS
 from keras_attention.texts import is_blank
@@ -78,7 +79,9 @@ Quantization = typer.Option(
     None, "--quantization", help="Of --engine ctranslate2: float32, int8, int16, …"
 )
 
-JIT_COMPILE: dict[str, bool | str] = {"auto": "auto", "true": True, "false": False}
+JIT_COMPILE: dict[str, bool | str] = dict(
+    zip(COMPILATIONS, ("auto", True, False), strict=True)
+)
 JitCompile = typer.Option(
     "auto",
     "--jit-compile",
@@ -124,6 +127,7 @@ def load(
     engine=None,
     quantization=None,
     jit_compile="auto",
+    dtype=None,
 ):
     """The `Translator` or `Captioner` of a bundle's folder.
 
@@ -134,6 +138,7 @@ def load(
         engine: "ctranslate2", optional.
         quantization: str, optional. What that computes with.
         jit_compile: str. What `--jit-compile` says.
+        dtype: str, optional. Another policy of Keras than the bundle's.
     """
     if jit_compile not in JIT_COMPILE:
         raise ValueError(
@@ -157,7 +162,7 @@ def load(
     from keras_attention import tasks
 
     with _warnings_told():
-        loaded = tasks.load([bundle, *ensemble] if ensemble else bundle)
+        loaded = tasks.load([bundle, *ensemble] if ensemble else bundle, dtype)
     loaded.jit_compile = JIT_COMPILE[jit_compile]
     return loaded
 

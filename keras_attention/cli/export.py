@@ -4,6 +4,7 @@ from pathlib import Path
 
 import typer
 
+from keras_attention.choices import PRECISIONS
 from keras_attention.cli import bundles
 from keras_attention.conversion.ctranslate2_names import (
     QUANTIZATIONS,
@@ -35,6 +36,12 @@ def export(
         "--quantization",
         help=f"Of weights with --format ctranslate2: {', '.join(QUANTIZATIONS)}.",
     ),
+    precision: str = typer.Option(
+        None,
+        "--precision",
+        help=f"What a SavedModel computes in: {', '.join(PRECISIONS)}; that of the "
+        "bundle if not given.",
+    ),
     name: str = typer.Option(
         None, "--name", help="The model's name; that of its recipe by default."
     ),
@@ -60,6 +67,7 @@ def export(
             f"--quantization is of --format ctranslate2; received {quantization!r}"
         )
     check_quantization(quantization)
+    check_precision(precision, layout)
     changes = bundles.decoding(
         beam=beam,
         n_best=n_best,
@@ -86,7 +94,7 @@ def export(
     saved_models = out or Path("saved_models")
     if name is not None:
         version_folder(saved_models, name, version)  # a mistake need not wait
-    task = bundles.load(bundle, ensemble=ensemble)
+    task = bundles.load(bundle, ensemble=ensemble, dtype=precision)
     options = task.options.replace(**changes)
     if name is None:
         name = task.training.get("name") or Path(bundle).resolve().name
@@ -100,6 +108,21 @@ def check_format(layout):
     if layout not in FORMATS:
         raise ValueError(
             f"--format must be one of {', '.join(FORMATS)}; received {layout!r}"
+        )
+
+
+def check_precision(precision, layout):
+    if precision is None:
+        return
+    if layout != "savedmodel":
+        raise ValueError(
+            "--precision is of SavedModels; received it with "
+            f"--format {layout}: leave it out"
+        )
+    if precision not in PRECISIONS:
+        raise ValueError(
+            f"--precision must be one of {', '.join(PRECISIONS)}; received "
+            f"{precision!r:.60}"
         )
 
 

@@ -42,6 +42,20 @@ def test_export_refuses_names_that_no_server_would_find(tmp_path, capsys, name):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "options, why",
+    [
+        (["float8"], "must be one of float32, mixed_bfloat16, mixed_float16; received"),
+        (["float32", "--format", "marian"], "is of SavedModels; received it with"),
+    ],
+)
+def test_export_refuses_precisions(tmp_path, capsys, options, why):
+    argv = ["export", str(tmp_path / "nowhere"), "--out", str(tmp_path / "out")]
+    code, _, err = run([*argv, "--precision", *options], capsys)
+    assert code == 1 and f"--precision {why}" in err
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_name_that_a_bundle_gives_is_checked_too(
     load, translator, tmp_path, capsys
 ):
