@@ -73,7 +73,7 @@ def check_config(path, config, task_class):
                 f"{path} was written by keras-attention-models "
                 f"{config['package_version']}, which is newer than this version and "
                 f"may mean something else by it. {UPDATE}",
-                stacklevel=5,
+                stacklevel=6,
             )
         _check_kinds(config, task_class.fields, "")
         optional = task_class.optional_fields

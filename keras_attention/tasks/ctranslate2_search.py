@@ -7,7 +7,8 @@ went beyond its own is searched again: up to its limit, a search does not depend
 
 Log-probabilities are those of CTranslate2's search, of a softmax over the tokens that
 may be said, and so a trifle higher than ours. They leave out prefixes and the end that
-a hypothesis is made to have: where there are such, they are computed anew.
+a hypothesis is made to have, and are of what n-grams and a least length leave: where
+there are such, they are computed anew.
 """
 
 from typing import Any, NamedTuple
@@ -242,7 +243,9 @@ def normaliser(options: DecodingOptions, length: int) -> float:
 
 
 def _lacks_scores(candidates, options, num_forced):
-    """Whether a search has not scored all that counts."""
+    """Whether a search has not scored all that counts, or by few tokens alone."""
+    if options.forbids_repeats or options.min_length > 1:
+        return True
     is_cut = options.force_end and any(c.ids[-1:] != [END_ID] for c in candidates)
     return is_cut or bool(num_forced and options.score_forced)
 

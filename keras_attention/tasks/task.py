@@ -82,11 +82,15 @@ class Task:
         Warns:
             UserWarning: if a newer version of this package wrote it.
         """
+        return cls._load(path, dtype)
+
+    @classmethod
+    def _load(cls, path, dtype):
         if not isinstance(path, (str, Path)):
             if not (paths := list(path)):
                 raise ValueError("an ensemble takes bundles; received an empty list")
             return ensemble_of(
-                [cls.load(p, dtype) for p in paths], list(map(str, paths))
+                [cls._load(p, dtype) for p in paths], list(map(str, paths))
             )
         arguments = read_bundle(path, cls, dtype)
         with naming(path):

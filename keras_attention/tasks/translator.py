@@ -153,7 +153,7 @@ class Translator(Task):
                 'quantization is of engine="ctranslate2"; received '
                 f"quantization={quantization!r:.60} with engine={engine!r}"
             )
-        return super().load(path, dtype)
+        return cls._load(path, dtype)
 
     @classmethod
     def _load_ctranslate2(cls, path, dtype, quantization):
@@ -172,7 +172,7 @@ class Translator(Task):
             )
         if folders.is_folder(path):
             return CTranslate2Translator(**folders.read_folder(path, quantization))
-        translator = super().load(path)
+        translator = super()._load(path, None)
         return CTranslate2Translator(**folders.of_translator(translator, quantization))
 
     @classmethod

@@ -116,7 +116,7 @@ def test_whatever_a_transformer_has(odd, odd_engine, options):
     assert np.abs(table[0]).max() > 0.1
     options = {"return_attention": True, "max_length": 6, **options}
     found = odd_engine.translate(SHORT, **options)
-    assert_same(found, fresh(odd).translate(SHORT, **options))
+    assert_same(found, fresh(odd).translate(SHORT, **options), 1e-3)
 
 
 @slow_on_jax
