@@ -32,6 +32,7 @@ PEERS = {
     "ctranslate2 int8": ("ctranslate2_model", "int8"),
     "keras-hub": ("keras_hub_model", 64),
     "tutorial": None,
+    "graph": None,  # ours, without programs of XLA
 }
 
 
@@ -118,11 +119,16 @@ def sources(count, vocabulary_size, longest=20):
     return [[*row, 0] for row in rows]
 
 
-def has_tutorial(beam):
-    """It is greedy, and TensorFlow's."""
+def has_graph():
+    """TensorFlow has; on JAX there are programs alone."""
     import keras
 
-    return beam == 1 and keras.backend.backend() == "tensorflow"
+    return keras.backend.backend() == "tensorflow"
+
+
+def has_tutorial(beam):
+    """It is greedy, and TensorFlow's."""
+    return beam == 1 and has_graph()
 
 
 def check_same(name, found, wanted, rounds=False):
@@ -139,7 +145,10 @@ def measure(size, folder, arguments, table):
     maker = Peer("checkpoint")
     vocabulary_size = maker.call("make", folder, size, STEPS)
     maker.close()
-    ours = Ours(folder, arguments.engine, arguments.int8, not arguments.graph)
+    ours = Ours(folder, arguments.engine, arguments.int8, True)
+    graph = None
+    if "graph" in arguments.peers and has_graph():
+        graph = Ours(folder, int8=arguments.int8, jit_compile=False)
     peers = {}
     for name in arguments.peers:
         if PEERS[name]:
@@ -160,6 +169,10 @@ def measure(size, folder, arguments, table):
             loop = ours.tutorial()
             check_same("tutorial", ours.theirs[loop(inputs)].tolist(), wanted)
             clocks["tutorial"] = clock(loop, inputs)
+        if graph is not None:
+            found = graph.tokens(inputs, options)
+            check_same("graph", found, wanted)
+            clocks["graph"] = clock(graph.decode, inputs, options)
         seconds = alternate(clocks, arguments.repeats, arguments.warmup)
         table.add([size, batch, beam], seconds, notes)
     for peer in peers.values():
@@ -174,15 +187,12 @@ def parse(argv=None):
     found.add_argument("--peers", nargs="+", default=list(PEERS), choices=PEERS)
     found.add_argument("--warmup", type=int, default=3, help="calls before")
     found.add_argument("--int8", action="store_true", help="quantise ours")
-    found.add_argument(
-        "--graph", action="store_true", help="ours without programs of XLA"
-    )
     found.add_argument("--engine", default="keras", choices=["keras", "ctranslate2"])
     arguments = found.parse_args(argv)
     if arguments.small:
         arguments.sizes, arguments.batches = ["small"], [1, 8]
     if arguments.engine != "keras":
-        arguments.peers = [name for name in arguments.peers if name != "tutorial"]
+        arguments.peers = [name for name in arguments.peers if PEERS[name]]
     arguments.repeats = arguments.repeats or (5 if arguments.small else 15)
     return arguments
 

@@ -20,6 +20,8 @@ SAMPLING_SCHEDULES = ("linear", "exponential", "inverse_sigmoid")
 # `training.trainer` makes of them what Keras has.
 OPTIMIZERS = ("adam", "adamw")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+# What computes: `Translator.load` takes it, and `--engine`.
+ENGINES = ("keras", "ctranslate2")
 COMPILATIONS = ("auto", "true", "false")
 # `training.captioning` loads the weights or leaves them.
 ENCODER_WEIGHTS = ("pretrained", "random")

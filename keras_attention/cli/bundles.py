@@ -6,7 +6,7 @@ import warnings
 
 import typer
 
-from keras_attention.choices import COMPILATIONS
+from keras_attention.choices import COMPILATIONS, ENGINES
 from keras_attention.cli.backend_loading import load_backend
 from keras_attention.decoding.options import WORDS
 from keras_attention.texts import is_blank
@@ -108,8 +108,10 @@ def engine_of(engine, quantization):
     """
     from keras_attention.conversion.ctranslate2_names import check_quantization
 
-    if engine not in (None, "keras", "ctranslate2"):
-        raise ValueError(f"--engine must be keras or ctranslate2; received {engine!r}")
+    if engine not in (None, *ENGINES):
+        raise ValueError(
+            f"--engine must be {' or '.join(ENGINES)}; received {engine!r}"
+        )
     if engine == "ctranslate2":
         check_quantization(quantization)
         return {"engine": engine, "quantization": quantization}

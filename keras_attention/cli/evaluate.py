@@ -109,30 +109,14 @@ def evaluate(
     if attention:
         of_texts["attention"] = True
     found = bundles.engine_of(engine, quantization)
+    computing = {"jit_compile": jit_compile, **found}
+    common = bundle, ensemble, corpus, options, as_json, output, computing
     if not found and bundles.task_of(bundle) == "captioning":
         _refuse(of_texts, "captions")
-        evaluate_captioner(
-            bundle,
-            ensemble,
-            corpus,
-            options,
-            as_json,
-            output,
-            jit_compile=jit_compile,
-            **of_images,
-        )
+        evaluate_captioner(*common, **of_images)
     else:
         _refuse(of_images, "translations")
-        _evaluate_translator(
-            bundle,
-            ensemble,
-            corpus,
-            options,
-            as_json,
-            output,
-            {"jit_compile": jit_compile, **found},
-            **of_texts,
-        )
+        _evaluate_translator(*common, **of_texts)
 
 
 def _refuse(options, what):

@@ -19,7 +19,7 @@ def evaluate_captioner(
     options,
     as_json,
     output,
-    jit_compile="auto",
+    computing,
     images=None,
     split=None,
     artist=None,
@@ -31,6 +31,7 @@ def evaluate_captioner(
 
     Args:
         options: dict of decoding options.
+        computing: dict, of `bundles.load`.
         others: see `evaluate`.
     """
     from keras_attention.evaluation.caption_results import result_ids, write_results
@@ -46,7 +47,7 @@ def evaluate_captioner(
     _check(of_scenes, corpus, images, split, artist)
     if meteor:
         check_meteor()
-    captioner = bundles.load(bundle, ensemble=ensemble, jit_compile=jit_compile)
+    captioner = bundles.load(bundle, ensemble=ensemble, **computing)
     captioner.check_arguments(**options)  # A mistake need not wait for images.
     console = plain_console()
     with tempfile.TemporaryDirectory(prefix="keras-attention-") as folder:

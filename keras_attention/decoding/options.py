@@ -264,13 +264,18 @@ class DecodingOptions:
             return self.max_length
         length = ops.shape(inputs["source_ids"])[1]
         if isinstance(length, int):
-            import numpy as np
-
-            # Rounded as the tensors of `_limit` are.
-            limit = np.float32(self.max_length_ratio) * np.float32(length)
-            limit = int(min(limit, MOST_STEPS)) + self.max_length_offset
-            return max(1, min(self.max_length, limit))
+            return self.length_limit(length)
         return self._limit(length)
+
+    def length_limit(self, length: int) -> int:
+        """How many tokens hypotheses of a source of `length` tokens may have, without
+        Keras; see `length_limits`."""
+        import numpy as np
+
+        # Rounded as the tensors of `_limit` are.
+        limit = np.float32(self.max_length_ratio) * np.float32(length)
+        limit = int(min(limit, MOST_STEPS)) + self.max_length_offset
+        return max(1, min(self.max_length, limit))
 
     def _limit(self, lengths):
         # Imported late: recipes are checked before anything slow is loaded.

@@ -91,8 +91,10 @@ class TensorFlowPrograms:
 
         self._follow_model()
         arguments = keras.tree.map_structure(tf.convert_to_tensor, arguments)
-        shapes = tuple(tuple(array.shape) for array in keras.tree.flatten(arguments))
-        return self._program(shapes)(arguments)
+        kinds = tuple(
+            (tuple(array.shape), array.dtype) for array in keras.tree.flatten(arguments)
+        )
+        return self._program(kinds)(arguments)
 
     def _follow_model(self):
         # Quantising a model replaces its variables, and a graph keeps its own.
@@ -106,7 +108,7 @@ class TensorFlowPrograms:
             self._traced = tf.function(self._function, autograph=False)
             self._program = functools.lru_cache(MOST_PROGRAMS)(self._trace_fixed)
 
-    def _trace_fixed(self, shapes):
+    def _trace_fixed(self, kinds):
         import tensorflow as tf
 
         traced = tf.function(self._function, autograph=False, jit_compile=True)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_attention.decoding.options import MOST_STEPS, DecodingOptions
+from keras_attention.decoding.options import DecodingOptions
 from keras_attention.special_tokens import END_ID, PAD_ID, START_ID
 
 # CTranslate2 takes 0 for a reason to stop earlier; this power of a length is 1.
@@ -84,7 +84,7 @@ class CTranslate2Model:
         sources = _unpadded(source_ids)
         prefixes = [[]] * len(sources) if prefix_ids is None else _unpadded(prefix_ids)
         rows = [i for i, source in enumerate(sources) if source]
-        limits = {i: limit_of(options, len(sources[i])) for i in rows}
+        limits = {i: options.length_limit(len(sources[i])) for i in rows}
         # The last step is that of the end token, where there must be one.
         steps = {i: limits[i] - options.force_end for i in rows}
 
@@ -224,14 +224,6 @@ class CTranslate2Model:
 
     def _tokens(self, ids):
         return [self.target_tokens[i] for i in ids]
-
-
-def limit_of(options: DecodingOptions, length: int) -> int:
-    """How many tokens hypotheses of a source of `length` tokens may have, as
-    `DecodingOptions.length_limits` has it, which needs Keras."""
-    limit = np.float32(options.max_length_ratio) * np.float32(length)
-    limit = int(min(limit, MOST_STEPS)) + options.max_length_offset
-    return max(1, min(options.max_length, limit))
 
 
 def normaliser(options: DecodingOptions, length: int) -> float:

@@ -5,7 +5,6 @@ from typing import Any
 
 from keras_attention.annotations import Tensor
 from keras_attention.decoding.options import DecodingOptions
-from keras_attention.tasks.ctranslate2_search import limit_of
 from keras_attention.tasks.lexical import ARGUMENTS
 from keras_attention.tasks.translator import Translator
 
@@ -50,7 +49,7 @@ class CTranslate2Translator(Translator):
                 why = f"early_stopping={options.early_stopping!r}: its search has True"
         if why is not None:
             raise ValueError(f'engine="ctranslate2" does not do {why}; {DEFAULT}')
-        most = limit_of(options, self.max_source_length)
+        most = options.length_limit(self.max_source_length)
         if most > self.model.num_positions:
             raise ValueError(
                 f"max_length must be at most {self.model.num_positions}, the positions "

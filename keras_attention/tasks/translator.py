@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from keras_attention.checks import whole_number
+from keras_attention.choices import ENGINES
 from keras_attention.data.text.alignments import subword_words
 from keras_attention.data.tokenizer import Tokenizer
 from keras_attention.decoding.options import DecodingOptions
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 
 __all__ = ["Hypothesis", "Translation", "Translator", "pad_to_bucket"]
-
-ENGINES = ("keras", "ctranslate2")
 
 
 class Translator(Task):

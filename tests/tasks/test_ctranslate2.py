@@ -10,7 +10,7 @@ from keras_attention.decoding.options import DecodingOptions
 from keras_attention.models.transformer import Transformer
 from keras_attention.special_tokens import PAD_ID, START_ID, UNKNOWN_ID
 from keras_attention.tasks.ctranslate2_folder import of_translator
-from keras_attention.tasks.ctranslate2_search import limit_of, normaliser
+from keras_attention.tasks.ctranslate2_search import normaliser
 from keras_attention.tasks.ctranslate2_translator import CTranslate2Translator
 from keras_attention.tasks.translator import Translator
 from tests.conversion.support import imported_multilingual
@@ -271,6 +271,6 @@ def test_limits_and_penalties_are_those_of_keras(rule):
     )
     ids = np.array([[5, 6, 7, 3, 0], [5, 6, 7, 8, 3]])
     limits = np.asarray(options.length_limits({"source_ids": ids}))
-    assert [limit_of(options, n) for n in (4, 5)] == limits.tolist()
+    assert [options.length_limit(n) for n in (4, 5)] == limits.tolist()
     scores = Ranking(options, ids > 0).score(np.full((2, 1), -3.0), np.array(9), ())
     assert -3 / normaliser(options, 9) == pytest.approx(float(scores[0, 0]), rel=1e-5)
