@@ -12,6 +12,7 @@ from keras_attention.decoding.hypotheses import (
     pick,
 )
 from keras_attention.decoding.ranking import Ranking
+from keras_attention.decoding.selection import top_k
 from keras_attention.decoding.stepping import Stepper
 from keras_attention.special_tokens import PAD_ID
 
@@ -87,7 +88,7 @@ def beam_search(
 
     def extend(beams, log_probs):
         """The best continuations: `(totals, parents, token_ids)`, all `(B, K)`."""
-        gains, token_ids = ops.top_k(log_probs, branches)  # (N, branches)
+        gains, token_ids = top_k(log_probs, branches)  # (N, branches)
         # A finished hypothesis has one way on, at no cost: padding. It keeps its
         # slot, whatever the others score.
         frozen = ops.reshape(beams.finished, (-1, 1))

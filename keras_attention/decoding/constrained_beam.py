@@ -10,6 +10,7 @@ from keras_attention.decoding.hypotheses import Hypotheses, StepHistory, pick
 from keras_attention.decoding.lexical import Tracker
 from keras_attention.decoding.pool_beam import EMPTY
 from keras_attention.decoding.ranking import Ranking
+from keras_attention.decoding.selection import top_k
 from keras_attention.decoding.stepping import Stepper
 from keras_attention.special_tokens import END_ID, PAD_ID
 
@@ -109,7 +110,7 @@ def constrained_beam_search(
 
     def candidates(beams, log_probs):
         """Continuations that do not end, best first: `(totals, parents, token_ids)`."""
-        gains, token_ids = ops.top_k(log_probs, branches)  # (N, branches)
+        gains, token_ids = top_k(log_probs, branches)  # (N, branches)
         wanted = tracker.next_ids(beams.progress)
         wanted = ops.reshape(wanted, (-1, ops.shape(wanted)[-1]))  # (N, W)
         token_ids = ops.cast(token_ids, "int32")

@@ -12,6 +12,7 @@ from keras_attention.decoding.hypotheses import (
     pick,
 )
 from keras_attention.decoding.ranking import Ranking
+from keras_attention.decoding.selection import argmax
 from keras_attention.decoding.stepping import Stepper
 from keras_attention.special_tokens import PAD_ID
 
@@ -151,7 +152,7 @@ def greedy_search(
         model,
         inputs,
         options,
-        lambda log_probs, index: ops.argmax(log_probs, axis=-1),
+        lambda log_probs, index: argmax(log_probs),
         1,
         prefix_ids,
         return_attention_scores,

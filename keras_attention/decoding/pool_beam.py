@@ -8,6 +8,7 @@ from keras_attention.decoding.beam import first_slot_only
 from keras_attention.decoding.constraints import FORBIDDEN, is_possible
 from keras_attention.decoding.hypotheses import Hypotheses, StepHistory, pick
 from keras_attention.decoding.ranking import Ranking
+from keras_attention.decoding.selection import top_k
 from keras_attention.decoding.stepping import Stepper
 from keras_attention.special_tokens import PAD_ID
 
@@ -87,7 +88,7 @@ def pool_beam_search(
 
     def candidates(live, log_probs):
         """The best `2K` continuations: `(totals, parents, token_ids)`, `(B, 2K)`."""
-        gains, token_ids = ops.top_k(log_probs, branches)  # (N, branches)
+        gains, token_ids = top_k(log_probs, branches)  # (N, branches)
         # Forbidden sums do not run away.
         totals = ops.maximum(ops.reshape(live, (-1, 1)) + gains, 2 * FORBIDDEN)
         totals = ops.reshape(totals, (-1, beam * branches))

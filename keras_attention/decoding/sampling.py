@@ -9,6 +9,7 @@ from keras_attention.checks import whole_number
 from keras_attention.decoding.constraints import FORBIDDEN, is_possible
 from keras_attention.decoding.greedy import follow_paths
 from keras_attention.decoding.hypotheses import pick
+from keras_attention.decoding.selection import top_k as best_tokens
 from keras_attention.special_tokens import PAD_ID
 
 
@@ -58,7 +59,7 @@ def keep_likely(log_probs, top_k=0, top_p=1.0):
     """
     vocabulary_size = log_probs.shape[-1]
     count = min(top_k, vocabulary_size) if top_k else vocabulary_size
-    log_probs, token_ids = ops.top_k(log_probs, count)
+    log_probs, token_ids = best_tokens(log_probs, count)
     if top_p < 1:
         probs = ops.softmax(log_probs, axis=-1)
         before = ops.cumsum(probs, axis=-1) - probs

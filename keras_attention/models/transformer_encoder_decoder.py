@@ -137,8 +137,9 @@ class TransformerEncoderDecoder(EncoderDecoder):
         return self.dropout_layer(features, training=training)
 
     def _logits(self, features):
-        logits = tied_logits(self.target_embedding, self.decoder_norm(features))
-        return logits if self.logit_bias is None else logits + self.logit_bias
+        return tied_logits(
+            self.target_embedding, self.decoder_norm(features), self.logit_bias
+        )
 
     def call(
         self,

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from keras_attention.layers.token_embedding import (
+    FEW_ROWS,
     check_one_vocabulary,
     embed,
     tied_logits,
@@ -36,6 +37,27 @@ def test_tied_logits_are_dot_products_with_the_table_in_float32(dtype):
     # To float32's own precision, of features that may have less.
     expected = to_numpy(features)[0] @ table.T
     np.testing.assert_allclose(to_numpy(logits)[0], expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [1, FEW_ROWS, FEW_ROWS + 1])
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_tied_logits_of_few_rows_are_those_of_many(rows, with_bias):
+    embedding = token_embedding(40, 6, "float32", "table")
+    embedding.build((None, None))
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(rows, 6)).astype("float32")
+    bias = rng.normal(size=40).astype("float32")
+    logits = tied_logits(embedding, features, bias if with_bias else None)
+    expected = features @ to_numpy(embedding.embeddings).T + with_bias * bias
+    np.testing.assert_allclose(to_numpy(logits), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_row_of_logits_does_not_see_what_is_not_finite_in_another():
+    embedding = token_embedding(40, 6, "float32", "table")
+    embedding.build((None, None))
+    features = np.ones((2, 6), "float32")
+    features[0] = np.inf
+    assert np.isfinite(to_numpy(tied_logits(embedding, features))[1]).all()
 
 
 @pytest.mark.parametrize("dtype", ["mixed_float16", "float16"])
