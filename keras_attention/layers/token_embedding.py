@@ -5,7 +5,6 @@ import math
 import keras
 from keras import ops
 
-
 # Rows for which XLA reads a table faster as it lies, at most.
 FEW_ROWS = 8
 
