@@ -1,5 +1,7 @@
 """Functions of arrays and of a model's weights, compiled by the backend."""
 
+import collections
+import dataclasses
 import functools
 import logging
 import time
@@ -15,6 +17,9 @@ LOGGER = logging.getLogger(__name__)
 PAYS_AFTER = 3.0
 # What the first takes to compile, in seconds: a guess. Of the others it is measured.
 FIRST_COMPILATION = 5.0
+# Runs of a program that are compared with as many of the graph. A verdict is for good,
+# and rests on the quickest of each: of five, one will be undisturbed.
+COMPARED_RUNS = 5
 # XLA programs that are kept for one function, the last that were used.
 MOST_PROGRAMS = 64
 # What `jit_compile` may be.
@@ -123,27 +128,56 @@ class TensorFlowPrograms:
         return run
 
 
+@dataclasses.dataclass
+class _Account:
+    """What runs of one bucket of shapes have cost."""
+
+    spent: float = 0.0  # seconds in the graph
+    bought: bool = False
+    # Seconds per step: of the graph's last runs before the program was bought, and of
+    # the program's first ones after it was compiled. As many of each, since the minimum
+    # of more is lower.
+    graph: collections.deque[float] = dataclasses.field(
+        default_factory=lambda: collections.deque(maxlen=COMPARED_RUNS)
+    )
+    program: list[float] = dataclasses.field(default_factory=list)
+
+    @property
+    def program_is_slower(self) -> bool:
+        enough = len(self.program) == COMPARED_RUNS
+        return enough and min(self.program) > min(self.graph)
+
+
 class Programs:
     """A function that is compiled for each shape, where that pays.
 
     Compiling takes seconds, for each shape. A bucket of shapes waits until it has cost
     so much time in the graph for all shapes that its program would have paid for
     itself: rent until the price is paid, then buy. So a few sentences never wait for a
-    compiler, and much work takes at most twice as long as it must.
+    compiler, and much work takes at most twice as long as it must. A program that turns
+    out slower than the graph is not used again.
 
     Args:
         model, function: as for `compiled`.
+        count_steps: function of a result, which says how many steps it took, about:
+            a run's length depends on its inputs.
         jit_compile: "auto" for that, True for all shapes at once, False for none.
             Backends that compile all the same do so.
     """
 
-    def __init__(self, model: Any, function: Callable, jit_compile: bool | str) -> None:
+    def __init__(
+        self,
+        model: Any,
+        function: Callable,
+        count_steps: Callable[[Any], int],
+        jit_compile: bool | str,
+    ) -> None:
+        self._count_steps = count_steps
         self._run = compiled(model, function)
         self._fixed = getattr(self._run, "run_fixed", None)
         self._jit_compile = jit_compile
         self._price = FIRST_COMPILATION
-        self._spent: dict[Any, float] = {}
-        self._bought: set[Any] = set()
+        self._accounts: dict[Any, _Account] = collections.defaultdict(_Account)
 
     def __call__(
         self,
@@ -168,31 +202,51 @@ class Programs:
         """
         if self._fixed is None:  # JAX compiles each shape, and there should be few.
             return cut(_to_numpy(self._run(*padded())))
+        account = self._accounts[bucket]
         begin = time.perf_counter()
-        if self._pays(bucket):
+        if self._pays(account):
             try:
                 found = cut(_to_numpy(self._fixed(*padded())))
             except _xla_errors() as error:
                 self._give_up(error)
             else:
-                if bucket not in self._bought:
-                    self._bought.add(bucket)
-                    self._price = time.perf_counter() - begin
+                self._note_program(bucket, time.perf_counter() - begin, found)
                 return found
         found = self.any_shape(*arguments())
         taken = time.perf_counter() - begin
-        self._spent[bucket] = self._spent.get(bucket, 0.0) + taken
+        account.spent += taken
+        if not account.bought:
+            account.graph.append(taken / self._steps(found))
         return found
 
     def any_shape(self, *arguments: Any) -> Any:
         """Runs the graph for all shapes, or what a backend has instead."""
         return _to_numpy(self._run(*arguments))
 
-    def _pays(self, bucket):
+    def _pays(self, account):
         if self._jit_compile != "auto":
             return self._jit_compile
-        spent = self._spent.get(bucket, 0.0)
-        return bucket in self._bought or spent >= PAYS_AFTER * self._price
+        if account.bought:
+            return not account.program_is_slower
+        return account.spent >= PAYS_AFTER * self._price
+
+    def _note_program(self, bucket, taken, found):
+        account = self._accounts[bucket]
+        if not account.bought:  # It was compiled.
+            account.bought, self._price = True, taken
+        elif self._jit_compile == "auto" and len(account.program) < COMPARED_RUNS:
+            account.program.append(taken / self._steps(found))
+            if account.program_is_slower:
+                LOGGER.info(
+                    "XLA's program for %s takes %.3g s a step, the graph %.3g s: it is "
+                    "not used again",
+                    bucket,
+                    min(account.program),
+                    min(account.graph),
+                )
+
+    def _steps(self, found):
+        return max(1, self._count_steps(found))
 
     def _give_up(self, error):
         if self._jit_compile != "auto":

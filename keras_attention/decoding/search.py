@@ -61,7 +61,7 @@ class Decoder:
         model: `EncoderDecoder`, built.
         jit_compile: on TensorFlow, whether XLA compiles programs. "auto" has it do so
             for buckets in which so much was decoded that a program would have paid for
-            itself, True for all, False for none.
+            itself, as long as it is not slower, True for all, False for none.
 
     Call: see `__call__`.
 
@@ -153,4 +153,7 @@ class Decoder:
                 return sample(self.model, inputs, options, draws, *rest)
             return search(self.model, inputs, options, *rest)
 
-        return Programs(self.model, run, self.jit_compile)
+        # A search takes about as many steps as its longest hypothesis has tokens.
+        return Programs(
+            self.model, run, lambda found: int(found.lengths.max()), self.jit_compile
+        )

@@ -1,11 +1,14 @@
 """Programs of fixed shapes say what the graph for all shapes says."""
 
+import logging
+import types
+
 import keras
 import numpy as np
 import pytest
 
 from keras_attention.decoding.buckets import Bucket, round_up
-from keras_attention.decoding.programs import PAYS_AFTER, Programs
+from keras_attention.decoding.programs import COMPARED_RUNS, PAYS_AFTER, Programs
 from keras_attention.decoding.search import Decoder
 from tests.decoding.support import SOURCE_IDS, free
 from tests.decoding.test_beam import recurrent, transformer
@@ -88,30 +91,43 @@ def test_a_bucket_is_never_too_small_nor_half_empty():
 
 
 class Clocked(Programs):
-    """Programs whose runs take as long as they are told."""
+    """Programs whose steps take as long as two functions say, in seconds."""
 
-    def __init__(self, jit_compile, fixed=lambda: "fixed"):
-        super().__init__(None, None, jit_compile)
-        self._run, self._fixed = lambda: "graph", fixed
+    def __init__(self, jit_compile, clock, graph=lambda: 1.0, fixed=lambda: 1.0):
+        super().__init__(None, None, lambda found: self.steps, jit_compile)
+        self.steps = 1
 
-    def run(self, bucket="b"):
+        def run(name, seconds):
+            clock.now += seconds() * self.steps
+            return name
+
+        self._run = lambda: run("graph", graph)
+        self._fixed = lambda: run("fixed", fixed)
+
+    def run(self, bucket="b", steps=1):
+        self.steps = steps
         return self(bucket, tuple, tuple, lambda found: found)
+
+    def buy(self):
+        while self.run() == "graph":
+            pass
 
 
 @pytest.fixture
 def clock(monkeypatch):
     from keras_attention.decoding import programs
 
-    ticks = iter(range(10**6))
+    clock = types.SimpleNamespace(now=0.0)
     monkeypatch.setattr(programs, "FIRST_COMPILATION", 2.0)
-    monkeypatch.setattr(programs.time, "perf_counter", lambda: float(next(ticks)))
+    monkeypatch.setattr(programs.time, "perf_counter", lambda: clock.now)
     monkeypatch.setattr(programs, "_to_numpy", lambda found: found)
     monkeypatch.setattr(programs, "compiled", lambda model, function: None)
     monkeypatch.setattr(programs, "_xla_errors", lambda: (ArithmeticError,))
+    return clock
 
 
 def test_a_program_waits_until_it_has_paid(clock):
-    programs = Clocked("auto")
+    programs = Clocked("auto", clock)
     # Each run takes a second.
     waits = int(PAYS_AFTER * 2)
     assert [programs.run() for _ in range(waits)] == ["graph"] * waits
@@ -124,10 +140,49 @@ def test_what_xla_cannot_compile_is_left_to_the_graph(clock):
     def fixed():
         raise ArithmeticError("no such op")
 
-    programs = Clocked("auto", fixed)
+    programs = Clocked("auto", clock, fixed=fixed)
     assert {programs.run() for _ in range(10)} == {"graph"}
     with pytest.raises(ValueError, match="jit_compile=False.*no such op"):
-        Clocked(True, fixed).run()
+        Clocked(True, clock, fixed=fixed).run()
+
+
+def test_a_program_slower_than_the_graph_is_not_used_again(clock, caplog):
+    programs = Clocked("auto", clock, fixed=lambda: 1.5)
+    programs.buy()
+    with caplog.at_level(logging.INFO, "keras_attention"):
+        tried = [programs.run() for _ in range(COMPARED_RUNS)]
+        after = [programs.run() for _ in range(20)]
+    assert tried == ["fixed"] * COMPARED_RUNS and after == ["graph"] * 20
+    (message,) = caplog.messages
+    assert "program for b takes 1.5 s a step, the graph 1 s" in message
+    # Another bucket may do better.
+    assert "fixed" in [programs.run("other") for _ in range(20)]
+
+
+@pytest.mark.parametrize("seconds", [0.6, 1.0])
+def test_long_outputs_do_not_make_a_program_slow(clock, seconds):
+    programs = Clocked("auto", clock, fixed=lambda: seconds)
+    programs.buy()
+    assert {programs.run(steps=50) for _ in range(20)} == {"fixed"}
+
+
+def test_one_undisturbed_run_clears_a_program(clock):
+    seconds = iter([9.0, *[3.0] * (COMPARED_RUNS - 1), *[0.5] * 20])
+    programs = Clocked("auto", clock, fixed=seconds.__next__)
+    programs.buy()
+    assert {programs.run() for _ in range(20)} == {"fixed"}
+
+
+def test_one_quick_run_long_ago_condemns_no_program(clock):
+    seconds = iter([0.5, *[1.0] * 20])
+    programs = Clocked("auto", clock, graph=seconds.__next__, fixed=lambda: 0.8)
+    programs.buy()
+    assert {programs.run() for _ in range(20)} == {"fixed"}
+
+
+def test_a_program_that_was_asked_for_is_kept(clock):
+    programs = Clocked(True, clock, fixed=lambda: 9.0)
+    assert {programs.run() for _ in range(20)} == {"fixed"}
 
 
 @pytest.mark.parametrize("word", ["true", 1, None, "never"])
