@@ -204,19 +204,22 @@ class Table:
         print("| " + " | ".join(cells) + " |", flush=True)
 
 
-def begin(threads=1):
+def begin(threads=1, peers=True):
     """Prints what is measured on: date, processor, versions of both environments.
 
     Args:
         threads: 1, for this process and its children, before any of them imports
             TensorFlow; None leaves all as they are.
+        peers: bool. False where ours is measured alone, and needs no other environment.
     """
     if threads == 1:
         for name, value in ONE_THREAD.items():
             os.environ.setdefault(name, value)
     number = "one thread" if threads == 1 else "as many threads as they take"
     print(f"{datetime.date.today()}, {processor()}, {number}")
-    print(f"ours: {versions()}")
+    print(f"ours: {versions()}", flush=True)
+    if not peers:
+        return
     script = f"import sys; sys.path.insert(0, {str(PEERS.parent)!r}); " + (
         "from side_by_side import versions; print(versions())"
     )

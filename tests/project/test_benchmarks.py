@@ -116,6 +116,32 @@ def test_an_exponent_is_that_of_a_power(module):
     assert exponents(lengths, [1.0, 1.0, 2.0]) == pytest.approx((0.5, 1.0))
 
 
+def test_precision_counts_texts_that_are_the_same(module, capsys):
+    asked = []
+
+    def upper(texts):
+        asked.append(len(texts))
+        return [text.upper() for text in texts]
+
+    models = {
+        "float32": upper,
+        "mixed_bfloat16": lambda texts: [
+            text.upper().replace("AB", "X") for text in texts
+        ],
+    }
+    precision = module("precision")
+    assert precision.in_requests(upper, ["a", "b", "c"], 2) == ["A", "B", "C"]
+    assert asked == [2, 1]
+    sources = ["ab", "a b c d e", "b"]
+    references = ["AB", "A B C D E", "B"]
+    precision.measure_quality(models, sources, references, "de")
+    lines = capsys.readouterr().out.split("\n")
+    rows = [line.strip("| ").split(" | ") for line in lines]
+    assert rows[2] == ["float32", "100.00", "100.00", "3"]
+    assert rows[3][0] == "mixed_bfloat16" and rows[3][3] == "2"
+    assert float(rows[3][1]) < 100 > float(rows[3][2])
+
+
 def test_a_worker_answers_and_says_what_failed():
     requests = [("floor", (2.5,), None), ("floor", (2.5,), 3), ("floor", ("x",), None)]
     done = subprocess.run(
