@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import keras
 from keras import ops
 
 from keras_attention.decoding.avoidance import Avoidance
@@ -10,6 +11,10 @@ from keras_attention.special_tokens import END_ID, START_ID
 
 # Steps for which states have room at first.
 LEAST_CAPACITY = 32
+# By these names a server finds in a graph what it must change for a compiler, which
+# knows no tensors that grow: that number, and the loop of growth.
+FIRST_CAPACITY = "first_capacity"
+GROWTH = "growth"
 
 
 class Said(NamedTuple):
@@ -123,11 +128,12 @@ class Stepper:
             carry = fill(grow(carry, capacity), capacity)
             return ops.minimum(2 * capacity, most), carry
 
-        _, carry = ops.while_loop(
-            lambda _, carry: ops.logical_and(carry.index < most, goes_on(carry)),
-            grow_and_fill,
-            (capacity, carry),
-        )
+        with keras.name_scope(GROWTH):
+            _, carry = ops.while_loop(
+                lambda _, carry: ops.logical_and(carry.index < most, goes_on(carry)),
+                grow_and_fill,
+                (capacity, carry),
+            )
         return carry
 
     def rows(self, slots):
@@ -173,7 +179,8 @@ def first_capacity(num_steps):
     """How many of `num_steps`, int or int scalar tensor, a state has room for first."""
     if isinstance(num_steps, int):
         return next_capacity(LEAST_CAPACITY, num_steps)
-    return ops.minimum(LEAST_CAPACITY, num_steps)
+    with keras.name_scope(FIRST_CAPACITY):
+        return ops.minimum(LEAST_CAPACITY, num_steps)
 
 
 def next_capacity(capacity, num_steps):

@@ -21,6 +21,7 @@ from keras_attention.export.lexical import (
     lexical_constraints,
     words_specs,
 )
+from keras_attention.export.search_function import search_function
 
 
 def served_captioner(captioner, options):
@@ -70,13 +71,19 @@ def served_captioner(captioner, options):
                     lexical = lexical._replace(
                         constraints=constraints, alternatives=alternatives
                     )
-            hypotheses = search(
-                model,
-                {"images": images, "windows": windows},
-                options,
-                return_attention_scores=return_attention_scores,
-                lexical=lexical,
-            )
+            inputs = {"images": images, "windows": windows}
+            if lexical is None:
+                hypotheses = search_function(
+                    model, inputs, options, attention_scores=return_attention_scores
+                )
+            else:
+                hypotheses = search(
+                    model,
+                    inputs,
+                    options,
+                    return_attention_scores=return_attention_scores,
+                    lexical=lexical,
+                )
             return tf.nest.map_structure(lambda rows: rows[:count], hypotheses)
 
         def n_best(self, image_bytes, lexical=None):

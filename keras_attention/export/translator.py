@@ -26,6 +26,7 @@ from keras_attention.export.lexical import (
     lexical_constraints,
     words_specs,
 )
+from keras_attention.export.search_function import search_function
 from keras_attention.special_tokens import END_ID, PAD_ID
 from keras_attention.tasks.languages import ARGUMENTS
 from keras_attention.texts import BLANK
@@ -102,14 +103,15 @@ def served_translator(translator, options):
                 limits = tf.where(is_empty, tf.int32.max, limits)
                 forced = translator.num_forced
                 check_constraints(lexical, limits, forced)
-            hypotheses = search(
-                model,
-                inputs,
-                options,
-                prefix_ids,
-                lexical=lexical,
-                return_attention_scores=return_attention_scores or copies,
-            )
+            wanted = return_attention_scores or copies
+            if lexical is None:
+                hypotheses = search_function(
+                    model, inputs, options, prefix_ids, wanted
+                )
+            else:
+                hypotheses = search(
+                    model, inputs, options, prefix_ids, wanted, lexical
+                )
             if copies:
                 scores = hypotheses.attention_scores[..., languages.count :]
                 copies = attended_copies(scores, words)

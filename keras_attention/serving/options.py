@@ -109,6 +109,8 @@ class LoadOptions:
     """Read a version's own `batching_params.pbtxt` where it has one."""
     check_method_names: bool = False
     """Predict, Classify and Regress run only signatures with such a method name."""
+    xla_compilation: bool = False
+    """Searches are compiled by XLA before a version serves."""
     loaders: tuple[tuple[str, Callable[..., Any]], ...] = ()
     """Of other kinds of models: a file that tells a version of that kind, and what
     loads it, with the folder, these options, the metrics and the model's name."""

@@ -1,0 +1,111 @@
+"""Functions of a graph, copied so that XLA compiles them.
+
+A function that is marked runs as one program, compiled for each set of shapes that it
+gets. Such a copy is changed where XLA knows no shape, or no operation:
+
+- a loop stays a loop, rather than the switches of which TensorFlow makes it;
+- what is added to zeros in place is written;
+- decoding has room for all of its steps at once, and does not grow.
+"""
+
+import re
+
+from tensorflow.core.framework import graph_pb2
+
+from keras_attention.decoding.stepping import FIRST_CAPACITY, GROWTH
+
+PREFIX = "compiled_"
+# More steps than anybody has.
+_ALL_STEPS = 2**30
+# Not the loop inside it.
+_GROWING = re.compile(rf"(.*/)?{GROWTH}/while(_\d+)?")
+_LOWER = "_lower_using_switch_merge"
+
+
+def call_compiled(library, call, number_given):
+    """A graph that calls a copy of a function.
+
+    Args:
+        library: dict of all functions by name, of FunctionDef.
+        call: NodeDef, of a call.
+        number_given: int. How many of its inputs are placeholders `given_0` and so
+            on; the rest, `kept_0` and so on, are for whoever imports the graph.
+
+    Returns:
+        GraphDef, whose node `program` is the call.
+    """
+    graph = graph_pb2.GraphDef()
+    graph.versions.producer = 1882  # of operations as they are now
+    function = call.attr["f"].func.name
+    for name in _reached(library, function):
+        graph.library.function.append(_changed(library[name], library))
+    types = call.attr["Tin"].list.type
+    inputs = []
+    for i, dtype in enumerate(types):
+        is_given = i < number_given
+        name = f"given_{i}" if is_given else f"kept_{i - number_given}"
+        node = graph.node.add(name=name, op="Placeholder")
+        node.attr["dtype"].type = dtype
+        node.attr["shape"].shape.unknown_rank = True
+        inputs.append(name)
+    node = graph.node.add()
+    node.CopyFrom(call)
+    node.name = "program"
+    del node.input[:]
+    node.input.extend(inputs)
+    node.attr["f"].func.name = PREFIX + function
+    node.attr["_XlaMustCompile"].b = True
+    return graph
+
+
+def _reached(library, name):
+    """The names of a function and of all that it calls."""
+    found, open_ = [], [name]
+    while open_:
+        name = open_.pop()
+        if name in library and name not in found:
+            found.append(name)
+            for node in library[name].node_def:
+                open_.extend(function.name for function in _functions(node))
+    return found
+
+
+def _functions(node):
+    for value in node.attr.values():
+        if value.HasField("func"):
+            yield value.func
+        yield from value.list.func
+
+
+def _changed(function, library):
+    """A copy of a FunctionDef, which calls copies."""
+    changed = type(function)()
+    changed.CopyFrom(function)
+    changed.signature.name = PREFIX + function.signature.name
+    changed.attr["_XlaMustCompile"].b = True
+    for node in changed.node_def:
+        for called in _functions(node):
+            if called.name in library:
+                called.name = PREFIX + called.name
+        if _LOWER in node.attr:
+            del node.attr[_LOWER]
+        if node.op == "ScatterNdNonAliasingAdd":
+            node.op = "TensorScatterUpdate"
+        elif node.op == "Const" and node.name.startswith(f"{FIRST_CAPACITY}/"):
+            node.attr["value"].tensor.int_val[:] = [_ALL_STEPS]
+        elif node.op in ("While", "StatelessWhile") and _GROWING.fullmatch(node.name):
+            _once(node)
+    return changed
+
+
+def _once(loop):
+    """Makes of a loop one run of its body."""
+    types = list(loop.attr["T"].list.type)
+    body = loop.attr["body"].func.name
+    loop.op = "StatefulPartitionedCall"
+    for name in list(loop.attr):
+        if not name.startswith("_"):
+            del loop.attr[name]
+    loop.attr["f"].func.name = body
+    for name in ("Tin", "Tout"):
+        loop.attr[name].list.type.extend(types)
