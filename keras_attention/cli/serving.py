@@ -42,6 +42,10 @@ def serve(
     max_requests: int = typer.Option(
         1024, help="In-flight requests; more are rejected."
     ),
+    jit_compile: bool = typer.Option(
+        False,
+        help="Compile searches with XLA before a version serves, which takes minutes.",
+    ),
     engine: str = bundles.Engine,
     quantization: str = bundles.Quantization,
     timeout: float = typer.Option(30.0, help="Timeout of a REST request, in seconds."),
@@ -87,7 +91,9 @@ def serve(
         from keras_attention.export.ctranslate2_served import loader
 
         loaders = (loader(quantization),)
-    load = LoadOptions(batching=parameters, loaders=loaders)
+    load = LoadOptions(
+        batching=parameters, xla_compilation=jit_compile, loaders=loaders
+    )
     options = replace(options, load=load)
     from keras_attention.serving.commands import running
 

@@ -105,13 +105,9 @@ def served_translator(translator, options):
                 check_constraints(lexical, limits, forced)
             wanted = return_attention_scores or copies
             if lexical is None:
-                hypotheses = search_function(
-                    model, inputs, options, prefix_ids, wanted
-                )
+                hypotheses = search_function(model, inputs, options, prefix_ids, wanted)
             else:
-                hypotheses = search(
-                    model, inputs, options, prefix_ids, wanted, lexical
-                )
+                hypotheses = search(model, inputs, options, prefix_ids, wanted, lexical)
             if copies:
                 scores = hypotheses.attention_scores[..., languages.count :]
                 copies = attended_copies(scores, words)

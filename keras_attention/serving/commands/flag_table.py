@@ -186,8 +186,7 @@ _STANDARD = (
     Flag(
         "xla_cpu_compilation_enabled",
         False,
-        "Compile with XLA for the CPU.",
-        ignored="models are run as they were exported",
+        "Compile signatures with XLA before a version serves, for some shapes.",
     ),
     Flag(
         "xla_gpu_compilation_enabled",

@@ -24,6 +24,7 @@ from keras_attention.serving.text_configs import (
 from keras_attention.serving.wire.errors import ServingError
 
 _METHOD_NAMES = "enable_signature_method_name_check"
+_XLA = "xla_cpu_compilation_enabled"
 # What TensorFlow Serving, too, ignores beside a platform_config_file.
 _LOADING = (
     "enable_batching",
@@ -186,7 +187,11 @@ def _load_options(values, given):
     options, ignored = read_platform_config(path)
     reason = f"--platform_config_file={path} says how versions are loaded"
     return (
-        replace(options, check_method_names=values[_METHOD_NAMES]),
+        replace(
+            options,
+            check_method_names=values[_METHOD_NAMES],
+            xla_compilation=values[_XLA],
+        ),
         [f"--{flag} is ignored: {reason}" for flag in _LOADING if flag in given]
         + [f"{what} is ignored" for what in ignored],
     )
@@ -211,6 +216,7 @@ def _load_options_of_flags(values):
         per_model_batching=values["enable_batching"]
         and values["enable_per_model_batching_parameters"],
         check_method_names=values[_METHOD_NAMES],
+        xla_compilation=values[_XLA],
     )
     return options.with_tflite_pools(
         values["num_tflite_pools"], values["num_tflite_interpreters_per_pool"]

@@ -16,6 +16,7 @@ from keras_attention.graph_errors import plain_message
 from keras_attention.serving.logs import get_logger
 from keras_attention.serving.models import memory
 from keras_attention.serving.models.cancellation import CancellationQueues
+from keras_attention.serving.models.compilation import compiled_signatures
 from keras_attention.serving.models.served_model import ServedModel
 from keras_attention.serving.models.sessions import (
     can_be_cancelled,
@@ -75,7 +76,11 @@ class SavedModel(ServedModel):
             with graph.as_default():
                 meta_graph = _load(self._session, list(options.tags), str(folder))
             self._session._extend_graph()  # without variables nothing has run yet
-            self._compiled = self._compile(meta_graph) if options.xla_compilation else {}
+            self._compiled = {}
+            if options.xla_compilation:
+                self._compiled = compiled_signatures(
+                    self._session, meta_graph, folder, options.batching
+                )
         except Exception as error:
             self._session.close()
             raise translated(error) from error
@@ -98,7 +103,7 @@ class SavedModel(ServedModel):
             key = run.feeds, run.fetches
             handles = self._handles.get(key) or self._find_handles(key)
             feeds = dict(zip(handles.feeds, run.arrays, strict=True))
-            results = self._run_compiled(feeds, run.fetches)
+            results = self._run_compiled(feeds, run)
             if results is not None:
                 pass
             elif self._cancellation is None:
@@ -119,15 +124,10 @@ class SavedModel(ServedModel):
                 caller.check(_LATE)  # for this is what stopped it
             raise translated(error) from error
 
-    def _compile(self, meta_graph):
-        from keras_attention.serving.models.compiled_search import compiled_searches
-
-        return compiled_searches(self._session, meta_graph)
-
-    def _run_compiled(self, feeds, fetches):
-        """What a compiled search finds; None where there is none for it."""
-        search = self._compiled.get(fetches[0].partition(":")[0])
-        return search and search(feeds, fetches)
+    def _run_compiled(self, feeds, run):
+        """What a compiled signature gives; None where there is none for such shapes."""
+        compiled = self._compiled.get(run.fetches[0].partition(":")[0])
+        return compiled and compiled(feeds, run)
 
     def _run_quickest(self, feeds, handles):
         """Runs what is known to be quick in this thread."""

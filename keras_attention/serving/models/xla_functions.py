@@ -9,7 +9,9 @@ gets. Such a copy is changed where XLA knows no shape, or no operation:
 """
 
 import re
+from typing import Any, NamedTuple
 
+import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 
 from keras_attention.decoding.stepping import FIRST_CAPACITY, GROWTH
@@ -22,18 +24,61 @@ _GROWING = re.compile(rf"(.*/)?{GROWTH}/while(_\d+)?")
 _LOWER = "_lower_using_switch_merge"
 
 
-def call_compiled(library, call, number_given):
-    """A graph that calls a copy of a function.
+class Program(NamedTuple):
+    """A call that XLA compiles, in the graph of a session."""
+
+    given: list[Any]  # `TF_Output` of placeholders, for the call's arrays
+    found: list[Any]  # `TF_Output` of what it gives
+
+
+def make_program(call, library):
+    """A copy of a call, compiled, which uses the same variables.
 
     Args:
+        call: `tf.Operation` in the default graph, a call of a function. Variables come
+            after arrays.
         library: dict of all functions by name, of FunctionDef.
-        call: NodeDef, of a call.
-        number_given: int. How many of its inputs are placeholders `given_0` and so
-            on; the rest, `kept_0` and so on, are for whoever imports the graph.
 
     Returns:
-        GraphDef, whose node `program` is the call.
+        `Program`.
     """
+    count = len(arrays_of(call, library))
+    *given, program = tf.graph_util.import_graph_def(
+        _call_graph(call.node_def, library, count),
+        input_map={f"kept_{i}": t for i, t in enumerate(call.inputs[count:])},
+        return_elements=[*(f"given_{i}" for i in range(count)), "program"],
+        name=f"{PREFIX}{call.name}",
+    )
+    return Program(
+        handles(operation.outputs[0] for operation in given), handles(program.outputs)
+    )
+
+
+def arrays_of(call, library):
+    """The names of a call's arguments that are arrays."""
+    arguments = library[function_of(call)].signature.input_arg
+    return [a.name for a in arguments if a.type != tf.resource.as_datatype_enum]
+
+
+def function_of(call):
+    """The name of the function that an operation calls, or ""."""
+    return called_by(call.node_def)
+
+
+def called_by(node):
+    """The same of a NodeDef."""
+    # To look up an attribute that is not there would make it.
+    is_call = node.op in ("PartitionedCall", "StatefulPartitionedCall")
+    return node.attr["f"].func.name if is_call else ""
+
+
+def handles(tensors):
+    """Tensors, as a session's runtime knows them."""
+    return [tensor._as_tf_output() for tensor in tensors]
+
+
+def _call_graph(call, library, number_given):
+    """A graph that calls a copy of a function: `program`, of placeholders."""
     graph = graph_pb2.GraphDef()
     graph.versions.producer = 1882  # of operations as they are now
     function = call.attr["f"].func.name
