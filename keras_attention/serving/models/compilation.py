@@ -5,6 +5,7 @@ what has other shapes than those that were compiled runs as it was exported.
 """
 
 import time
+from typing import Any
 
 import tensorflow as tf
 
@@ -50,7 +51,7 @@ def compiled_signatures(session, meta_graph, folder, batching=None):
     most = batching.most_rows if batching else MOST_ROWS
     rows = [count for count in ROWS if count <= most] or [1]
     requests = _warmup_requests(folder)
-    found = {}
+    found: dict[str, tuple[Any, Any]] = {}
     with session.graph.as_default():
         for name, definition in sorted(meta_graph.signature_def.items()):
             operations = {o.name.split(":")[0] for o in definition.outputs.values()}

@@ -126,7 +126,9 @@ class SavedModel(ServedModel):
 
     def _run_compiled(self, feeds, run):
         """What a compiled signature gives; None where there is none for such shapes."""
-        compiled = self._compiled.get(run.fetches[0].partition(":")[0])
+        operations = {name.partition(":")[0] for name in run.fetches}
+        # Several signatures at once are computed as they were exported.
+        compiled = self._compiled.get(*operations) if len(operations) == 1 else None
         return compiled and compiled(feeds, run)
 
     def _run_quickest(self, feeds, handles):
