@@ -60,11 +60,12 @@ def compiled_signatures(session, meta_graph, folder, batching=None):
             call = session.graph.get_operation_by_name(*operations)
             if function_of(call) not in library:
                 continue
-            search = find_search(call, library)
-            if search is not None:
+            parts = find_search(call, library)
+            if parts is not None:
+                search, outputs = parts
                 found[name] = (
                     call,
-                    CompiledSearch(session, call, *search, library, rows),
+                    CompiledSearch(session, call, search, outputs, library, rows),
                 )
             elif requests.get(name):
                 given = [
