@@ -27,6 +27,7 @@ ARROWS = {
     "byte_fallback": [],
     "texts": [],
     "graph_errors": [],
+    "graph_names": [],
     "choices": [],
     "locks": [],
     "os_errors": [],
@@ -82,10 +83,11 @@ def reachable(part):
         "locks",
         "os_errors",
         "graph_errors",
+        "graph_names",
         "texts",
     }
     if part == "serving":
-        return {part, "graph_errors", "lazy", "texts"}
+        return {part, "graph_errors", "graph_names", "lazy", "texts"}
     for other in ARROWS[part]:
         found |= reachable(other)
     return found

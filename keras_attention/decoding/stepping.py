@@ -7,14 +7,11 @@ from keras import ops
 
 from keras_attention.decoding.avoidance import Avoidance
 from keras_attention.decoding.constraints import Constraints
+from keras_attention.graph_names import FIRST_CAPACITY, GROWTH
 from keras_attention.special_tokens import END_ID, START_ID
 
 # Steps for which states have room at first.
 LEAST_CAPACITY = 32
-# By these names a server finds in a graph what it must change for a compiler, which
-# knows no tensors that grow: that number, and the loop of growth.
-FIRST_CAPACITY = "first_capacity"
-GROWTH = "growth"
 
 
 class Said(NamedTuple):

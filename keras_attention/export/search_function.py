@@ -5,6 +5,7 @@ finds it by its name, and may compile it: texts, which XLA does not know, stay o
 """
 
 from keras_attention.decoding.hypotheses import Hypotheses
+from keras_attention.graph_names import SEARCH
 
 
 def search_function(model, inputs, options, prefix_ids=None, attention_scores=False):
@@ -29,6 +30,7 @@ def search_function(model, inputs, options, prefix_ids=None, attention_scores=Fa
         found = search(model, arguments, options, prefix_ids, attention_scores)
         return tuple(part for part in found if not isinstance(part, tuple))
 
+    compilable_search.__name__ = SEARCH  # of which TensorFlow makes the function's
     arguments = dict(inputs)
     if prefix_ids is not None:
         arguments["prefix_ids"] = prefix_ids

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import function_def_to_graph
 
+from keras_attention.graph_names import SEARCH, SOURCE_IDS
 from keras_attention.serving.models.sessions import run_session
 from keras_attention.serving.models.xla_functions import (
     arrays_of,
@@ -23,9 +24,6 @@ from keras_attention.serving.models.xla_functions import (
     make_program,
 )
 
-# How `keras_attention.export` calls a search, and what varies in length.
-SEARCH = "__inference_compilable_search_"
-SOURCE_IDS = "source_ids"
 # Tokens of a source for which it is compiled.
 LENGTHS = (16, 32, 64)
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 
-from keras_attention.decoding.stepping import FIRST_CAPACITY, GROWTH
+from keras_attention.graph_names import FIRST_CAPACITY, GROWTH
 
 PREFIX = "compiled_"
 # More steps than anybody has.
