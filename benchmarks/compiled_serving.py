@@ -10,13 +10,12 @@ below 1 where it is faster: of minima, and of medians in brackets.
 """
 
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from side_by_side import alternate, begin, clock, parser, ratio
+from side_by_side import alternate, clock, measure_alone, parser, ratio, show
 
 SIGNATURES = ("greedy", "serving_default")
 
@@ -62,12 +61,12 @@ def measure(folder, arguments):
     options = translator.options.replace(beam=arguments.beam)
     path = export(translator, folder, "model", options=options)
     plain, compiled = load(path, False), load(path, True)
-    print("| signature | texts | tokens | compiled ÷ as exported |")
-    print("| --- | --- | --- | --- |")
+    tokens = max(arguments.lengths) * 3 // 4
+    show("signature", "texts", "tokens", "compiled ÷ as exported")
+    show(*["---"] * 4)
     for signature in SIGNATURES:
         for rows in arguments.rows:
-            length = max(arguments.lengths)
-            texts = np.array(words(rows, length * 3 // 4, translator), object)
+            texts = np.array(words(rows, tokens, translator), object)
             inputs = {"text": texts}
             found = [
                 model.run(signature, inputs)["text"] for model in (plain, compiled)
@@ -80,8 +79,7 @@ def measure(folder, arguments):
             }
             seconds = alternate(clocks, arguments.repeats, arguments.warmup)
             least, median = ratio(seconds["compiled"], seconds["exported"])
-            cells = signature, rows, length * 3 // 4, f"{least:.2f} ({median:.2f})"
-            print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+            show(signature, rows, tokens, f"{least:.2f} ({median:.2f})")
 
 
 def parse(argv=None):
@@ -99,10 +97,7 @@ def parse(argv=None):
 
 
 def main(argv=None):
-    arguments = parse(argv)
-    begin(peers=False)
-    with tempfile.TemporaryDirectory() as folder:
-        measure(folder, arguments)
+    measure_alone(measure, parse(argv))
 
 
 if __name__ == "__main__":

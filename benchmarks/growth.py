@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from decoding import PEERS as DECODERS
 from decoding import Ours, has_tutorial, sources
-from side_by_side import Peer, alternate, begin, clock, milliseconds, parser
+from side_by_side import Peer, alternate, begin, clock, milliseconds, parser, show
 
 FIXED = 16
 PEERS = ("transformers", "ctranslate2", "tutorial")
@@ -76,13 +76,9 @@ def measure(size, folder, arguments):
                     least = [min(seconds[name, length]) for length in lengths]
                     cells = [size, what, beam, name, *map(milliseconds, least)]
                     cells += [f"{p:.2f}" for p in exponents(lengths, least)]
-                    print_row(cells)
+                    show(*cells)
     for peer in peers.values():
         peer.close()
-
-
-def print_row(cells):
-    print("| " + " | ".join(map(str, cells)) + " |", flush=True)
 
 
 def parse(argv=None):
@@ -105,8 +101,8 @@ def main(argv=None):
     lengths = [FIXED << i for i in range(8) if FIXED << i <= arguments.most]
     header = ["model", "growing", "beam", "", *(f"{n}, ms" for n in lengths)]
     header += ["slope", "last"]
-    print_row(header)
-    print_row(["---"] * len(header))
+    show(*header)
+    show(*["---"] * len(header))
     with tempfile.TemporaryDirectory() as folder:
         for size in arguments.sizes:
             measure(size, str(Path(folder, size)), arguments)

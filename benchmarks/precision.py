@@ -13,12 +13,11 @@ float32.
 """
 
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from side_by_side import alternate, begin, clock, parser, ratio
+from side_by_side import alternate, clock, measure_alone, parser, ratio, show
 
 FLOAT32 = "float32"
 REQUEST = 32  # sentences, where they are only to be translated
@@ -69,10 +68,6 @@ def in_requests(translate, texts, size):
     """Translations of all texts, `size` at a time."""
     starts = range(0, len(texts), size)
     return [said for i in starts for said in translate(texts[i : i + size])]
-
-
-def show(*cells):
-    print("| " + " | ".join(map(str, cells)) + " |", flush=True)
 
 
 def measure_time(models, texts, arguments):
@@ -148,10 +143,7 @@ def parse(argv=None):
 
 
 def main(argv=None):
-    arguments = parse(argv)
-    begin(peers=False)
-    with tempfile.TemporaryDirectory() as folder:
-        measure(folder, arguments)
+    measure_alone(measure, parse(argv))
 
 
 if __name__ == "__main__":

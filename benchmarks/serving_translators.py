@@ -26,7 +26,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 from clients import send_from_outside
-from side_by_side import PEERS, ROOT, Peer, begin, parser, peers_python
+from side_by_side import PEERS, ROOT, Peer, begin, parser, peers_python, show
 from startup import SENTENCE
 
 BATCHING = """
@@ -139,7 +139,7 @@ def measure(size, folder, arguments):
         for name in ("ours", "ours, batching"):
             pair = [rate["FastAPI"] / rate[name] for rate in (most, middle)]
             cells.append("{:.2f} ({:.2f})".format(*pair))
-        print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+        show(*cells)
 
 
 def parse(argv=None):

@@ -39,6 +39,18 @@ PACKAGES = (
 ).split()
 
 
+def show(*cells):
+    """Prints a row of a table."""
+    print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+
+
+def measure_alone(measure, arguments):
+    """Calls `measure(folder, arguments)`, which needs no peers, with a new folder."""
+    begin(peers=False)
+    with tempfile.TemporaryDirectory() as folder:
+        measure(folder, arguments)
+
+
 def parser(description):
     """With what every script takes: `--small`, `--repeats`."""
     found = argparse.ArgumentParser(
@@ -173,8 +185,8 @@ class Table:
         self.ratios = {peer: [] for peer in peers}
         columns = [*labels, "ours, ms", *(f"÷ {peer}" for peer in peers)]
         self.num_labels = len(labels)
-        self._print(columns)
-        self._print(["---"] * len(columns))
+        show(*columns)
+        show(*["---"] * len(columns))
 
     def add(self, labels, seconds, notes=None):
         """Of one case: dict of name to seconds, "ours" among them.
@@ -189,7 +201,7 @@ class Table:
                 cells.append(f"{least:.2f} ({median:.2f}){(notes or {}).get(peer, '')}")
             else:
                 cells.append("–")
-        self._print([*map(str, labels), *cells])
+        show(*labels, *cells)
 
     def finish(self):
         """Prints geometric means over the cases, and a line to say on what machine."""
@@ -198,10 +210,7 @@ class Table:
             pairs = list(zip(*self.ratios[peer], strict=True))
             means = [geometric_mean(values) for values in pairs]
             cells.append("**{:.2f}** ({:.2f})".format(*means) if means else "–")
-        self._print(cells)
-
-    def _print(self, cells):
-        print("| " + " | ".join(cells) + " |", flush=True)
+        show(*cells)
 
 
 def begin(threads=1, peers=True):

@@ -110,7 +110,7 @@ class LoadOptions:
     check_method_names: bool = False
     """Predict, Classify and Regress run only signatures with such a method name."""
     xla_compilation: bool = False
-    """Searches are compiled by XLA before a version serves."""
+    """Signatures are compiled by XLA before a version serves, where they can be."""
     loaders: tuple[tuple[str, Callable[..., Any]], ...] = ()
     """Of other kinds of models: a file that tells a version of that kind, and what
     loads it, with the folder, these options, the metrics and the model's name."""

@@ -71,6 +71,8 @@ def compiled_signatures(session, meta_graph, folder, batching=None):
                 given = [
                     {definition.inputs[alias].name: array for alias, array in one}
                     for one in requests[name]
+                    # To look up an input that is not there would make it.
+                    if all(alias in definition.inputs for alias, _ in one)
                 ]
                 found[name] = call, CompiledCall(session, call, library, given)
     session._extend_graph()

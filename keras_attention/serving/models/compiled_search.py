@@ -122,12 +122,12 @@ class CompiledSearch:
 
     def _cut(self, found, arrays):
         """Of what was found for a padded batch, what belongs to the batch."""
-        token_ids, *rest = (part[: len(arrays[0])] for part in found)
+        found = [part[: len(arrays[0])] for part in found]
         length = self._length(arrays)
         if length:
             # Where tokens attended; the other parts have no axis of the source.
-            rest = [part[..., :length] if part.ndim == 4 else part for part in rest]
-        return [token_ids, *rest]
+            found = [part[..., :length] if part.ndim == 4 else part for part in found]
+        return found
 
 
 def find_search(call, library):

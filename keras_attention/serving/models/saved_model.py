@@ -103,19 +103,9 @@ class SavedModel(ServedModel):
             key = run.feeds, run.fetches
             handles = self._handles.get(key) or self._find_handles(key)
             feeds = dict(zip(handles.feeds, run.arrays, strict=True))
-            results = self._run_compiled(feeds, run)
-            if results is not None:
-                pass
-            elif self._cancellation is None:
-                results = self._run_quickest(feeds, handles)
-            elif caller is None:
-                results = run_session(self._session, feeds, handles.fetches)
-            else:
-                with self._cancellation.slot(caller) as queue:
-                    feeds[self._cancellation.queue] = queue
-                    results = run_session(
-                        self._session, feeds, handles.fetches, handles.targets
-                    )
+            results = self._run_compiled(feeds, run) if self._compiled else None
+            if results is None:
+                results = self._run_exported(feeds, handles, caller)
             if caller is not None:
                 caller.check(_LATE)
             return list(map(_array, results))
@@ -130,6 +120,15 @@ class SavedModel(ServedModel):
         # Several signatures at once are computed as they were exported.
         compiled = self._compiled.get(*operations) if len(operations) == 1 else None
         return compiled and compiled(feeds, run)
+
+    def _run_exported(self, feeds, handles, caller):
+        if self._cancellation is None:
+            return self._run_quickest(feeds, handles)
+        if caller is None:
+            return run_session(self._session, feeds, handles.fetches)
+        with self._cancellation.slot(caller) as queue:
+            feeds[self._cancellation.queue] = queue
+            return run_session(self._session, feeds, handles.fetches, handles.targets)
 
     def _run_quickest(self, feeds, handles):
         """Runs what is known to be quick in this thread."""

@@ -4,8 +4,8 @@ A function that is marked runs as one program, compiled for each set of shapes t
 gets. Such a copy is changed where XLA knows no shape, or no operation:
 
 - a loop stays a loop, rather than the switches of which TensorFlow makes it;
-- what is added to zeros in place is written;
-- decoding has room for all of its steps at once, and does not grow.
+- what is added in place is added to a copy, which XLA writes in place as well;
+- a search has room for all of its steps at once, and does not grow.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 
-from keras_attention.graph_names import FIRST_CAPACITY, GROWTH
+from keras_attention.graph_names import FIRST_CAPACITY, GROWTH, SEARCH
 
 PREFIX = "compiled_"
 # More steps than anybody has.
@@ -80,10 +80,13 @@ def handles(tensors):
 def _call_graph(call, library, number_given):
     """A graph that calls a copy of a function: `program`, of placeholders."""
     graph = graph_pb2.GraphDef()
-    graph.versions.producer = 1882  # of operations as they are now
+    graph.versions.producer = tf.version.GRAPH_DEF_VERSION
     function = call.attr["f"].func.name
     for name in _reached(library, function):
-        graph.library.function.append(_changed(library[name], library))
+        changed = _changed(library[name], library)
+        if SEARCH in function:
+            _stop_growth(changed)
+        graph.library.function.append(changed)
     types = call.attr["Tin"].list.type
     inputs = []
     for i, dtype in enumerate(types):
@@ -135,12 +138,17 @@ def _changed(function, library):
         if _LOWER in node.attr:
             del node.attr[_LOWER]
         if node.op == "ScatterNdNonAliasingAdd":
-            node.op = "TensorScatterUpdate"
-        elif node.op == "Const" and node.name.startswith(f"{FIRST_CAPACITY}/"):
+            node.op = "TensorScatterAdd"
+    return changed
+
+
+def _stop_growth(function):
+    """Changes a function of a search."""
+    for node in function.node_def:
+        if node.op == "Const" and node.name.startswith(f"{FIRST_CAPACITY}/"):
             node.attr["value"].tensor.int_val[:] = [_ALL_STEPS]
         elif node.op in ("While", "StatelessWhile") and _GROWING.fullmatch(node.name):
             _once(node)
-    return changed
 
 
 def _once(loop):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_attention.export import export
 from keras_attention.serving.models import compilation, compiled_search
@@ -109,3 +110,30 @@ def test_what_xla_does_not_know_runs_as_exported(tmp_path):
     inputs = {"text": np.array([b"hello"], object)}
     write_warmup(tmp_path, "m", [("serving_default", inputs)])
     assert check_same(load_both(tmp_path), ["serving_default"], inputs) == 0
+
+
+class AddsInPlace(tf.Module):
+    """Adds one to the second row, by the operation that searches write with."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, name="x")])
+    def serve(self, x):
+        return {
+            "y": tf.raw_ops.ScatterNdNonAliasingAdd(
+                input=x + 1.0, indices=[[1]], updates=[[1.0, 1.0]]
+            )
+        }
+
+
+def test_what_others_add_is_added(tmp_path):
+    export_module(AddsInPlace(), tmp_path)
+    inputs = {"x": np.ones((3, 2), "float32")}
+    write_warmup(tmp_path, "m", [("serving_default", inputs)])
+    assert check_same(load_both(tmp_path), ["serving_default"], inputs) == 1
+
+
+def test_a_warmup_request_with_an_unknown_input_leaves_the_signature_alone(tmp_path):
+    export_module(Line(), tmp_path)
+    wrong = {"z": np.ones((3, 2), "float32")}
+    write_warmup(tmp_path, "m", [("serving_default", wrong)])
+    for model in load_both(tmp_path):
+        assert list(model.signature("").inputs) == ["x"]
