@@ -1,5 +1,6 @@
 """The command that serves exported models."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,9 @@ import typer
 
 from keras_attention.cli import bundles
 from keras_attention.cli.backend_loading import load_backend
+
+# The module that says what it compiles.
+COMPILATION = "keras_attention.serving.models.compilation"
 
 
 def serve(
@@ -95,6 +99,10 @@ def serve(
         batching=parameters, xla_compilation=jit_compile, loaders=loaders
     )
     options = replace(options, load=load)
+    if jit_compile:
+        # It takes minutes: whoever waits sees how far it is.
+        logging.basicConfig(format="%(message)s")
+        logging.getLogger(COMPILATION).setLevel(logging.INFO)
     from keras_attention.serving.commands import running
 
     if not running.run(found, options):

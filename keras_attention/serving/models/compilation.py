@@ -84,6 +84,7 @@ def compiled_signatures(session, meta_graph, folder, batching=None):
 
 
 def _is_compiled(name, compiled):
+    logger.info("signature %s: compiling", name)
     start = time.perf_counter()
     try:
         compiled.compile()
